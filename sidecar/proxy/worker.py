@@ -1,0 +1,103 @@
+"""What all connections of one worker share, and the sweep that keeps its time-outs."""
+
+from __future__ import annotations
+
+import asyncio
+
+from sidecar.config.address import parse_upstream
+from sidecar.config.model import Config
+from sidecar.errors import UpstreamError
+from sidecar.http1.memo import HeadMemo
+from sidecar.http1.request import RequestHead
+from sidecar.log import Log
+from sidecar.proxy.downstream import DownstreamConnection
+from sidecar.proxy.identity import Identities, share_limit
+from sidecar.proxy.tally import Tally
+from sidecar.proxy.tap import Tap
+from sidecar.upstream.pool import Pool
+
+SWEEP_S = 0.25  # time-outs are exact to this
+
+
+class Worker:
+    """One worker's shared state.
+
+    Args:
+        config: the settings.
+        tap: copies exchanges into the ring.
+        tally: the counters in shared memory.
+        trace_ratio: share of exchanges without a caller's trace that are marked as sampled, 0 to 1.
+        log: where to write.
+
+    Attributes:
+        now_s: the loop's clock as of the last sweep.
+        draining: no new exchange is wanted; connections close behind their answers.
+    """
+
+    def __init__(self, config: Config, tap: Tap, tally: Tally, trace_ratio: float, log: Log) -> None:
+        self.config = config
+        self.tap = tap
+        self.tally = tally
+        self.identities = Identities()
+        self.trace_limit = share_limit(trace_ratio)
+        self.memo: HeadMemo[RequestHead] = HeadMemo()
+        self.pool = Pool(parse_upstream(config.upstream), config)
+        self.draining = False
+        self.now_s = asyncio.get_running_loop().time()
+        self._log = log
+        self._connections: set[DownstreamConnection] = set()
+        self._emptied = asyncio.Event()
+
+    # --- connections
+
+    def admit(self, connection: DownstreamConnection) -> bool:
+        """Notes a new caller; False when there are as many as allowed."""
+        self._connections.add(connection)
+        self.tally.set_connections(len(self._connections))
+        return len(self._connections) <= self.config.limits.connections
+
+    def dismiss(self, connection: DownstreamConnection) -> None:
+        """Forgets a caller whose connection is lost."""
+        self._connections.discard(connection)
+        self.tally.set_connections(len(self._connections))
+        if self.draining and not self._connections:
+            self._emptied.set()
+
+    def note_upstream_error(self, error: UpstreamError) -> None:
+        """Counts and logs that the upstream failed an exchange."""
+        self.tally.add_upstream_error()
+        self._log.limited("upstream_error", status=error.status, reason=str(error))
+
+    # --- time
+
+    def sweep(self) -> None:
+        """Ends what has waited too long; called every `SWEEP_S`."""
+        now_s = self.now_s = asyncio.get_running_loop().time()
+        self.pool.sweep(now_s)
+        self.tap.sweep()
+        late = [connection for connection in self._connections if connection.deadline_s <= now_s]
+        for connection in late:
+            connection.on_late()
+
+    # --- the end
+
+    async def drain(self) -> int:
+        """Closes idle connections, waits for exchanges in flight up to `drain.limit_s`, then cuts off the rest.
+
+        Returns:
+            How many connections were cut off.
+        """
+        self.draining = True
+        for connection in list(self._connections):
+            connection.drain()
+        if self._connections:
+            try:
+                async with asyncio.timeout(self.config.drain.limit_s):
+                    await self._emptied.wait()
+            except TimeoutError:
+                self._log.warning("drain_limit", connections=len(self._connections))
+        left = list(self._connections)
+        for connection in left:
+            connection.transport.abort()
+        self.pool.close()
+        return len(left)

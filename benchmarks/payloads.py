@@ -1,4 +1,4 @@
-"""The requests that are sent through every proxy, and the answers that must come back: Open Inference Protocol V2."""
+"""The requests that are sent through every proxy and the answers that must come back, in the V2 protocol."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ BINARY_TYPE = "application/octet-stream"
 JSON_LENGTH = "Inference-Header-Content-Length"
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(frozen=True, slots=True, eq=False)  # compared by identity: there is one of each
 class Payload:
     """One request and its answer."""
 

@@ -36,12 +36,12 @@ def split_fields(lines: list[bytes], side: Side, max_fields: int) -> tuple[Field
         HeadTooLarge: more lines than allowed.
     """
     if len(lines) > max_fields:
-        raise HeadTooLarge(side, 431, f"head: expected at most {max_fields} header lines, got {len(lines)}")
+        raise HeadTooLarge(side, 431 if side == "downstream" else 502, f"head: expected at most {max_fields} header lines, got {len(lines)}")
     fields = []
     for line in lines:
         match = _FIELD_LINE.fullmatch(line)
         if match is None:
-            raise BadHead(side, 400, f"head: expected a header line 'name: value', got {_clip(line)!r}")
+            raise BadHead(side, _status_of(side), f"head: expected a header line 'name: value', got {_clip(line)!r}")
         fields.append((match[1].lower(), match[2], line + b"\r\n"))
     return tuple(fields)
 
@@ -95,9 +95,9 @@ def check_with_llhttp(raw: bytes, fields: tuple[Field, ...], side: Side) -> None
     except httptools.HttpParserUpgrade:
         pass  # a legal head that asks for another protocol
     except httptools.HttpParserError as exc:
-        raise BadHead(side, 400 if side == "downstream" else 502, f"head: refused by the parser: {exc}") from exc
+        raise BadHead(side, _status_of(side), f"head: refused by the parser: {exc}") from exc
     if seen.fields != [(name, value) for name, value, _ in fields]:
-        raise BadHead(side, 400 if side == "downstream" else 502, "head: two parsers read different header fields")
+        raise BadHead(side, _status_of(side), "head: two parsers read different header fields")
 
 
 class _Listener:
@@ -106,6 +106,10 @@ class _Listener:
 
     def on_header(self, name: bytes, value: bytes) -> None:
         self.fields.append((name.lower(), value.strip(b" \t")))
+
+
+def _status_of(side: Side) -> int:
+    return 400 if side == "downstream" else 502
 
 
 def _clip(line: bytes) -> bytes:

@@ -1,0 +1,55 @@
+# Two commands do everything on a machine that has Python 3.11+ and make: `make demo` and `make test`.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+SECONDS ?=
+
+# Debian packages that only some tests need; installed when run as root, else those tests say what is missing.
+DEBIAN := nginx-light haproxy wrk prometheus chromium
+
+.PHONY: demo test check bench apt peers format docs clean
+.DELETE_ON_ERROR:
+
+demo: $(VENV)/.product
+	$(BIN)/sidecar demo $(if $(SECONDS),--seconds $(SECONDS))
+
+test: $(VENV)/.tests apt peers
+	$(BIN)/python -m tests.run all
+
+check: $(VENV)/.tests
+	$(BIN)/python -m tests.run check
+
+bench: $(VENV)/.tests apt
+	$(BIN)/python -m benchmarks.run
+
+$(VENV)/bin/python:
+	$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "sidecar: expected Python >= 3.11, got " + sys.version.split()[0])'
+	$(PYTHON) -m venv $(VENV)
+
+$(VENV)/.product: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable .
+	touch $@
+
+$(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[test]'
+	touch $@ $(VENV)/.product
+
+apt:
+	@sh tests/install-debian.sh $(DEBIAN)
+
+# Real model servers live in an environment of their own: their dependencies are not ours.
+peers: .venv-peers/.mlserver
+.venv-peers/.mlserver: tests/e2e/requirements-mlserver.txt
+	$(PYTHON) -m venv .venv-peers
+	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
+format: $(VENV)/.tests
+	$(BIN)/ruff format .
+	$(BIN)/ruff check --fix .
+
+docs: $(VENV)/.tests
+	$(BIN)/python -m tests.generate
+
+clean:
+	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis

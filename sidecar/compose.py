@@ -1,0 +1,47 @@
+"""`sidecar run`, composed: the supervisor with the entry points of its children."""
+
+from __future__ import annotations
+
+import os
+import sys
+
+from sidecar.config.model import Config
+from sidecar.log import Log
+from sidecar.proxy.app import run_worker
+from sidecar.supervisor import ChildMain, Estate, supervise
+from sidecar.telemetry.sampling import root_trace_ratio
+
+
+def run(config: Config) -> int:
+    """Runs the sidecar until a signal ends it.
+
+    Returns:
+        Exit code 0.
+
+    Raises:
+        StartError: an address cannot be listened on.
+    """
+    log = Log("supervisor", config.log_format, sys.stderr)
+    return supervise(config, log, _worker_main, _monitor_main)
+
+
+def _worker_main(index: int) -> ChildMain:
+    def main(config: Config, estate: Estate, log: Log) -> int:
+        return run_worker(
+            config,
+            listener=estate.listeners[index],
+            health_listener=estate.health_listeners[index],
+            ring=estate.rings[index],
+            hand_off_fd=estate.hand_offs[index][1],
+            life_fd=estate.life[0],
+            trace_ratio=root_trace_ratio(os.environ),
+            log=log,
+        )
+
+    return main
+
+
+def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
+    from sidecar.monitor.app import run_monitor  # noqa: PLC0415 - numpy, numba, aiohttp: only in the monitor's process
+
+    return run_monitor(config, estate, log)

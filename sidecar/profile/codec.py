@@ -1,0 +1,203 @@
+"""A reference as bytes: one msgpack map.
+
+`content` holds the canonical bytes of what counts (rows, features); their SHA-256 is the id. Time and provenance lie
+beside it, so the same counts have the same id whenever they were made. Decoding trusts nothing: prefix, version, hash
+and then the shape of every feature.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import msgpack
+import numpy as np
+
+from kernels.binning import EDGES, F64, I64
+from kernels.histogram import FIRST_CELL
+from kernels.moments import WIDTH
+from sidecar.errors import BadReference
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.vocabulary import CATEGORY_LIMIT
+
+MAGIC = "sidecar-reference"
+VERSION = 1
+_PREFIX = b"\x86" + bytes(msgpack.packb("magic")) + bytes(msgpack.packb(MAGIC))
+
+
+def seal(
+    rows: int,
+    features: Sequence[FeatureReference],
+    *,
+    created_unix_s: float,
+    provenance: Mapping[str, str],
+) -> Reference:
+    """A reference with the id of its content.
+
+    Args:
+        rows: rows it was made of.
+        features: its features.
+        created_unix_s: time of making; not part of the id.
+        provenance: what it was made of; not part of the id.
+
+    Returns:
+        The reference.
+    """
+    content = _pack_content(rows, features)
+    return Reference(_identify(content), rows, tuple(features), created_unix_s, dict(provenance))
+
+
+def encode(reference: Reference) -> bytes:
+    """Bytes of a reference file.
+
+    Args:
+        reference: any.
+
+    Returns:
+        msgpack; `decode` gives the same reference again.
+    """
+    return bytes(
+        msgpack.packb(
+            {
+                "magic": MAGIC,
+                "version": VERSION,
+                "id": reference.id,
+                "created_unix_s": reference.created_unix_s,
+                "provenance": dict(reference.provenance),
+                "content": _pack_content(reference.rows, reference.features),
+            }
+        )
+    )
+
+
+def decode(data: bytes, name: str) -> Reference:
+    """Reference of a file's bytes.
+
+    Args:
+        data: the whole file.
+        name: its name, for messages.
+
+    Returns:
+        The reference.
+
+    Raises:
+        BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is cut off, of
+            another version, or does not hash to its id.
+    """
+    if not data.startswith(_PREFIX):
+        got = "a file that is cut off" if data and _PREFIX.startswith(data) else "other data"
+        raise BadReference(f"{name}: expected a sidecar reference, got {got if data else 'an empty file'}")
+    try:
+        outer = msgpack.unpackb(data)
+    except ValueError as exc:
+        raise BadReference(f"{name}: expected a whole reference, got a file that is cut off or damaged") from exc
+    if outer.get("version") != VERSION:
+        raise BadReference(f"{name}: expected reference version {VERSION}, got {outer.get('version')!r}")
+    content = outer.get("content")
+    if not isinstance(content, bytes) or _identify(content) != outer.get("id"):
+        raise BadReference(f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content")
+    try:
+        rows, features = _unpack_content(content)
+        created_unix_s, provenance = float(outer["created_unix_s"]), dict(outer["provenance"])
+    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+        raise BadReference(f"{name}: expected the fields of a reference, got {exc}") from exc
+    return Reference(outer["id"], rows, features, created_unix_s, provenance)
+
+
+def load(path: Path | str) -> Reference:
+    """Reads a reference file.
+
+    Args:
+        path: as `sidecar reference build` made it.
+
+    Returns:
+        The reference.
+
+    Raises:
+        BadReference: "ref.msgpack: expected a readable file, got No such file or directory"; or as `decode`.
+    """
+    try:
+        data = Path(path).read_bytes()
+    except OSError as exc:
+        raise BadReference(f"{path}: expected a readable file, got {exc.strerror}") from exc
+    return decode(data, str(path))
+
+
+def save(reference: Reference, path: Path | str) -> None:
+    """Writes a reference file, whole or not at all.
+
+    Args:
+        reference: any.
+        path: replaced if it is there.
+
+    Raises:
+        BadReference: "out/ref.msgpack: expected a writable file, got Permission denied".
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_bytes(encode(reference))
+        draft.replace(target)
+    except OSError as exc:
+        draft.unlink(missing_ok=True)
+        raise BadReference(f"{path}: expected a writable file, got {exc.strerror}") from exc
+
+
+def _identify(content: bytes) -> str:
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"
+
+
+def _pack_content(rows: int, features: Sequence[FeatureReference]) -> bytes:
+    packed = [
+        {
+            "name": feature.spec.name,
+            "role": feature.spec.role,
+            "kind": feature.spec.kind,
+            "edges": feature.edges.astype("<f8").tobytes(),
+            "categories": list(feature.categories),
+            "counts": feature.counts.astype("<i8").tobytes(),
+            "moments": feature.moments.astype("<f8").tobytes(),
+            "pivot": float(feature.pivot),
+        }
+        for feature in features
+    ]
+    return bytes(msgpack.packb({"rows": rows, "features": packed}))
+
+
+def _unpack_content(content: bytes) -> tuple[int, tuple[FeatureReference, ...]]:
+    fields: dict[str, Any] = msgpack.unpackb(content)
+    features = tuple(_unpack_feature(packed) for packed in fields["features"])
+    names = [feature.spec.name for feature in features]
+    if len(set(names)) != len(names):
+        raise ValueError("two features of one name")
+    return int(fields["rows"]), features
+
+
+def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
+    name, role, kind = packed["name"], packed["role"], packed["kind"]
+    if role not in ("input", "output") or kind not in ("numeric", "categorical") or not isinstance(name, str):
+        raise ValueError(f"feature {name!r} of role {role!r} and kind {kind!r}")
+    edges: F64 = np.frombuffer(packed["edges"], dtype="<f8").astype(np.float64)
+    counts: I64 = np.frombuffer(packed["counts"], dtype="<i8").astype(np.int64)
+    moments: F64 = np.frombuffer(packed["moments"], dtype="<f8").astype(np.float64)
+    categories = tuple(packed["categories"])
+    cells = (len(categories) if kind == "categorical" else edges.size) + 1
+    sound = (
+        edges.size <= EDGES
+        and len(set(categories)) == len(categories) <= CATEGORY_LIMIT
+        and all(isinstance(text, str) for text in categories)
+        and bool(np.all(np.isfinite(edges)) and np.all(np.diff(edges) > 0))
+        and counts.size == FIRST_CELL + cells
+        and bool(np.all(counts >= 0))
+        and moments.size == WIDTH
+        and bool(np.isfinite(packed["pivot"]))
+    )
+    if not sound:
+        raise ValueError(f"feature {name!r} whose edges, categories and counts do not fit together")
+    for array in (edges, counts, moments):
+        array.setflags(write=False)
+    return FeatureReference(FeatureSpec(name, role, kind), edges, categories, counts, moments, packed["pivot"])

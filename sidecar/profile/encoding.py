@@ -1,0 +1,148 @@
+"""Columns of one message to a row matrix in the order of the features.
+
+Runs once an exchange on the decoding thread, mostly for a handful of rows, so the plan for a schema is made
+once and kept by the schema's identity. A message whose columns are the features, all numeric and in order, is
+passed on as it is.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+
+import numpy as np
+
+from kernels.binning import F64
+from sidecar.payload.columns import Columns, Schema
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.vocabulary import Vocabulary
+
+PLAN_LIMIT = 64  # schemas kept; traffic that invents a new one with every request starts over
+
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class _Plan:
+    schema: Schema  # held, so that its identity is not given to another
+    as_is: bool
+    sources: list[int]
+    targets: list[int]
+    texts: Pairs  # text column -> categorical feature
+    numbers_as_text: Pairs  # numeric column -> categorical feature
+    texts_as_numbers: Pairs  # text column -> numeric feature
+    n_unknown: int
+
+
+class RowEncoder:
+    """Turns Columns into rows of float64.
+
+    Args:
+        specs: the features, one matrix column each.
+        vocabularies: for each feature its vocabulary, None for numeric ones.
+        names: payload column name to feature name, where they differ.
+    """
+
+    def __init__(
+        self,
+        specs: Sequence[FeatureSpec],
+        vocabularies: Sequence[Vocabulary | None],
+        names: Mapping[str, str] | None = None,
+    ) -> None:
+        self.specs = tuple(specs)
+        self.width = len(self.specs)
+        self.n_unknown_columns = 0
+        self._vocabularies = tuple(vocabularies)
+        self._names = dict(names or {})
+        self._plans: dict[int, _Plan] = {}
+
+    def encode(self, columns: Columns) -> F64:
+        """The rows of one message.
+
+        Args:
+            columns: from any decoder; columns that are no feature are passed over and counted.
+
+        Returns:
+            Shape (rows, F), float64, C order: numbers as they are, categories as codes, NaN where missing.
+            May be `columns.numeric` itself.
+        """
+        schema = columns.schema
+        plan = self._plans.get(id(schema))
+        if plan is None:
+            plan = self._keep_plan(schema)
+        if plan.as_is:
+            return columns.numeric
+        self.n_unknown_columns += plan.n_unknown
+        matrix = np.full((columns.rows, self.width), np.nan)
+        if plan.targets:
+            matrix[:, plan.targets] = columns.numeric[:, plan.sources]
+        for source, target in plan.texts:
+            matrix[:, target] = self._codes(target, columns.texts[source])
+        for source, target in plan.numbers_as_text:
+            texts = [None if math.isnan(v) else number_text(v) for v in columns.numeric[:, source].tolist()]
+            matrix[:, target] = self._codes(target, texts)
+        for source, target in plan.texts_as_numbers:
+            matrix[:, target] = [_number(text) for text in columns.texts[source]]
+        return matrix
+
+    def _codes(self, target: int, texts: Sequence[str | None]) -> list[float]:
+        vocabulary = self._vocabularies[target]
+        assert vocabulary is not None  # a categorical feature always has one
+        code = vocabulary.code
+        return [math.nan if text is None else code(text) for text in texts]
+
+    def _keep_plan(self, schema: Schema) -> _Plan:
+        if len(self._plans) >= PLAN_LIMIT:
+            self._plans.clear()
+        plan = self._plans[id(schema)] = self._plan(schema)
+        return plan
+
+    def _plan(self, schema: Schema) -> _Plan:
+        places = {spec.name: place for place, spec in enumerate(self.specs)}
+        plain: list[tuple[int, int]] = []
+        crossed: dict[tuple[str, str], list[tuple[int, int]]] = {}
+        seen = {"numeric": 0, "categorical": 0}
+        n_unknown = 0
+        for name, kind in zip(schema.names, schema.kinds, strict=True):
+            source = seen[kind]
+            seen[kind] += 1
+            place = places.get(self._names.get(name, name))
+            if place is None:
+                n_unknown += 1
+            elif kind == "numeric" == self.specs[place].kind:
+                plain.append((source, place))
+            else:
+                crossed.setdefault((kind, self.specs[place].kind), []).append((source, place))
+        identity = [(place, place) for place in range(self.width)]
+        return _Plan(
+            schema=schema,
+            as_is=plain == identity and not crossed and n_unknown == 0,
+            sources=[source for source, _ in plain],
+            targets=[target for _, target in plain],
+            texts=tuple(crossed.get(("categorical", "categorical"), ())),
+            numbers_as_text=tuple(crossed.get(("numeric", "categorical"), ())),
+            texts_as_numbers=tuple(crossed.get(("categorical", "numeric"), ())),
+            n_unknown=n_unknown,
+        )
+
+
+def number_text(value: float) -> str:
+    """Text of a number that is used as a category.
+
+    Args:
+        value: not NaN.
+
+    Returns:
+        `3` for 3.0, the shortest exact form otherwise.
+    """
+    return str(int(value)) if value.is_integer() else repr(value)
+
+
+def _number(text: str | None) -> float:
+    if text is None:
+        return math.nan
+    try:
+        return float(text)
+    except ValueError:
+        return math.nan

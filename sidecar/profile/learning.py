@@ -1,0 +1,104 @@
+"""References from rows: how the columns of a matrix were distributed.
+
+The edges come from a sample of the rows, the counts from all of them, by the same kernel that later counts traffic.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+
+from kernels.binning import F64, I64
+from kernels.histogram import FIRST_CELL
+from kernels.moments import WIDTH
+from sidecar.profile.edges import quantile_edges
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.lanes import lane_table
+from sidecar.profile.pane import Pane
+from sidecar.profile.reference import FeatureReference
+
+
+def learn_reference(
+    specs: Sequence[FeatureSpec], matrix: F64, categories: Sequence[Sequence[str]]
+) -> tuple[FeatureReference, ...]:
+    """References of features from the rows themselves.
+
+    Args:
+        specs: F features.
+        matrix: shape (n, F), float64: numbers, codes, NaN for missing.
+        categories: for each feature the texts of code 1 to K; empty for numbers. Other codes count as `other`.
+
+    Returns:
+        One for each feature, with exact counts.
+    """
+    blank = blank_references(specs, matrix, categories)
+    table = lane_table(specs, blank)
+    pane = Pane.empty(0, 0, table.width, table.lanes)
+    pane.fill(table, np.ascontiguousarray(matrix))
+    return counted_references(blank, pane.counts, pane.moments)
+
+
+def blank_references(
+    specs: Sequence[FeatureSpec], sample: F64, categories: Sequence[Sequence[str]]
+) -> tuple[FeatureReference, ...]:
+    """Edges and pivots without counts.
+
+    Args:
+        specs: F features.
+        sample: rows to take the quantiles from, shape (n, F), float64.
+        categories: as in `learn_reference`.
+
+    Returns:
+        One for each feature, all counts 0.
+    """
+    blanks = []
+    for place, spec in enumerate(specs):
+        edges = quantile_edges(sample[:, place]) if spec.kind == "numeric" else np.empty(0)
+        cells = edges.size + 1 if spec.kind == "numeric" else len(categories[place]) + 1
+        blanks.append(
+            FeatureReference(
+                spec,
+                edges,
+                tuple(categories[place]),
+                np.zeros(FIRST_CELL + cells, dtype=np.int64),
+                np.zeros(WIDTH),
+                _pivot(sample[:, place]) if spec.kind == "numeric" else 0.0,
+            )
+        )
+    return tuple(blanks)
+
+
+def counted_references(
+    blanks: Sequence[FeatureReference], counts: I64, moments: F64
+) -> tuple[FeatureReference, ...]:
+    """The same references with what was counted.
+
+    Args:
+        blanks: F references.
+        counts: shape (F, L), int64.
+        moments: shape (F, 5), float64.
+
+    Returns:
+        One for each feature; their arrays are read-only.
+    """
+    filled = []
+    for place, blank in enumerate(blanks):
+        lanes = counts[place, : blank.counts.size].copy()
+        sums = moments[place].copy()
+        for array in (lanes, sums, blank.edges):
+            array.setflags(write=False)
+        filled.append(
+            FeatureReference(blank.spec, blank.edges, blank.categories, lanes, sums, blank.pivot)
+        )
+    return tuple(filled)
+
+
+def _pivot(values: F64) -> float:
+    """Mean of the middle of the values, so that one value of 1e300 does not spoil the moments of all others."""
+    finite = np.sort(values[np.isfinite(values)])
+    if finite.size == 0:
+        return 0.0
+    cut = finite.size // 100
+    pivot = float(np.mean(finite[cut : finite.size - cut]))
+    return pivot if np.isfinite(pivot) else 0.0

@@ -1,0 +1,73 @@
+"""The categories of one feature as codes.
+
+Code 0 is `other`, the texts are numbered from 1 in order of arrival. While learning a vocabulary only grows,
+up to its limit; once frozen it never changes. A code never changes its meaning, so one thread may encode
+while another counts.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+OTHER = 0
+CATEGORY_LIMIT = 64  # more categories share `other`: a lane each, and a stream each in the detector
+
+
+class Vocabulary:
+    """Texts and their codes.
+
+    Args:
+        texts: known texts, code 1 first.
+        frozen: whether texts not among them are `other` for good.
+        limit: most texts held.
+    """
+
+    __slots__ = ("_codes", "_frozen", "_limit", "_texts")
+
+    def __init__(
+        self, texts: Sequence[str] = (), *, frozen: bool = False, limit: int = CATEGORY_LIMIT
+    ) -> None:
+        self._texts = list(texts)
+        self._codes = {text: float(code) for code, text in enumerate(self._texts, 1)}
+        self._frozen = frozen
+        self._limit = limit
+
+    def __len__(self) -> int:
+        return len(self._texts)
+
+    @property
+    def texts(self) -> tuple[str, ...]:
+        return tuple(self._texts)
+
+    @property
+    def frozen(self) -> bool:
+        return self._frozen
+
+    def code(self, text: str) -> float:
+        """Code of a text, which joins a vocabulary that is still learning.
+
+        Args:
+            text: a category.
+
+        Returns:
+            1 to len(self), or 0 for `other`.
+        """
+        code = self._codes.get(text)
+        if code is None:
+            if self._frozen or len(self._texts) >= self._limit:
+                return float(OTHER)
+            self._texts.append(text)
+            code = self._codes[text] = float(len(self._texts))
+        return code
+
+    def freeze(self) -> tuple[str, ...]:
+        """Ends the learning.
+
+        A text that another thread adds at this very moment keeps its code; whoever counts takes codes beyond
+        the texts returned here as `other`.
+
+        Returns:
+            The texts with code 1 to K.
+        """
+        self._frozen = True
+        return tuple(self._texts)

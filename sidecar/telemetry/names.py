@@ -1,0 +1,272 @@
+"""Every instrument once: name, kind, unit, description, attributes. `docs/metrics.md` is generated from here.
+
+Names follow OpenTelemetry's semantic conventions where one exists. A score has an annotation such as `{psi}` as its unit,
+never `1`: the Collector and Prometheus's own OTLP receiver append `_ratio` to a gauge of unit `1`, other paths do not, and a
+dashboard must find one name whichever way the number came.
+
+Attributes of the conventions keep their dotted names; ours are single words, so that a Prometheus label reads `feature="age"`.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+Kind = Literal["counter", "updowncounter", "gauge", "histogram"]
+
+# Advice of the HTTP conventions for durations, in seconds.
+DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
+# The sidecar's own share is tens of microseconds: six bounds a decade from 10 us to 1 s.
+OVERHEAD_BOUNDS_S = (
+    *(1e-5, 1.5e-5, 2e-5, 3e-5, 5e-5, 7e-5),
+    *(1e-4, 1.5e-4, 2e-4, 3e-4, 5e-4, 7e-4),
+    *(1e-3, 1.5e-3, 2e-3, 3e-3, 5e-3, 7e-3),
+    *(0.01, 0.015, 0.02, 0.03, 0.05, 0.07),
+    *(0.1, 0.15, 0.2, 0.3, 0.5, 0.7, 1.0),
+)
+# The conventions give no advice for body sizes: powers of four from 64 B to 64 MiB.
+BODY_BOUNDS_BYTES = tuple(float(4**power) for power in range(3, 14))
+
+
+@dataclass(frozen=True, slots=True)
+class Instrument:
+    """One metric, as all exporters name it.
+
+    Args:
+        name: dotted OpenTelemetry name.
+        kind: `counter` only grows; `updowncounter` is a sum that may fall; `gauge` is a value; `histogram` has `bounds`.
+        unit: UCUM code (`s`, `By`) or an annotation in braces.
+        description: one sentence with a full stop; the HELP text.
+        attributes: every attribute name that a point may have.
+        bounds: upper inclusive borders of a histogram's buckets, ascending; empty for other kinds.
+    """
+
+    name: str
+    kind: Kind
+    unit: str
+    description: str
+    attributes: tuple[str, ...] = ()
+    bounds: tuple[float, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Reason:
+    """One value of an attribute that says why, or how."""
+
+    value: str
+    description: str
+
+
+METHOD = "http.request.method"
+SCHEME = "url.scheme"
+STATUS_CODE = "http.response.status_code"
+ROUTE = "http.route"
+ERROR_TYPE = "error.type"
+PROTOCOL_VERSION = "network.protocol.version"
+SERVER_ADDRESS = "server.address"
+SERVER_PORT = "server.port"
+INTEGER_ATTRIBUTES = frozenset({STATUS_CODE, SERVER_PORT})  # the conventions type these as int
+
+_SERVER = (METHOD, SCHEME, STATUS_CODE, ROUTE, ERROR_TYPE, PROTOCOL_VERSION)
+_FEATURE = ("model", "version", "role", "feature")
+
+HTTP_SERVER_REQUEST_DURATION = Instrument(
+    "http.server.request.duration",
+    "histogram",
+    "s",
+    "Duration of requests from their first byte to the last byte of the response.",
+    _SERVER,
+    DURATION_BOUNDS_S,
+)
+HTTP_CLIENT_REQUEST_DURATION = Instrument(
+    "http.client.request.duration",
+    "histogram",
+    "s",
+    "Duration of requests to the model server.",
+    (METHOD, SERVER_ADDRESS, SERVER_PORT, SCHEME, STATUS_CODE, ERROR_TYPE, PROTOCOL_VERSION),
+    DURATION_BOUNDS_S,
+)
+HTTP_SERVER_ACTIVE_REQUESTS = Instrument(
+    "http.server.active_requests", "updowncounter", "{request}", "Requests being answered now.", (METHOD, SCHEME)
+)
+HTTP_SERVER_REQUEST_BODY_SIZE = Instrument(
+    "http.server.request.body.size",
+    "histogram",
+    "By",
+    "Size of request bodies as they were on the wire.",
+    _SERVER,
+    BODY_BOUNDS_BYTES,
+)
+HTTP_SERVER_RESPONSE_BODY_SIZE = Instrument(
+    "http.server.response.body.size",
+    "histogram",
+    "By",
+    "Size of response bodies as they were on the wire.",
+    _SERVER,
+    BODY_BOUNDS_BYTES,
+)
+PROXY_OVERHEAD = Instrument(
+    "sidecar.proxy.overhead",
+    "histogram",
+    "s",
+    "Time that a request spent inside the sidecar, the model server's time taken off.",
+    (),
+    OVERHEAD_BOUNDS_S,
+)
+EXCHANGES = Instrument(
+    "sidecar.exchanges", "counter", "{exchange}", "Exchanges that ended, by how they ended.", ("outcome",)
+)
+EXCHANGES_SEEN = Instrument(
+    "sidecar.exchanges.seen",
+    "counter",
+    "{exchange}",
+    "Exchanges that monitoring accounts for: analysed + sampled_out + in_flight + dropped, always.",
+)
+EXCHANGES_ANALYSED = Instrument(
+    "sidecar.exchanges.analysed", "counter", "{exchange}", "Exchanges whose payload reached the statistics."
+)
+EXCHANGES_SAMPLED_OUT = Instrument(
+    "sidecar.exchanges.sampled_out",
+    "counter",
+    "{exchange}",
+    "Exchanges whose payload was left out on purpose by the sampling ratio; no loss.",
+)
+EXCHANGES_IN_FLIGHT = Instrument(
+    "sidecar.exchanges.in_flight",
+    "updowncounter",
+    "{exchange}",
+    "Exchanges between the worker's tap and the statistics now.",
+)
+RECORDS_DROPPED = Instrument(
+    "sidecar.records.dropped",
+    "counter",
+    "{exchange}",
+    "Exchanges that were forwarded but that monitoring lost, by reason.",
+    ("reason",),
+)
+REQUESTS_REJECTED = Instrument(
+    "sidecar.requests.rejected",
+    "counter",
+    "{request}",
+    "Requests that the sidecar answered itself with an error, by reason.",
+    ("reason",),
+)
+RING_USED = Instrument(
+    "sidecar.ring.used_bytes", "gauge", "By", "Bytes in a worker's ring that the monitor has not read.", ("worker",)
+)
+RING_SIZE = Instrument("sidecar.ring.size_bytes", "gauge", "By", "Size of a worker's ring.", ("worker",))
+MONITOR_LAG = Instrument(
+    "sidecar.monitor.lag", "gauge", "s", "Age of the oldest record that the monitor has not analysed."
+)
+LEVEL = Instrument(
+    "sidecar.level",
+    "gauge",
+    "{level}",
+    "How much monitoring does: 0 full, 1 reduced (fewer payloads), 2 counters only.",
+)
+TAP_SHARE = Instrument(
+    "sidecar.tap.share", "gauge", "{share}", "Share of exchanges whose payload is taken now, 0 to 1."
+)
+EXPORT_SUCCESSES = Instrument(
+    "sidecar.export.successes", "counter", "{export}", "OTLP exports that the receiver took, by signal.", ("signal",)
+)
+EXPORT_FAILURES = Instrument(
+    "sidecar.export.failures",
+    "counter",
+    "{export}",
+    "OTLP exports that failed after the exporter's own retries, by signal.",
+    ("signal",),
+)
+EXPORT_DROPPED = Instrument(
+    "sidecar.export.dropped",
+    "counter",
+    "{item}",
+    "Spans that never reached the receiver (full queue, failed export, end of process), by signal.",
+    ("signal",),
+)
+ATTRIBUTES_FOLDED = Instrument(
+    "sidecar.attributes.folded",
+    "counter",
+    "{measurement}",
+    "Measurements whose attributes were folded into __other__ because an instrument had too many.",
+    ("instrument",),
+)
+ADMIN_FAULTS = Instrument(
+    "sidecar.admin.faults", "counter", "{fault}", "Requests to the admin server that ended in a fault of ours."
+)
+MONITOR_FAULTS = Instrument(
+    "sidecar.monitor.faults",
+    "counter",
+    "{fault}",
+    "Faults that the monitor contained, by the place that contained them.",
+    ("place",),
+)
+PROCESS_RESTARTS = Instrument(
+    "sidecar.process.restarts", "counter", "{restart}", "Processes that died and were started again.", ("role",)
+)
+FEATURE_DRIFT = Instrument(
+    "model.feature.drift",
+    "gauge",
+    "{score}",
+    "Distance between reference and current window, by statistic.",
+    (*_FEATURE, "statistic"),
+)
+FEATURE_DRIFT_THRESHOLD = Instrument(
+    "model.feature.drift.threshold",
+    "gauge",
+    "{score}",
+    "What model.feature.drift must pass to count as drift, for the statistics that have a limit.",
+    (*_FEATURE, "statistic"),
+)
+FEATURE_DRIFTED = Instrument(
+    "model.feature.drifted", "gauge", "{state}", "1 while the feature is in the state drift, else 0.", _FEATURE
+)
+FEATURE_OBSERVATIONS = Instrument(
+    "model.feature.observations", "counter", "{value}", "Values analysed, missing ones included.", _FEATURE
+)
+FEATURE_MISSING = Instrument(
+    "model.feature.missing", "counter", "{value}", "Values that were missing (null, NaN or not a number).", _FEATURE
+)
+FEATURE_BIN = Instrument(
+    "model.feature.bin",
+    "counter",
+    "{value}",
+    "Values by bin of the reference (off by default): add them over a fleet to get the fleet's drift.",
+    (*_FEATURE, "bin"),
+)
+WINDOW_ROWS = Instrument(
+    "model.window.rows", "gauge", "{row}", "Rows in the window that is judged.", ("model", "version", "role")
+)
+REFERENCE_ROWS = Instrument(
+    "model.reference.rows", "gauge", "{row}", "Rows that the reference was made of.", ("model", "version", "role")
+)
+
+INSTRUMENTS: tuple[Instrument, ...] = tuple(
+    value for value in list(globals().values()) if isinstance(value, Instrument)
+)
+
+STATISTICS = (
+    Reason("psi", "population stability index, in nats"),
+    Reason("psi_debiased", "PSI less what sampling alone is expected to give"),
+    Reason("js_distance", "Jensen-Shannon distance, 0 to 1"),
+    Reason("ks", "Kolmogorov-Smirnov distance, 0 to 1"),
+    Reason("wasserstein", "earth mover's distance, in the feature's own unit"),
+    Reason("log_e", "evidence against no change, natural logarithm of the e-value"),
+)
+
+# Why sidecar.records.dropped counts an exchange. Each was forwarded: a loss of monitoring is never a loss of traffic.
+DROP_REASONS = (
+    Reason("ring_full", "the monitor did not drain the worker's ring fast enough"),
+    Reason("too_large", "a body was longer than tap.body_limit_bytes"),
+    Reason("unknown_protocol", "no decoder knows the path and the body"),
+    Reason("decode_error", "a decoder knew the body, but the body is malformed"),
+    Reason("too_many_columns", "a tensor has more columns than the limit"),
+    Reason("too_many_models", "more models than the limit are being analysed already"),
+    Reason("feature_ring_full", "the statistics did not keep up with the decoder"),
+    Reason("schema_change", "the columns are not those that the model's statistics were made for"),
+    Reason("incomplete", "the exchange ended early, so that there is no whole payload"),
+    Reason("corrupt", "a record's checksum or length was wrong"),
+    Reason("worker_died", "the worker was killed between the exchange and its record"),
+    Reason("monitor_died", "the monitor was killed between taking the record and the checkpoint"),
+    Reason("fault", "a fault of ours while the record was being analysed, contained and logged"),
+)

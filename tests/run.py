@@ -1,0 +1,54 @@
+"""Runs the checks in order and stops at the first that fails: `python -m tests.run check|all`.
+
+`check` takes under a minute; `all` is what continuous integration runs.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+
+PYTHON = sys.executable
+STATIC = [
+    [PYTHON, "-m", "ruff", "format", "--check", "--quiet", "."],
+    [PYTHON, "-m", "ruff", "check", "--quiet", "."],
+    [PYTHON, "-m", "mypy"],
+]
+UNIT = [[PYTHON, "-m", "pytest", "-q", "tests/architecture", "tests/unit"]]
+KERNELS = "tests/unit/kernels"
+ALL: list[list[str]] = [
+    [PYTHON, "-m", "pytest", "-q", "tests"],
+]
+# Kernels three times: compiled (above), interpreted (every line is Python), and with bounds checked.
+VARIANTS = {"NUMBA_DISABLE_JIT": "1", "NUMBA_BOUNDSCHECK": "1"}
+
+
+def main(which: str) -> int:
+    if which == "check":
+        return _run_all([*STATIC, *UNIT], {})
+    status = _run_all([*STATIC, *ALL], {})
+    for name, value in VARIANTS.items():
+        if status:
+            return status
+        cache = {"NUMBA_CACHE_DIR": os.path.join(os.environ.get("TMPDIR", "/tmp"), f"sidecar-{name.lower()}")}
+        status = _run_all([[PYTHON, "-m", "pytest", "-q", "-m", "not slow", KERNELS]], {name: value, **cache})
+    return status
+
+
+def _run_all(commands: list[list[str]], environment: dict[str, str]) -> int:
+    for command in commands:
+        shown = " ".join([*(f"{name}={value}" for name, value in environment.items()), *command[1:]])
+        print(f"--- {shown}", flush=True)
+        start = time.perf_counter()
+        status = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+        if status:
+            print(f"--- failed with exit code {status}: {shown}", flush=True)
+            return status
+        print(f"--- ok in {time.perf_counter() - start:.1f} s", flush=True)
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1]))

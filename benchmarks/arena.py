@@ -1,4 +1,4 @@
-"""The upstream and the proxies in front of it, all running at once on loopback; only one is given load at a time."""
+"""The upstream and the proxies in front of it, all running on loopback; one at a time is given load."""
 
 from __future__ import annotations
 
@@ -7,13 +7,13 @@ import json
 import os
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 from benchmarks.children import Child, NotStarted, free_port
-from benchmarks.harness import CpuAccount
+from benchmarks.harness import CpuAccount, process_tree
 from benchmarks.payloads import PAYLOADS, Payload
 from benchmarks.peers.registry import PEERS, ROOT, Peer, fill, upstream_command
 
@@ -30,7 +30,7 @@ class Cores:
 
     @staticmethod
     def split(wanted: bool) -> Cores:
-        """The last core for the proxies, the first for load and upstream; none when there is one core, or not wanted."""
+        """The last core for the proxies, the first for load and upstream; no cores when there is only one."""
         allowed = sorted(os.sched_getaffinity(0))
         return Cores(allowed[-1], allowed[0]) if wanted and len(allowed) > 1 else Cores(None, None)
 
@@ -51,7 +51,7 @@ class Standing:
         return CpuAccount.open(self.child.pid, self.peer.role_of if self.peer else lambda _pid: "all")
 
     def settle(self, limit_s: float = 20.0) -> None:
-        """Waits until work that goes on after the last answer (the monitor's) is done, so that it is counted here."""
+        """Waits until work that outlasts the last answer (the monitor's) is done, so that it is counted."""
         deadline = time.monotonic() + limit_s
         while self.admin_port is not None and time.monotonic() < deadline:
             before = self.account()
@@ -135,11 +135,25 @@ def _add(arena: Arena, peer: Peer, children: list[Child]) -> None:
         if peer.name == "sidecar":
             child.wait_until(lambda: get(ports["ADMIN_PORT"], "/metrics")[0] == 200)
     except NotStarted as exc:
-        arena.missing[peer.name] = str(exc)
+        arena.missing[peer.name] = f"did not start: {exc}"
         return
     arena.versions[peer.name] = peer.version(binary)
     admin_port = ports["ADMIN_PORT"] if peer.name == "sidecar" else None
+    free_helpers(child.pid, peer)
     arena.standing.append(Standing(peer.name, peer.label, ports["PORT"], child, peer, admin_port))
+
+
+def free_helpers(pid: int, peer: Peer) -> None:
+    """Lets the processes of a peer that are not in the path (the monitor) run on any core.
+
+    Every proxy has one core for its data plane; on that core the monitor would be measured as added latency,
+    which no deployment with a second core to spare would see.
+    """
+    for each in process_tree(pid):
+        if peer.role_of(each) in {"monitor", "supervisor"}:
+            for task in Path(f"/proc/{each}/task").iterdir():
+                with suppress(ProcessLookupError):
+                    os.sched_setaffinity(int(task.name), os.sched_getaffinity(0))
 
 
 # --- single requests -------------------------------------------------------------------------------
@@ -191,7 +205,7 @@ def assert_answers(arena: Arena, payloads: Sequence[Payload]) -> None:
     for payload in payloads:
         direct = post_twice(arena.upstream_port, payload)
         if any(status != 200 or body != payload.answer for status, _type, body in direct):
-            got = [(status, len(body)) for status, _type, body in direct]
+            got = [(status, kind, len(body)) for status, kind, body in direct]
             raise AssertionError(
                 f"upstream, {payload.name}: expected 200 and {len(payload.answer)} bytes, got {got}"
             )

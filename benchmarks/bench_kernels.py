@@ -2,8 +2,8 @@
 
     python -m benchmarks.bench_kernels [--quick]
 
-Every case first gives the same lanes and moments as a plain twin in numpy. `numpy` stands for what one would write without
-kernels: searchsorted and bincount for the lanes, sums for the moments, column by column.
+Every case first gives the same lanes and moments as a plain twin in numpy. `numpy` stands for what one would
+write without kernels: searchsorted and bincount for the lanes, sums for the moments, column by column.
 """
 
 from __future__ import annotations
@@ -93,7 +93,7 @@ def cells_by_boost(block: Block) -> I64:
 
 
 def assert_twins() -> None:
-    """Checks the kernels against numpy, with missing and infinite values, and that these change the answer."""
+    """Checks the kernels against numpy, and that missing and infinite values change the answer."""
     clean, holed = Block.make(512, 0.0), Block.make(512, 0.1)
     for name, block in (("clean", clean), ("holed", holed)):
         counts, moments = counted_by_kernel(block)

@@ -1,13 +1,14 @@
-"""What a proxy in the path costs: CPU a request, requests a second, added latency; sidecar beside nginx, HAProxy and Envoy.
+"""What a proxy in the path costs: CPU a request, requests a second, added latency.
 
     python -m benchmarks.bench_proxy            # every payload, five rounds: about half an hour
     python -m benchmarks.bench_proxy --quick    # three short rounds: a few minutes
     python -m benchmarks.bench_proxy --quick --payloads small --peers nginx,envoy,sidecar --assert
 
-One upstream, one proxy at a time, closed loops by wrk for CPU and throughput, open loops (openloop.py) for latency. The
-contestants take turns within each cell of each round, so that what the machine's neighbours do hits all alike; ratios are
-taken within a round and their median is what counts. With two cores or more a proxy, with all its processes, has a core
-to itself and the load shares another with the upstream.
+sidecar stands beside nginx, HAProxy, Envoy and a naive proxy. One upstream, one proxy at a time, closed loops
+by wrk for CPU and throughput, open loops (openloop.py) for latency. The contestants take turns within each
+cell of each round, so that what the machine's neighbours do hits all alike; ratios are taken within a round
+and their median is what counts. With two cores or more a proxy has a core to itself and the load
+shares another with the upstream; the sidecar's monitor, which is not in the path, may use either.
 """
 
 from __future__ import annotations
@@ -84,7 +85,7 @@ def measure(arena: Arena, plan: Plan) -> Iterator[dict[str, Any]]:
         for cell in plan.cells:
             for each in _in_turn(arena, turn):
                 row = {"round": turn, **closed_row(arena, each, cell, plan.seconds)}
-                if cell.connections == fewest and not cell.fresh_heads:
+                if cell.connections == fewest and not cell.fresh_heads and row["cpu_us"]:
                     alone_per_s[cell.payload.name, each.name] = 1e6 / row["cpu_us"]
                 yield row
         for payload in plan.open_payloads:
@@ -98,7 +99,7 @@ def _in_turn(arena: Arena, turn: int) -> list[Standing]:
 
 
 def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float) -> dict[str, Any]:
-    """One closed-loop measurement: a second to warm up, then the run between two readings of the CPU account."""
+    """One closed-loop measurement: a second to warm up, then a run between two readings of the CPU."""
     body = arena.body_file(cell.payload)
 
     def load(seconds: float) -> Any:
@@ -157,11 +158,11 @@ def _delta(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, flo
 def _open_rows(
     arena: Arena, payload: Payload, alone_per_s: Mapping[tuple[str, str], float], turn: int, seconds: float
 ) -> Iterator[dict[str, Any]]:
-    """Open-loop rows at a third of saturation: the slowest serious contestant's, the naive one's own for that one.
+    """Open-loop rows at a third of saturation: the slowest serious one's, or its own for the naive one.
 
-    Saturation is what one core carries when requests come singly (CPU a request at 1 connection), as they do in an
-    open loop. The rate of a closed loop with many connections is no measure of it: there each turn of the event loop
-    handles several requests, which a proxy that keeps up never sees.
+    Saturation is what one core carries when requests come singly (CPU a request at 1 connection), as they do
+    in an open loop. The rate of a closed loop with many connections is no measure of it: there each turn of
+    the event loop handles several requests, which a proxy that keeps up never sees.
     """
     known = [alone_per_s[payload.name, name] for name in RATE_SETTERS if (payload.name, name) in alone_per_s]
     common = min([MAX_OPEN_RATE_PER_S, *(per_s / 3 for per_s in known)])
@@ -285,14 +286,14 @@ def _words(given: argparse.Namespace) -> list[str]:
 
 def _say(row: Mapping[str, Any]) -> None:
     """One line a measurement on standard error: a run takes minutes."""
-    what = f"round {row['round'] + 1} {row['peer']:<8} {row['payload']:<5} {row['heads']:<8} {row['connections']:>2} "
+    who = f"round {row['round'] + 1} {row['peer']:<8}"
+    what = f"{row['payload']:<5} {row['heads']:<8} {row['connections']:>2}"
     if row["kind"] == "closed":
         figures = f"{row['per_s']:>9,.0f}/s {row['cpu_us']:>8.1f} us"
     else:
         figures = f"{row['rate_per_s']:>9,.0f}/s p50 {row['p50_us']:.0f} us p99 {row['p99_us']:.0f} us"
-    print(
-        what + figures + (f"  {row['errors']} errors" if row["errors"] else ""), file=sys.stderr, flush=True
-    )
+    errors = f"  {row['errors']} errors" if row["errors"] else ""
+    print(who, what, figures + errors, file=sys.stderr, flush=True)
 
 
 if __name__ == "__main__":

@@ -1,4 +1,4 @@
-"""Servers started as children: a log of their own, waited for until they answer, always killed with their whole group."""
+"""Servers started as children: waited for until they answer, always stopped with all that they started."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ import socket
 import subprocess
 import time
 from collections.abc import Callable, Mapping, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 from benchmarks.harness import process_tree
@@ -88,10 +89,8 @@ class Child:
         family = process_tree(self.pid)
         if self._popen.poll() is None:
             self._popen.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(limit_s)
-            except subprocess.TimeoutExpired:
-                pass
         for pid in family:  # also those that left the group; an id cannot be reused this soon
             try:
                 if os.getsid(pid) == self.pid:

@@ -1,12 +1,13 @@
-"""Open-loop load: requests leave by the clock, whatever the answers do, so that a stall counts for every request that it held up.
+"""Open-loop load: requests leave by the clock, so that a stall counts for every request that it held up.
 
 `python -m benchmarks.openloop --port P --payload small --rate 5000 --seconds 5` prints one JSON object.
 
-Request i is due at start + i / rate. It goes out on an idle connection; when all are busy it waits, and its latency still
-counts from the moment it was due (wrk, which waits for an answer before it sends again, would not have sent it: coordinated
-omission). The clock is a timerfd: event loops keep time in milliseconds, far too coarse for thousands of requests a second, and
-spinning would take the core that the upstream needs. The loop is plain epoll on non-blocking sockets, so that the generator adds
-as little as Python can; how late it was itself is reported as `late_p99_us` and bounds what the other figures can mean.
+Request i is due at start + i / rate. It goes out on an idle connection; when all are busy it waits, and its
+latency still counts from the moment it was due (wrk, which waits for an answer before it sends again, would
+not have sent it: coordinated omission). The clock is a timerfd: event loops keep time in milliseconds, far
+too coarse for thousands of requests a second, and spinning would take the core that the upstream needs. The
+loop is plain epoll on non-blocking sockets, so that the generator adds as little as Python can; how late it
+was itself is reported as `late_p99_us` and bounds what the other figures can mean.
 """
 
 from __future__ import annotations
@@ -85,7 +86,7 @@ class OpenLoop:
             self._poll.register(sock, select.EPOLLIN)
 
     def run(self, seconds: float, warmup_s: float) -> None:
-        """Sends for `warmup_s + seconds`; the requests due in the warm-up are not counted. Then waits for the last answers."""
+        """Sends for `warmup_s + seconds` and waits for the last answers; the warm-up is not counted."""
         timer = open_timer(self._interval_ns)
         self._poll.register(timer, select.EPOLLIN)
         start_ns = time.perf_counter_ns()

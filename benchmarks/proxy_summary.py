@@ -24,8 +24,8 @@ def summarise(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """One line a cell and contestant, in the order of their first rows.
 
     Returns:
-        Lines with medians over the rounds; `against` holds, for each named peer, the median of the ratios within
-        each round (CPU a request and requests/s for closed loops, added latencies for open ones).
+        Lines with medians over the rounds; `against` holds, for each named peer, the median of the ratios
+        within each round (CPU a request and requests/s for closed loops, added latencies for open ones).
     """
     order: dict[tuple[Any, ...], list[Row]] = {}
     for row in rows:
@@ -81,7 +81,7 @@ def _ratio(
 
 
 def over_budget(summary: Sequence[Row]) -> list[str]:
-    """What the sidecar exceeds: CPU of its worker a request, 200 B JSON, 16 connections; also what was not measured."""
+    """What the sidecar exceeds (worker CPU a request, 200 B JSON, 16 connections), or what lacks."""
     wanted = ("small", "repeated", 16, "closed")
     line = next((each for each in summary if cell_of(each) == wanted and each["peer"] == "sidecar"), None)
     if line is None:
@@ -110,6 +110,7 @@ def print_summary(summary: Sequence[Row], label_of: Callable[[str], str]) -> Non
         payload, heads, connections, kind = cell
         lines = [line for line in summary if cell_of(line) == cell]
         print(f"\n{PAYLOADS[payload].title}, {heads} heads, {connections} connection(s), {kind} loop")
+        header: tuple[str, ...]
         if kind == "closed":
             header = (
                 "in the path",

@@ -147,8 +147,12 @@ def _parser() -> argparse.ArgumentParser:
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     _add_run(verbs.add_parser("run", help="stand in front of a model server"))
 
-    demo = verbs.add_parser("demo", help="a model server, the sidecar and traffic that drifts, on this machine")
-    demo.add_argument("--seconds", type=float, metavar="N", help="length of the whole demonstration (default 45)")
+    demo = verbs.add_parser(
+        "demo", help="a model server, the sidecar and traffic that drifts, on this machine"
+    )
+    demo.add_argument(
+        "--seconds", type=float, metavar="N", help="length of the whole demonstration (default 45)"
+    )
     demo.add_argument("--keep", action="store_true", help="leave the dashboard up until Ctrl-C")
     demo.set_defaults(verb=_demo)
 
@@ -179,8 +183,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--upstream", metavar="URL", help="the model server: http://host:port or unix:/path")
     run.add_argument("--listen", metavar="HOST:PORT", help="for callers (default 0.0.0.0:9000)")
     run.add_argument("--health", metavar="HOST:PORT", help="/livez and /readyz (default 0.0.0.0:9001)")
-    run.add_argument("--admin", metavar="HOST:PORT", help="metrics, status, dashboard (default 127.0.0.1:9002)")
+    run.add_argument(
+        "--admin", metavar="HOST:PORT", help="metrics, status, dashboard (default 127.0.0.1:9002)"
+    )
     run.add_argument("--workers", type=int, metavar="N", help="proxy workers (default 1)")
     run.add_argument("--reference", metavar="FILE", help="made by `sidecar reference build`")
-    run.add_argument("--log-format", choices=("auto", "text", "json"), help="default: text on a terminal, else JSON")
+    run.add_argument(
+        "--log-format", choices=("auto", "text", "json"), help="default: text on a terminal, else JSON"
+    )
     run.set_defaults(verb=_run)

@@ -9,7 +9,8 @@ from sidecar.config.model import Config
 from sidecar.log import Log
 from sidecar.proxy.app import run_worker
 from sidecar.supervisor import ChildMain, Estate, supervise
-from sidecar.telemetry.sampling import root_trace_ratio
+from sidecar.telemetry.environment import parse_span_settings
+from sidecar.telemetry.sampling import parse_sampling
 
 
 def run(config: Config) -> int:
@@ -34,14 +35,29 @@ def _worker_main(index: int) -> ChildMain:
             ring=estate.rings[index],
             hand_off_fd=estate.hand_offs[index][1],
             life_fd=estate.life[0],
-            trace_ratio=root_trace_ratio(os.environ),
+            trace_ratio=_root_trace_ratio(),
             log=log,
         )
 
     return main
 
 
+def _root_trace_ratio() -> float:
+    """A trace that begins here is marked as sampled only when somebody gets its spans."""
+    return parse_sampling(os.environ).root_ratio if parse_span_settings(os.environ).enabled else 0.0
+
+
 def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
     from sidecar.monitor.app import run_monitor  # noqa: PLC0415 - numpy, numba, aiohttp: only in the monitor's process
 
-    return run_monitor(config, estate, log)
+    return run_monitor(
+        config,
+        rings=estate.rings,
+        hand_off_fds=[reading for reading, _ in estate.hand_offs],
+        admin_listener=estate.admin_listener,
+        life_fd=estate.life[0],
+        state_path=estate.state_path,
+        started_unix_ns=estate.started_unix_ns,
+        environ=os.environ,
+        log=log,
+    )

@@ -36,7 +36,9 @@ class Log:
         self._clock = clock if clock is not None else SystemClock()
         self._json = log_format == "json" or (log_format == "auto" and not self._stream.isatty())
         self._format = log_format
-        self._last: dict[str, tuple[int, int]] = {}  # event -> (when last written, how many were left out since)
+        self._last: dict[
+            str, tuple[int, int]
+        ] = {}  # event -> (when last written, how many were left out since)
 
     def for_role(self, role: str) -> Log:
         """The same log for another process."""
@@ -69,12 +71,16 @@ class Log:
     def _write(self, level: Level, event: str, fields: dict[str, Any]) -> None:
         when = datetime.fromtimestamp(self._clock.unix_ns() / 1e9, UTC).isoformat(timespec="milliseconds")
         if self._json:
-            line = json.dumps({"ts": when, "level": level, "role": self._role, "event": event, **fields}, default=str)
+            line = json.dumps(
+                {"ts": when, "level": level, "role": self._role, "event": event, **fields}, default=str
+            )
         else:
             shown = " ".join(f"{name}={_shown(value)}" for name, value in fields.items())
             line = f"{when} {level:<7} {self._role:<10} {event} {shown}".rstrip()
         try:
-            os.write(self._stream.fileno(), line.encode(errors="replace") + b"\n")  # one write: lines never mix
+            os.write(
+                self._stream.fileno(), line.encode(errors="replace") + b"\n"
+            )  # one write: lines never mix
         except (OSError, ValueError):
             return  # a log that cannot be written must not stop anything
 

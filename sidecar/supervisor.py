@@ -88,7 +88,9 @@ class Family:
         return [*self.workers, self.monitor]
 
 
-def supervise(config: Config, log: Log, worker_main: Callable[[int], ChildMain], monitor_main: ChildMain) -> int:
+def supervise(
+    config: Config, log: Log, worker_main: Callable[[int], ChildMain], monitor_main: ChildMain
+) -> int:
     """Runs the sidecar until it is told to end.
 
     Args:
@@ -107,7 +109,8 @@ def supervise(config: Config, log: Log, worker_main: Callable[[int], ChildMain],
     estate = make_estate(config)
     setproctitle("sidecar: supervisor")
     family = Family(
-        [Child(f"worker {index}", worker_main(index)) for index in range(config.workers)], Child("monitor", monitor_main)
+        [Child(f"worker {index}", worker_main(index)) for index in range(config.workers)],
+        Child("monitor", monitor_main),
     )
     log.info(
         "listening",
@@ -137,7 +140,9 @@ def make_estate(config: Config) -> Estate:
         listeners=bind_listeners("listen", parse_listen(config.listen, "listen"), config.workers),
         health_listeners=bind_listeners("health", parse_listen(config.health, "health"), config.workers),
         admin_listener=bind_listeners("admin", admin, 1)[0],
-        rings=[create_ring(f"sidecar-ring-{index}", config.tap.ring_bytes) for index in range(config.workers)],
+        rings=[
+            create_ring(f"sidecar-ring-{index}", config.tap.ring_bytes) for index in range(config.workers)
+        ],
         hand_offs=[os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) for _ in range(config.workers)],
         life=os.pipe2(os.O_CLOEXEC),
         state_path=_state_folder(config),
@@ -180,7 +185,9 @@ def _be_child(child: Child, config: Config, estate: Estate, log: Log) -> None:
     try:
         setproctitle(f"sidecar: {child.role}")
         os.close(estate.life[1])
-        signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the whole group; the supervisor passes on what it means
+        signal.signal(
+            signal.SIGINT, signal.SIG_IGN
+        )  # Ctrl-C reaches the whole group; the supervisor passes on what it means
         signal.signal(signal.SIGHUP, signal.SIG_IGN)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, _WATCHED)
         status = child.main(config, estate, log)
@@ -200,7 +207,9 @@ def _where(exc: BaseException) -> str:
 def _watch(family: Family, config: Config, estate: Estate, log: Log) -> str:
     """Restarts what dies, until a signal says to end; returns that signal's name."""
     while True:
-        pauses = [child.restart_at_s - time.monotonic() for child in family.all() if child.restart_at_s is not None]
+        pauses = [
+            child.restart_at_s - time.monotonic() for child in family.all() if child.restart_at_s is not None
+        ]
         caught = signal.sigtimedwait(_WATCHED, max(0.0, min(pauses)) if pauses else 3600.0)
         if caught is not None and caught.si_signo in (signal.SIGTERM, signal.SIGINT):
             return signal.Signals(caught.si_signo).name
@@ -232,9 +241,15 @@ def _reap(family: Family) -> list[tuple[Child, int]]:
 def _plan_restart(child: Child, status: int, log: Log) -> None:
     now_s = time.monotonic()
     child.n_young_deaths = 0 if now_s - child.started_s > YOUNG_S else child.n_young_deaths + 1
-    pause_s = 0.0 if child.n_young_deaths <= 1 else min(LONGEST_PAUSE_S, 0.1 * 2.0 ** (child.n_young_deaths - 2))
+    pause_s = (
+        0.0 if child.n_young_deaths <= 1 else min(LONGEST_PAUSE_S, 0.1 * 2.0 ** (child.n_young_deaths - 2))
+    )
     child.restart_at_s = now_s + pause_s
-    how = f"signal {os.WTERMSIG(status)}" if os.WIFSIGNALED(status) else f"exit {os.waitstatus_to_exitcode(status)}"
+    how = (
+        f"signal {os.WTERMSIG(status)}"
+        if os.WIFSIGNALED(status)
+        else f"exit {os.waitstatus_to_exitcode(status)}"
+    )
     log.warning("child_died", child=child.role, how=how, restart_in_s=round(pause_s, 3))
 
 

@@ -1,4 +1,4 @@
-"""The reverse proxy that one writes first: aiohttp's server and client on uvloop, nothing removed, nothing recorded."""
+"""The reverse proxy that one writes first: aiohttp's server and client on uvloop, nothing recorded."""
 
 from __future__ import annotations
 

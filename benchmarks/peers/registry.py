@@ -1,7 +1,7 @@
 """Who stands in front of the upstream, how each is found, configured and started.
 
-Configurations lie beside this file; `@PORT@` and the like are filled in. A peer that is not installed has a reason, which
-names what to install; it is never left out silently.
+Configurations lie beside this file; `@PORT@` and the like are filled in. A peer that is not installed has a
+reason, which names what to install; it is never left out silently.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ Find = Callable[[], str | None]
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One proxy: `find` gives the path of what is run, None when missing; `command` uses it and the filled-in template."""
+    """One proxy; `find` gives the path of what is run, None when missing, `command` the command line."""
 
     name: str
     label: str
@@ -42,7 +42,7 @@ class Peer:
 
 
 def fill(template: str, folder: Path, values: dict[str, str]) -> Path:
-    """Writes a template of this folder, with its `@NAME@`s filled in, into `folder` and returns the new file."""
+    """Fills in the `@NAME@`s of a template of this folder; returns the new file, which lies in `folder`."""
     text = (HERE / template).read_text(encoding="utf-8")
     for name, value in {**values, "DIR": str(folder)}.items():
         text = text.replace(f"@{name}@", value)

@@ -65,7 +65,13 @@ def parse_upstream(text: str, path: str = "upstream") -> Upstream:
         port = parts.port
     except ValueError:
         raise ConfigError(path, "http://host:port or unix:/path", repr(text)) from None
-    if parts.scheme != "http" or not parts.hostname or parts.path not in ("", "/") or parts.query or "@" in parts.netloc:
+    if (
+        parts.scheme != "http"
+        or not parts.hostname
+        or parts.path not in ("", "/")
+        or parts.query
+        or "@" in parts.netloc
+    ):
         raise ConfigError(path, "http://host:port or unix:/path", repr(text))
     return TcpUpstream(parts.hostname, port if port is not None else 80)
 

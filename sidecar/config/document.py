@@ -24,7 +24,11 @@ nearest known one.
 def json_schema() -> dict[str, Any]:
     """The configuration file's JSON schema (draft 2020-12)."""
     schema = msgspec.json.schema(Config)
-    return {"$schema": "https://json-schema.org/draft/2020-12/schema", "title": "sidecar configuration", **schema}
+    return {
+        "$schema": "https://json-schema.org/draft/2020-12/schema",
+        "title": "sidecar configuration",
+        **schema,
+    }
 
 
 def configuration_page() -> str:

@@ -109,7 +109,9 @@ def _merge(into: dict[str, Any], other: Mapping[str, Any]) -> None:
 
 def _fill(value: Any, environ: Mapping[str, str], read_file: Callable[[str], str] | None, path: str) -> Any:
     if isinstance(value, dict):
-        return {key: _fill(item, environ, read_file, f"{path}.{key}".lstrip(".")) for key, item in value.items()}
+        return {
+            key: _fill(item, environ, read_file, f"{path}.{key}".lstrip(".")) for key, item in value.items()
+        }
     if isinstance(value, list):
         return [_fill(item, environ, read_file, f"{path}[{place}]") for place, item in enumerate(value)]
     if not isinstance(value, str):
@@ -148,7 +150,9 @@ def _explain(message: str, settings: dict[str, Any]) -> ConfigError:
     if invalid is None:
         return ConfigError("configuration", "valid settings", message)
     path = invalid[3] or "configuration"
-    return ConfigError(path, invalid[1].replace("`", ""), _found(path, settings, (invalid[2] or "").replace("`", "")))
+    return ConfigError(
+        path, invalid[1].replace("`", ""), _found(path, settings, (invalid[2] or "").replace("`", ""))
+    )
 
 
 def _known_keys(path: str) -> list[str]:
@@ -193,11 +197,21 @@ def _check(config: Config) -> None:
     if size & (size - 1):
         raise ConfigError("tap.ring_bytes", "a power of two in [65536, 1073741824]", str(size))
     if not is_loopback(admin) and not config.admin_server.token:
-        raise ConfigError("admin_server.token", f"a token, since {config.admin} is not a loopback address", "none")
+        raise ConfigError(
+            "admin_server.token", f"a token, since {config.admin} is not a loopback address", "none"
+        )
     if list(config.window.horizons_s) != sorted(config.window.horizons_s):
         raise ConfigError("window.horizons_s", "lengths in rising order", str(list(config.window.horizons_s)))
     if config.window.horizons_s[0] < config.window.pane_s:
-        raise ConfigError("window.horizons_s", f"at least one pane of {config.window.pane_s} s", str(config.window.horizons_s[0]))
+        raise ConfigError(
+            "window.horizons_s",
+            f"at least one pane of {config.window.pane_s} s",
+            str(config.window.horizons_s[0]),
+        )
     names = [model.name for model in config.models]
     if len(set(names)) < len(names):
-        raise ConfigError("models", "one entry a name", f"{sorted(name for name in names if names.count(name) > 1)[0]!r} twice")
+        raise ConfigError(
+            "models",
+            "one entry a name",
+            f"{sorted(name for name in names if names.count(name) > 1)[0]!r} twice",
+        )

@@ -17,7 +17,9 @@ Seconds = Annotated[float, Meta(gt=0.0)]
 class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What is copied for monitoring."""
 
-    ratio: Annotated[Ratio, Meta(description="Share of exchanges whose payload is analysed; metadata is always taken.")] = 1.0
+    ratio: Annotated[
+        Ratio, Meta(description="Share of exchanges whose payload is analysed; metadata is always taken.")
+    ] = 1.0
     body_limit_bytes: Annotated[
         Bytes, Meta(description="A longer body is forwarded whole but not analysed (dropped: too_large).")
     ] = 4_194_304
@@ -31,14 +33,24 @@ class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ] = 33_554_432
     inline_limit_bytes: Annotated[
         Bytes,
-        Meta(description="An exchange whose bodies are together longer than this goes into the ring piece by piece."),
+        Meta(
+            description="An exchange whose bodies are together longer than this goes into the ring piece by piece."
+        ),
     ] = 65_536
     flush_ms: Annotated[
-        float, Meta(ge=1.0, le=1000.0, description="Longest time a record waits before the monitor is woken, in milliseconds.")
+        float,
+        Meta(
+            ge=1.0,
+            le=1000.0,
+            description="Longest time a record waits before the monitor is woken, in milliseconds.",
+        ),
     ] = 20.0
     cpu_budget_cores: Annotated[
         float,
-        Meta(gt=0.0, description="CPU the monitor may use; above it the share of analysed payloads is lowered until it fits."),
+        Meta(
+            gt=0.0,
+            description="CPU the monitor may use; above it the share of analysed payloads is lowered until it fits.",
+        ),
     ] = 0.5
 
 
@@ -48,20 +60,30 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     path: Annotated[str | None, Meta(description="Reference file made by `sidecar reference build`.")] = None
     auto_rows: Annotated[
         Annotated[int, Meta(ge=100)],
-        Meta(description="Without a file (or for columns that it lacks), the reference is learnt from this many first rows."),
+        Meta(
+            description="Without a file (or for columns that it lacks), the reference is learnt from this many first rows."
+        ),
     ] = 2000
 
 
 class WindowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How traffic is cut into panes and windows."""
 
-    pane_s: Annotated[Seconds, Meta(description="Length of a pane, the smallest summary kept, in seconds.")] = 60.0
+    pane_s: Annotated[
+        Seconds, Meta(description="Length of a pane, the smallest summary kept, in seconds.")
+    ] = 60.0
     horizons_s: Annotated[
         tuple[Seconds, ...],
-        Meta(min_length=1, description="Lengths of the sliding windows, in seconds; the first is the one judged."),
+        Meta(
+            min_length=1,
+            description="Lengths of the sliding windows, in seconds; the first is the one judged.",
+        ),
     ] = (300.0, 3600.0, 86400.0)
     min_rows: Annotated[
-        Count, Meta(description="A window with fewer rows is `not_enough_data`, unless the alarm has already fired.")
+        Count,
+        Meta(
+            description="A window with fewer rows is `not_enough_data`, unless the alarm has already fired."
+        ),
     ] = 200
 
 
@@ -69,11 +91,16 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     """How sure an alarm must be."""
 
     false_alarm_days: Annotated[
-        float, Meta(gt=0.0, description="At most one false alarm in this many days on average, for a whole model.")
+        float,
+        Meta(gt=0.0, description="At most one false alarm in this many days on average, for a whole model."),
     ] = 90.0
     tolerance: Annotated[
         float,
-        Meta(ge=0.0, le=0.5, description="Change of a share (at the median, 0.01 = one percentage point) that is never an alarm."),
+        Meta(
+            ge=0.0,
+            le=0.5,
+            description="Change of a share (at the median, 0.01 = one percentage point) that is never an alarm.",
+        ),
     ] = 0.01
 
 
@@ -85,7 +112,9 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 65_536
     headers: Annotated[Count, Meta(description="Most header lines in a head.")] = 128
     body_bytes: Annotated[Bytes, Meta(description="Longest request body (413).")] = 1_073_741_824
-    connections: Annotated[Count, Meta(description="Most caller connections a worker holds; further ones wait in the backlog.")] = 10_000
+    connections: Annotated[
+        Count, Meta(description="Most caller connections a worker holds; further ones wait in the backlog.")
+    ] = 10_000
     buffer_bytes: Annotated[
         Bytes, Meta(description="Bytes a connection may hold for a slow peer before the fast one is paused.")
     ] = 262_144
@@ -94,15 +123,23 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
 class TimeoutsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How long a peer may take; kept by a sweep, so a limit is exact to about 0.25 s."""
 
-    head_s: Annotated[Seconds, Meta(description="A caller's head must be complete this long after its first byte (408).")] = 10.0
+    head_s: Annotated[
+        Seconds, Meta(description="A caller's head must be complete this long after its first byte (408).")
+    ] = 10.0
     body_idle_s: Annotated[Seconds, Meta(description="Longest pause within a request body (408).")] = 30.0
-    keep_alive_s: Annotated[Seconds, Meta(description="An idle caller connection is closed after this.")] = 75.0
+    keep_alive_s: Annotated[Seconds, Meta(description="An idle caller connection is closed after this.")] = (
+        75.0
+    )
     connect_s: Annotated[Seconds, Meta(description="Longest time to connect to the upstream (504).")] = 2.0
-    first_byte_s: Annotated[Seconds, Meta(description="Longest wait for the upstream's response to begin (504).")] = 60.0
+    first_byte_s: Annotated[
+        Seconds, Meta(description="Longest wait for the upstream's response to begin (504).")
+    ] = 60.0
     response_idle_s: Annotated[Seconds, Meta(description="Longest pause within a response.")] = 60.0
     upstream_idle_s: Annotated[
         Seconds,
-        Meta(description="An idle upstream connection is closed after this; shorter than the 5 s at which uvicorn closes its side."),
+        Meta(
+            description="An idle upstream connection is closed after this; shorter than the 5 s at which uvicorn closes its side."
+        ),
     ] = 4.0
 
 
@@ -112,15 +149,21 @@ class PoolConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     connections: Annotated[Count, Meta(description="Most open connections to the upstream.")] = 512
     waiting: Annotated[
         Annotated[int, Meta(ge=0)],
-        Meta(description="Most requests that wait for one of them; the next is answered 503 with Retry-After."),
+        Meta(
+            description="Most requests that wait for one of them; the next is answered 503 with Retry-After."
+        ),
     ] = 1024
 
 
 class DrainConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """What happens between SIGTERM and the end."""
 
-    limit_s: Annotated[Seconds, Meta(description="Longest wait for exchanges in flight after SIGTERM.")] = 30.0
-    monitor_s: Annotated[Seconds, Meta(description="Longest time the monitor takes to analyse and export what is left.")] = 5.0
+    limit_s: Annotated[Seconds, Meta(description="Longest wait for exchanges in flight after SIGTERM.")] = (
+        30.0
+    )
+    monitor_s: Annotated[
+        Seconds, Meta(description="Longest time the monitor takes to analyse and export what is left.")
+    ] = 5.0
 
 
 class StateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -128,7 +171,9 @@ class StateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     path: Annotated[
         str | None,
-        Meta(description="Folder that outlives the sidecar; without it the checkpoint lives as long as the supervisor does."),
+        Meta(
+            description="Folder that outlives the sidecar; without it the checkpoint lives as long as the supervisor does."
+        ),
     ] = None
     every_s: Annotated[Seconds, Meta(description="Time between two checkpoints.")] = 5.0
 
@@ -138,7 +183,9 @@ class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 
     token: Annotated[
         str | None,
-        Meta(description="Bearer token that requests must carry; required when the address is not loopback. May be `${file:/path}`."),
+        Meta(
+            description="Bearer token that requests must carry; required when the address is not loopback. May be `${file:/path}`."
+        ),
     ] = None
 
 
@@ -146,9 +193,13 @@ class FeatureConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
     """One column of a model's input."""
 
     name: Annotated[str, Meta(description="The feature's name, as in the reference.")]
-    column: Annotated[str | None, Meta(description="The payload's name for it, such as `x[0]`; the same as `name` if left out.")] = None
+    column: Annotated[
+        str | None,
+        Meta(description="The payload's name for it, such as `x[0]`; the same as `name` if left out."),
+    ] = None
     kind: Annotated[
-        Literal["numeric", "categorical"] | None, Meta(description="Forces the kind; otherwise the payload's type decides.")
+        Literal["numeric", "categorical"] | None,
+        Meta(description="Forces the kind; otherwise the payload's type decides."),
     ] = None
 
 
@@ -158,19 +209,29 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     name: Annotated[str, Meta(description="The model's name, as in the request path.")]
     features: Annotated[
         tuple[str | FeatureConfig, ...],
-        Meta(description="Names of a tensor's columns in order, or objects that map payload columns to names."),
+        Meta(
+            description="Names of a tensor's columns in order, or objects that map payload columns to names."
+        ),
     ] = ()
-    prediction: Annotated[str | None, Meta(description="The reference's column that holds the prediction (first output).")] = None
+    prediction: Annotated[
+        str | None, Meta(description="The reference's column that holds the prediction (first output).")
+    ] = None
 
 
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that `sidecar run` can be told."""
 
-    upstream: Annotated[str, Meta(description="The model server: `http://host:port` or `unix:/path`.")] = "http://127.0.0.1:8080"
+    upstream: Annotated[str, Meta(description="The model server: `http://host:port` or `unix:/path`.")] = (
+        "http://127.0.0.1:8080"
+    )
     listen: Annotated[str, Meta(description="Address for callers.")] = "0.0.0.0:9000"
     health: Annotated[str, Meta(description="Address of `/livez` and `/readyz`.")] = "0.0.0.0:9001"
-    admin: Annotated[str, Meta(description="Address of the admin server (metrics, status, dashboard).")] = "127.0.0.1:9002"
-    workers: Annotated[Count, Meta(description="Proxy workers; each is one process with a ring of its own.")] = 1
+    admin: Annotated[str, Meta(description="Address of the admin server (metrics, status, dashboard).")] = (
+        "127.0.0.1:9002"
+    )
+    workers: Annotated[
+        Count, Meta(description="Proxy workers; each is one process with a ring of its own.")
+    ] = 1
     log_format: Annotated[
         Literal["auto", "text", "json"], Meta(description="`auto` is text on a terminal and JSON elsewhere.")
     ] = "auto"

@@ -1,2 +1,3 @@
 """Room: demo. Floor 10. Runs in: processes of its own. IO.
-Takes the product as it is (its command line, its ports); gives a model, a model server, traffic that drifts, a live view."""
+Takes the product as it is (command line, ports); gives a model server, traffic that drifts, a live view.
+"""

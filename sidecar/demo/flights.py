@@ -23,7 +23,7 @@ FEATURES = (*NUMERIC, *CATEGORICAL)
 LATE_MIN = 15.0  # the US Department of Transportation counts an arrival as late from this many minutes on
 LAST_TRAINING_MONTH = 3
 
-Cell: TypeAlias = float | int | str | None
+Cells: TypeAlias = dict[str, list[float | int | str | None]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,9 +63,9 @@ class Flights:
             self.arr_delay[rows],
         )
 
-    def cells(self) -> dict[str, list[Cell]]:
+    def cells(self) -> Cells:
         """Every feature as Python values, None where missing: what a request or a CSV file holds."""
-        columns: dict[str, list[Cell]] = {}
+        columns: Cells = {}
         for name in NUMERIC:
             values = self.numeric[name]
             if name in INTEGERS:

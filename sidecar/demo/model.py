@@ -73,8 +73,8 @@ def train_model(flights: Flights) -> LateModel:
         flights: training rows.
 
     Returns:
-        The maximum of the ridge-penalised likelihood, by Newton's method (iteratively reweighted least squares);
-        the intercept is not penalised.
+        The maximum of the ridge-penalised likelihood, by Newton's method (iteratively reweighted least
+        squares); the intercept is not penalised.
     """
     known = flights.take(np.flatnonzero(~np.isnan(flights.arr_delay)))
     stacked = np.stack([known.numeric[name] for name in NUMERIC])

@@ -1,5 +1,5 @@
-"""What current traffic is compared with: the model's training rows and its answers to them, summarised by the product's
-own command line.
+"""What current traffic is compared with: the model's training rows and its answers to them, summarised by the
+product's own command line.
 """
 
 from __future__ import annotations
@@ -22,5 +22,5 @@ def write_training_rows(flights: Flights, model: LateModel, path: Path) -> None:
 
 def reference_arguments(rows: Path, reference: Path) -> list[str]:
     """The command line that makes the reference, without the program's name."""
-    columns = ",".join(FEATURES)
-    return ["reference", "build", str(rows), "-o", str(reference), "--columns", columns, "--prediction", PROBABILITY]
+    roles = ["--columns", ",".join(FEATURES), "--prediction", PROBABILITY]
+    return ["reference", "build", str(rows), "-o", str(reference), *roles]

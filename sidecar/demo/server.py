@@ -1,4 +1,4 @@
-"""A model server for the demonstration: Open Inference Protocol V2 over HTTP, one model, one DataFrame column an input.
+"""The demonstration's model server: Open Inference Protocol V2 over HTTP, one model, an input for each feature.
 
 `python -m sidecar.demo.server --model FILE --listen HOST:PORT`
 """
@@ -21,7 +21,15 @@ from aiohttp import web
 
 from sidecar.config.address import parse_listen
 from sidecar.demo.flights import CATEGORICAL, F64, FEATURES, NUMERIC
-from sidecar.demo.model import DATATYPES, DECISION, MODEL_NAME, MODEL_VERSION, PROBABILITY, LateModel, load_model
+from sidecar.demo.model import (
+    DATATYPES,
+    DECISION,
+    MODEL_NAME,
+    MODEL_VERSION,
+    PROBABILITY,
+    LateModel,
+    load_model,
+)
 from sidecar.listen import address_of, bind_listeners
 from sidecar.log import Log
 
@@ -72,7 +80,8 @@ def infer(model: LateModel, body: bytes) -> dict[str, Any]:
         raise BadInput(f"body: expected an inference request, got {exc}") from exc
     inputs = {column.name: column for column in request.inputs}
     if len(inputs) != len(request.inputs) or inputs.keys() != DATATYPES.keys():
-        raise BadInput(f"inputs: expected {', '.join(FEATURES)}, got {', '.join(c.name for c in request.inputs)}")
+        names = ", ".join(column.name for column in request.inputs)
+        raise BadInput(f"inputs: expected {', '.join(FEATURES)}, got {names}")
     rows = _count_rows(request.inputs[0])
     probability = model.predict(
         {name: _read_numbers(inputs[name], rows) for name in NUMERIC},
@@ -169,13 +178,13 @@ async def _describe_model(_request: web.Request) -> web.Response:
         {"name": PROBABILITY, "datatype": "FP64", "shape": [-1]},
         {"name": DECISION, "datatype": "INT64", "shape": [-1]},
     ]
-    return _json(
-        {"name": MODEL_NAME, "versions": [MODEL_VERSION], "platform": "numpy", "inputs": inputs, "outputs": outputs}
-    )
+    about = {"name": MODEL_NAME, "versions": [MODEL_VERSION], "platform": "numpy"}
+    return _json({**about, "inputs": inputs, "outputs": outputs})
 
 
 async def _refuse(request: web.Request) -> web.Response:
-    return _json({"error": f"{request.method} {request.path}: expected a path of model {MODEL_NAME!r}"}, status=404)
+    got = f"{request.method} {request.path}"
+    return _json({"error": f"path: expected one of model {MODEL_NAME!r}, got {got}"}, status=404)
 
 
 def _json(document: dict[str, Any], status: int = 200) -> web.Response:

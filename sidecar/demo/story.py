@@ -1,4 +1,4 @@
-"""What the demonstration claims, judged from what the sidecar said: no drift before there was any, and then the right one."""
+"""Judges what the sidecar said: no drift before there was any, and then the right one."""
 
 from __future__ import annotations
 
@@ -96,8 +96,7 @@ class Story:
         unjudged = [name for name in EXPECTED if name not in self._judged_quiet]
         if unjudged and not faults:
             faults.append(f"{', '.join(unjudged)}: expected a verdict before the drift began, got none")
-        late = {alarm.name for alarm in self.found}
         missed = [name for name in EXPECTED if name not in self.alarms]
-        if missed and not late >= set(EXPECTED):
+        if missed:
             faults.append(f"{', '.join(missed)}: expected drift to be found, got none")
         return faults

@@ -1,7 +1,7 @@
 """The demonstration's callers: HTTP requests in a planned order, at a planned pace, over a few connections.
 
-A plan is made of phases, a phase of batches; batch i of n is due i/n of the way through its phase. A machine that cannot
-keep up leaves overdue batches out and counts them, so that the story keeps its time and later months still come.
+A plan is made of phases, a phase of batches; batch i of n is due i/n of the way through its phase. A machine
+that cannot keep up leaves overdue batches out and counts them, so that later months still come in time.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ import msgspec
 import numpy as np
 
 from sidecar.clock import Clock
-from sidecar.demo.flights import FEATURES, I64, Cell, Flights, Split
+from sidecar.demo.flights import FEATURES, I64, Cells, Flights, Split
 from sidecar.demo.model import DATATYPES, MODEL_NAME, PROBABILITY
 
 INFER_PATH = f"/v2/models/{MODEL_NAME}/infer"
@@ -24,6 +24,7 @@ MEAN_ROWS = 16  # in a request; sizes are drawn from 1 to 31
 QUIET_SHARE = 0.4  # of the traffic's time, for the rows that have not drifted
 OVERDUE_S = 0.5
 TIMEOUT_S = 10.0
+HEADERS = {"content-type": "application/json"}
 MONTHS = ("January", "February", "March", "April", "May", "June", "July", "August")
 
 
@@ -92,13 +93,15 @@ def plan_phases(flights: Flights, split: Split, seconds: float, seed: int = 29) 
     """
     rng = np.random.default_rng(seed)
     quiet = tuple(Batch(rows, "January to March") for rows in _cut(split.held_out, rng))
-    later = tuple(
-        Batch(rows, f"{MONTHS[flights.month[rows[0]] - 1]} {flights.day[rows[0]]}") for rows in _cut(split.later, rng)
-    )
+    later = tuple(Batch(rows, _name_day(flights, rows[0])) for rows in _cut(split.later, rng))
     return (
         Phase("January to March, rows the model never saw", quiet, QUIET_SHARE * seconds),
         Phase("April to August, day by day", later, (1.0 - QUIET_SHARE) * seconds),
     )
+
+
+def _name_day(flights: Flights, row: np.int64) -> str:
+    return f"{MONTHS[flights.month[row] - 1]} {flights.day[row]}"
 
 
 def _cut(rows: I64, rng: np.random.Generator) -> list[I64]:
@@ -117,7 +120,7 @@ class Callers:
         clock: for the pace.
     """
 
-    def __init__(self, session: aiohttp.ClientSession, url: str, cells: dict[str, list[Cell]], clock: Clock) -> None:
+    def __init__(self, session: aiohttp.ClientSession, url: str, cells: Cells, clock: Clock) -> None:
         self.tally = Tally()
         self._session = session
         self._url = url + INFER_PATH
@@ -142,9 +145,9 @@ class Callers:
 
     async def send(self, batch: Batch) -> None:
         """Sends one request and reads its answer."""
-        headers = {"content-type": "application/json"}
+        request = encode_request(self._cells, batch.rows)
         try:
-            async with self._session.post(self._url, data=encode_request(self._cells, batch.rows), headers=headers) as answer:
+            async with self._session.post(self._url, data=request, headers=HEADERS) as answer:
                 body = await answer.read()
         except (aiohttp.ClientError, TimeoutError) as exc:
             self.tally.fail(f"{type(exc).__name__}: {exc}")
@@ -194,15 +197,13 @@ class Queue:
         return batch, max(0.0, due_s - elapsed_s)
 
 
-def encode_request(cells: dict[str, list[Cell]], rows: I64) -> bytes:
+def encode_request(cells: Cells, rows: I64) -> bytes:
     """The body of a V2 request: one input for each feature, a missing value as null."""
     picked = rows.tolist()
     inputs: list[dict[str, Any]] = []
     for name in FEATURES:
-        column = cells[name]
-        inputs.append(
-            {"name": name, "shape": [len(picked)], "datatype": DATATYPES[name], "data": [column[row] for row in picked]}
-        )
+        data = [cells[name][row] for row in picked]
+        inputs.append({"name": name, "shape": [len(picked)], "datatype": DATATYPES[name], "data": data})
     return msgspec.json.encode({"inputs": inputs})
 
 

@@ -14,8 +14,7 @@ from rich.table import Table
 from rich.text import Text
 
 from sidecar.clock import Clock
-from sidecar.demo.story import Alarm, Story
-from sidecar.demo.traffic import Tally
+from sidecar.demo.summary import describe_accounting, describe_overhead
 from sidecar.demo.watch import FeatureState, Glance
 
 PLAIN_EVERY_S = 3.0
@@ -141,64 +140,12 @@ def draw_frame(frame: Frame) -> Group:
 def describe_frame(frame: Frame) -> str:
     """One line of the moment."""
     drifting = [feature.name for feature in frame.glance.features if feature.state == "drift"]
-    return (
-        f"[{frame.seconds:4.0f} s] {frame.when}: {frame.requests_per_s:,.0f} requests/s, {frame.rows_per_s:,.0f} rows/s, "
-        f"{frame.failed} failed; added {describe_overhead(frame.glance)}; drift: {', '.join(drifting) or 'none'}; "
-        f"{describe_accounting(frame.glance)}"
+    parts = (
+        f"[{frame.seconds:4.0f} s] {frame.when}: {frame.requests_per_s:,.0f} requests/s",
+        f"{frame.rows_per_s:,.0f} rows/s, {frame.failed} failed; added {describe_overhead(frame.glance)}",
+        f"drift: {', '.join(drifting) or 'none'}; {describe_accounting(frame.glance)}",
     )
-
-
-def describe_accounting(glance: Glance) -> str:
-    """The accounting in words."""
-    counts = glance.accounting
-    lost = ", ".join(f"{reason} {count}" for reason, count in counts.dropped if count)
-    return (
-        f"{counts.seen:,} seen = {counts.analysed:,} analysed + {counts.sampled_out:,} sampled out + "
-        f"{counts.in_flight:,} in flight + {counts.lost:,} lost{f' ({lost})' if lost else ''}"
-    )
-
-
-def describe_overhead(glance: Glance) -> str:
-    """Median and 99th percentile of the added latency."""
-    return f"p50 {_us(glance.overhead.quantile_guess(0.5))}, p99 {_us(glance.overhead.quantile_guess(0.99))}"
-
-
-def summarise(story: Story, tally: Tally, glance: Glance) -> list[str]:
-    """The last lines.
-
-    Args:
-        story: what was claimed.
-        tally: what the callers saw.
-        glance: the last reading.
-    """
-    lines = ["", "Summary", *_summarise_drift(story)]
-    left_out = f", {tally.left_out:,} left out to keep time" if tally.left_out else ""
-    lines.append(f"  requests     {tally.requests:,} answered ({tally.rows:,} rows), {tally.failed:,} failed{left_out}")
-    if tally.first_failure is not None:
-        lines.append(f"               first failure: {tally.first_failure}")
-    odd = "" if glance.accounting.balances else " (DOES NOT BALANCE)"
-    lines.append(f"  monitored    {describe_accounting(glance)}{odd}")
-    lines.append(f"  added time   {describe_overhead(glance)} inside the sidecar")
-    faults = story.faults()
-    lines.extend(f"  FAULT        {fault}" for fault in faults)
-    lines.append("  verdict      " + ("the drift was found, and none before it" if not faults else "not as it should be"))
-    return lines
-
-
-def _summarise_drift(story: Story) -> list[str]:
-    quiet = ", ".join(alarm.name for alarm in story.false_alarms)
-    lines = [f"  no drift     {f'FALSE ALARMS in {quiet}' if quiet else 'none claimed while there was none'}"]
-    if not story.found:
-        return [*lines, "  drift        none found"]
-    lines.append(f"  first alarm  {story.found[0]}")
-    lines.append(f"  drifted      {', '.join(_name_alarm(alarm) for alarm in story.found)}")
-    lines.append(f"  unmoved      {', '.join(story.unmoved) or 'none'}")
-    return lines
-
-
-def _name_alarm(alarm: Alarm) -> str:
-    month = alarm.when.split(" ")[0]
-    return f"{alarm.name} ({month}{', output' if alarm.role == 'output' else ''})"
+    return ", ".join(parts[:2]) + "; " + parts[2]
 
 
 def _numbers(feature: FeatureState) -> tuple[str, str, str, str]:
@@ -212,7 +159,3 @@ def _numbers(feature: FeatureState) -> tuple[str, str, str, str]:
 
 def _fixed(value: float, digits: int) -> str:
     return "-" if math.isnan(value) else f"{value:.{digits}f}"
-
-
-def _us(seconds: float) -> str:
-    return "-" if math.isnan(seconds) else f"{seconds * 1e6:,.0f} us"

@@ -58,7 +58,7 @@ class Accounting:
 
 @dataclass(frozen=True, slots=True)
 class Overhead:
-    """Histogram of the time that a request spent inside the sidecar: upper bounds in seconds, cumulative counts."""
+    """Time that requests spent inside the sidecar: upper bounds in seconds, cumulative counts."""
 
     bounds: tuple[float, ...] = ()
     counts: tuple[float, ...] = ()

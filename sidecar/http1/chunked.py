@@ -7,6 +7,7 @@ extensions are read over and not forwarded (they are hop-by-hop); trailer fields
 from __future__ import annotations
 
 import re
+from collections.abc import Callable
 
 from sidecar.errors import BadFraming, HeadTooLarge, Side
 from sidecar.http1.syntax import split_fields
@@ -16,7 +17,9 @@ MAX_TRAILER_BYTES = 8192
 MAX_TRAILERS = 32
 
 _SIZE_LINE = re.compile(rb"([0-9A-Fa-f]{1,15})(?:[ \t]*;[\t -~\x80-\xff]*)?")
-_FORBIDDEN_TRAILERS = frozenset((b"transfer-encoding", b"content-length", b"host", b"authorization", b"content-encoding"))
+_FORBIDDEN_TRAILERS = frozenset(
+    (b"transfer-encoding", b"content-length", b"host", b"authorization", b"content-encoding")
+)
 
 LAST_CHUNK = b"0\r\n\r\n"
 
@@ -41,7 +44,7 @@ class ChunkReader:
         self._side: Side = side
         self._held = b""
         self._left = 0  # bytes of the current chunk's data still to come
-        self._step = self._read_size
+        self._step: Callable[[bytes, list[bytes]], bytes] = self._read_size
         self.done = False
         self.trailer = b""
 
@@ -104,7 +107,9 @@ class ChunkReader:
         end = rest.find(b"\r\n\r\n")
         if end < 0:
             if len(rest) > MAX_TRAILER_BYTES:
-                raise HeadTooLarge(self._side, 431, f"trailer: expected at most {MAX_TRAILER_BYTES} bytes, got more")
+                raise HeadTooLarge(
+                    self._side, 431, f"trailer: expected at most {MAX_TRAILER_BYTES} bytes, got more"
+                )
             return rest
         fields = split_fields(rest[:end].split(b"\r\n"), self._side, MAX_TRAILERS)
         if any(name in _FORBIDDEN_TRAILERS for name, _, _ in fields):

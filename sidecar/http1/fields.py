@@ -43,7 +43,9 @@ def connection_tokens(fields: tuple[Field, ...]) -> frozenset[bytes]:
     return frozenset(token.strip(b" \t") for token in tokens) - {b""}
 
 
-def forwarded_lines(fields: tuple[Field, ...], tokens: frozenset[bytes], rewritten: frozenset[bytes]) -> bytes:
+def forwarded_lines(
+    fields: tuple[Field, ...], tokens: frozenset[bytes], rewritten: frozenset[bytes]
+) -> bytes:
     """The header lines that go on: in order, with their case and repeats.
 
     Args:
@@ -77,7 +79,11 @@ def declared_length(fields: tuple[Field, ...], side: Side) -> int | None:
     if codings:
         if len(codings) == 1 and codings[0].lower() == b"chunked":
             return CHUNKED
-        raise BadFraming(side, 501 if side == "downstream" else 502, "transfer-encoding: expected 'chunked', got another coding")
+        raise BadFraming(
+            side,
+            501 if side == "downstream" else 502,
+            "transfer-encoding: expected 'chunked', got another coding",
+        )
     if not lengths:
         return None
     if len(lengths) > 1 or _DIGITS.fullmatch(lengths[0]) is None:

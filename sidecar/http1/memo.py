@@ -13,7 +13,9 @@ from typing import Generic, TypeVar
 Head = TypeVar("Head")
 
 MAX_KEY_BYTES = 4096
-GENERATION = 256  # entries; with keys and heads at most about 2 x 256 x 12 KiB = 6 MiB, in practice a few hundred KiB
+GENERATION = (
+    256  # entries; with keys and heads at most about 2 x 256 x 12 KiB = 6 MiB, in practice a few hundred KiB
+)
 
 
 class HeadMemo(Generic[Head]):

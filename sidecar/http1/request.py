@@ -7,7 +7,14 @@ from dataclasses import dataclass
 
 from sidecar.config.model import LimitsConfig
 from sidecar.errors import BadFraming, BadHead, BodyTooLarge
-from sidecar.http1.fields import CHUNKED, connection_tokens, declared_length, forwarded_lines, recorded_lines, values_of
+from sidecar.http1.fields import (
+    CHUNKED,
+    connection_tokens,
+    declared_length,
+    forwarded_lines,
+    recorded_lines,
+    values_of,
+)
 from sidecar.http1.syntax import Field, check_with_llhttp, split_fields, split_request_line
 from sidecar.http1.trace import TraceParent, parse_traceparent
 
@@ -86,7 +93,9 @@ def parse_request_head(raw: bytes, limits: LimitsConfig) -> RequestHead:
         expects_continue=minor == 1 and _expects_continue(fields),
         forwarded=method + b" " + target + b" HTTP/1.1\r\n" + _forwarded_fields(fields, tokens),
         forwarded_for=forwarded_for + b", " if forwarded_for else b"",
-        request_id=request_ids[0] if len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0]) else None,
+        request_id=request_ids[0]
+        if len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0])
+        else None,
         parent=parse_traceparent(values_of(fields, b"traceparent")),
         recorded=first + b"\r\n" + recorded_lines(fields) + b"\r\n",
     )
@@ -105,7 +114,9 @@ def _body_length(fields: tuple[Field, ...], minor: int, limit_bytes: int) -> int
     if length == CHUNKED and minor == 0:
         raise BadFraming("downstream", 400, "transfer-encoding: expected HTTP/1.1, got HTTP/1.0")
     if length > limit_bytes:
-        raise BodyTooLarge("downstream", 413, f"content-length: expected at most {limit_bytes} bytes, got {length}")
+        raise BodyTooLarge(
+            "downstream", 413, f"content-length: expected at most {limit_bytes} bytes, got {length}"
+        )
     return length
 
 
@@ -126,7 +137,9 @@ def _forwarded_fields(fields: tuple[Field, ...], tokens: frozenset[bytes]) -> by
     if values_of(fields, b"expect"):
         lines += b"expect: 100-continue\r\n"
     if not values_of(fields, b"x-forwarded-host"):
-        lines += b"".join(b"x-forwarded-host: " + host + b"\r\n" for host in values_of(fields, b"host") if host)
+        lines += b"".join(
+            b"x-forwarded-host: " + host + b"\r\n" for host in values_of(fields, b"host") if host
+        )
     if not values_of(fields, b"x-forwarded-proto"):
         lines += b"x-forwarded-proto: http\r\n"
     return lines + b"via: 1.1 sidecar\r\n"

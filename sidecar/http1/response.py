@@ -66,7 +66,9 @@ def parse_response_head(raw: bytes, limits: LimitsConfig) -> ResponseHead:
     return ResponseHead(
         status=status,
         body_length=body_length,
-        keep_alive=body_length != UNTIL_CLOSE and b"close" not in tokens and (minor == 1 or b"keep-alive" in tokens),
+        keep_alive=body_length != UNTIL_CLOSE
+        and b"close" not in tokens
+        and (minor == 1 or b"keep-alive" in tokens),
         idle_s=_idle_s(fields),
         forwarded=b"HTTP/1.1" + first[8:] + b"\r\n" + forwarded_lines(fields, tokens, _NOTHING),
         has_request_id=bool(values_of(fields, b"x-request-id")),

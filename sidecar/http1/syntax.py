@@ -13,9 +13,13 @@ import httptools
 
 from sidecar.errors import BadHead, HeadTooLarge, Side
 
-Field = tuple[bytes, bytes, bytes]  # (name in lower case, value without outer blanks, the line as it came with CRLF)
+Field = tuple[
+    bytes, bytes, bytes
+]  # (name in lower case, value without outer blanks, the line as it came with CRLF)
 
-_FIELD_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*")
+_FIELD_LINE = re.compile(
+    rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
+)
 _REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~\x80-\xff]+) HTTP/1\.([01])")
 _STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
 
@@ -36,12 +40,18 @@ def split_fields(lines: list[bytes], side: Side, max_fields: int) -> tuple[Field
         HeadTooLarge: more lines than allowed.
     """
     if len(lines) > max_fields:
-        raise HeadTooLarge(side, 431 if side == "downstream" else 502, f"head: expected at most {max_fields} header lines, got {len(lines)}")
+        raise HeadTooLarge(
+            side,
+            431 if side == "downstream" else 502,
+            f"head: expected at most {max_fields} header lines, got {len(lines)}",
+        )
     fields = []
     for line in lines:
         match = _FIELD_LINE.fullmatch(line)
         if match is None:
-            raise BadHead(side, _status_of(side), f"head: expected a header line 'name: value', got {_clip(line)!r}")
+            raise BadHead(
+                side, _status_of(side), f"head: expected a header line 'name: value', got {_clip(line)!r}"
+            )
         fields.append((match[1].lower(), match[2], line + b"\r\n"))
     return tuple(fields)
 

@@ -6,7 +6,8 @@ import os
 from pathlib import Path
 from typing import Any
 
-import msgpack
+from msgpack import packb, unpackb
+from msgpack.exceptions import UnpackException
 
 from sidecar.errors import SidecarError
 
@@ -31,7 +32,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> int:
     Raises:
         OSError: the disk is full or not writable; the last checkpoint is then still whole.
     """
-    packed = bytes(msgpack.packb({"version": VERSION, "state": state}))
+    packed = bytes(packb({"version": VERSION, "state": state}))
     part = folder / f".{NAME}.{os.getpid()}"
     try:
         with part.open("wb") as file:
@@ -61,8 +62,8 @@ def load_state(folder: Path) -> dict[str, Any] | None:
     except OSError as exc:
         raise BadState(f"{NAME}: expected a readable checkpoint, got {exc.strerror}") from exc
     try:
-        document = msgpack.unpackb(packed, strict_map_key=False)
-    except (ValueError, msgpack.exceptions.UnpackException) as exc:
+        document = unpackb(packed, strict_map_key=False)
+    except (ValueError, UnpackException) as exc:
         raise BadState(f"{NAME}: expected msgpack, got {type(exc).__name__}") from exc
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise BadState(f"{NAME}: expected a checkpoint of version {VERSION}, got another")

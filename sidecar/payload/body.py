@@ -1,7 +1,7 @@
 """Removes the content coding of a body, with a cap on what comes out of it.
 
-Content-Type plays no part anywhere in this room: tritonclient sends none, and some servers send a wrong one. The path and
-the body's first bytes say what a body is.
+Content-Type plays no part anywhere in this room: tritonclient sends none, and some servers send a wrong
+one. The path and the body's first bytes say what a body is.
 """
 
 from __future__ import annotations
@@ -93,8 +93,8 @@ def _gunzip(body: bytes, limit_bytes: int, protocol: str) -> bytes:
 
 
 def _undeflate(body: bytes, limit_bytes: int, protocol: str) -> bytes:
-    # A zlib header is CMF 0x?8 with a check sum over two bytes; a raw stream passes for one in 1 of 31 * 16 cases at most,
-    # and then its own check fails.
+    # A zlib header is CMF 0x?8 with a check sum over two bytes; a raw stream passes for one in 1 of 31 * 16
+    # cases at most, and then its own check fails.
     is_zlib = len(body) >= 2 and body[0] & 0x0F == 8 and int.from_bytes(body[:2], "big") % 31 == 0
     return _inflate(body, _ZLIB if is_zlib else _RAW, limit_bytes, protocol)[0]
 

@@ -1,7 +1,8 @@
-"""Values as JSON gives them into what Columns holds: float64 for numeric columns, texts for categorical ones.
+"""Values as JSON gives them into what Columns holds: float64 for numeric columns, texts for the others.
 
-Clean numbers take one call in C (`array` accepts int, float and bool, and nothing else, where numpy would read the text "1.5" as
-a number). Everything else goes value by value: null is missing, anything that is no number becomes missing and is counted.
+Clean numbers take one call in C (`array` accepts int, float and bool, and nothing else, where numpy would
+read the text "1.5" as a number). Everything else goes value by value: null is missing, anything that is no
+number becomes missing and is counted.
 """
 
 from __future__ import annotations
@@ -18,6 +19,7 @@ from sidecar.errors import Malformed, TooManyColumns
 from sidecar.payload.columns import CELL_LIMIT, F64, NAME_LIMIT
 
 FAULT_LIMIT = 20  # lines for one message
+INDEX_LIMIT = 10  # characters of `[i]` after a tensor's name
 SHOWN_NAME_LIMIT = 64  # characters of a name within a message
 
 _NONE_TYPE = type(None)
@@ -41,7 +43,8 @@ def flatten(nested: list[Any]) -> list[Any]:
     """The leaves of a nested list, row-major.
 
     Args:
-        nested: lists in lists to any depth; a stack keeps deep ones from costing recursion or a pass a level.
+        nested: lists in lists to any depth; a stack keeps deep ones from costing recursion or a pass a
+            level.
 
     Returns:
         A new list without lists in it.
@@ -66,8 +69,8 @@ def to_floats(values: list[Any]) -> tuple[array[float], list[int]]:
         values: any JSON values.
 
     Returns:
-        As many floats, NaN for null and for everything that is no number; and the places of the latter. An integer beyond
-        float64 is an infinity, as the same number with a decimal point would be.
+        As many floats, NaN for null and for everything that is no number; and the places of the latter. An
+        integer beyond float64 is an infinity, as the same number with a decimal point would be.
     """
     try:
         return array("d", values), []
@@ -139,8 +142,10 @@ def count_faults(columns: Iterable[int], names: Sequence[str]) -> list[str]:
     Returns:
         The lines, in the order of the columns.
     """
-    counts = sorted(Counter(columns).items())
-    return [f"{show_name(names[at])}: {plural(n, 'value is', 'values are')} not numbers" for at, n in counts]
+    return [
+        f"{show_name(names[at])}: {plural(count, 'value is not a number', 'values are not numbers')}"
+        for at, count in sorted(Counter(columns).items())
+    ]
 
 
 def clip_faults(faults: Sequence[str]) -> tuple[str, ...]:
@@ -230,8 +235,8 @@ def check_names(protocol: str, names: Sequence[str]) -> None:
 def settle_rows(names: Sequence[str], counts: Sequence[int]) -> tuple[int, list[bool], list[str]]:
     """How many rows a message has when its tensors do not agree.
 
-    A tensor with one row beside longer ones is a setting of the whole request and belongs to each row; were it left out,
-    the schema would change with the batch size. Another length has no row to belong to.
+    A tensor with one row beside longer ones is a setting of the whole request and belongs to each row; were
+    it left out, the schema would change with the batch size. Another length has no row to belong to.
 
     Args:
         names: the tensors' names.

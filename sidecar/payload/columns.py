@@ -1,7 +1,8 @@
 """What every decoder gives: named columns of one message, and the schema that repeated traffic shares.
 
-Schemas are interned so that the monitor may key on identity. The table holds them weakly: a schema stays the same object
-for as long as anybody keeps it, and traffic that invents new columns with every request leaves nothing behind.
+Schemas are interned so that the monitor may key on identity. The table holds them weakly: a schema stays
+the same object for as long as anybody keeps it, and traffic that invents new columns with every request
+leaves nothing behind.
 """
 
 from __future__ import annotations
@@ -52,7 +53,8 @@ class Columns:
         request_id: the body's id, else the first identifying header.
         rows: number of rows.
         schema: interned: equal schemas are one object.
-        numeric: shape (rows, number of numeric columns), float64, C-contiguous, NaN where missing; in schema order.
+        numeric: shape (rows, number of numeric columns), float64, C-contiguous, NaN where missing; in
+            schema order.
         texts: for each categorical column in schema order one list of `rows` texts, None where missing.
         faults: what was odd but survivable; one line each, without payload values.
     """
@@ -72,7 +74,8 @@ class Columns:
 class BoundedTable(Generic[K, V]):
     """A dictionary that forgets everything when it has grown too heavy.
 
-    Dropping the lot is cheaper than keeping an order of use, and only traffic that never repeats itself gets there.
+    Dropping the lot is cheaper than keeping an order of use, and only traffic that never repeats itself
+    gets there.
 
     Args:
         weight_limit: most weight held, in the unit of `put`.

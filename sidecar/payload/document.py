@@ -1,7 +1,8 @@
 """JSON bodies into typed structs: msgspec when it can, the standard library for what msgspec refuses.
 
-TensorFlow Serving's NaN and Infinity tokens, numbers beyond float64, a byte-order mark and lone surrogates are all seen in the
-wild and no reason to lose an exchange; the second parse costs several times more, which only such bodies pay.
+TensorFlow Serving's NaN and Infinity tokens, numbers beyond float64, a byte-order mark and lone surrogates
+are all seen in the wild and no reason to lose an exchange; the second parse costs several times more, which
+only such bodies pay.
 """
 
 from __future__ import annotations
@@ -17,9 +18,7 @@ from sidecar.errors import Malformed
 
 T = TypeVar("T")
 
-_SURROGATE = re.compile(
-    r"\\u[dD][89a-fA-F]"
-)  # also halves of proper pairs: those only cost a look at every string
+_SURROGATE = re.compile(r"\\u[dD][89a-fA-F]")  # half a pair, or a whole one: that only costs a look
 
 
 def read_json(body: bytes, decoder: Decoder[T], protocol: str) -> T:

@@ -15,8 +15,8 @@ class Message:
     Args:
         direction: which side of the exchange it is.
         method: method of the request, also for a response; upper case.
-        path: path of the request, also for a response, without query; "" when it is not known, and then the body's
-            shape decides the protocol.
+        path: path of the request, also for a response, without query; "" when it is not known, and then the
+            body's shape decides the protocol.
         headers: headers of this message, names in lower case.
         body: as it was on the wire, perhaps gzip or deflate, with the chunked coding removed.
     """

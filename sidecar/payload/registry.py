@@ -1,7 +1,8 @@
 """The decoders, and the one call that finds the right one.
 
-Detection is by the end of the path, because that is what the model server itself goes by; a message without a path (a captured
-response, say) is told by the shape of its body. Another protocol is another entry of `DECODERS`.
+Detection is by the end of the path, because that is what the model server itself goes by; a message without
+a path (a captured response, say) is told by the shape of its body. Another protocol is another entry of
+`DECODERS`.
 """
 
 from __future__ import annotations

@@ -1,4 +1,6 @@
-"""Which model a request path addresses. Prefixes are common (ingress, Seldon, KServe), so only the end of the path counts."""
+"""Which model a request path addresses. Prefixes are common (ingress, Seldon, KServe), so only the end of
+the path counts.
+"""
 
 from __future__ import annotations
 

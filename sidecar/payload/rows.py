@@ -1,7 +1,8 @@
-"""Rows and tensors without declared types, as TensorFlow Serving's REST protocol sends them, into a table of columns.
+"""Rows and tensors without declared types, as TensorFlow Serving's REST protocol sends them, into columns.
 
-A row is a number, a text, a list of either to any depth, or an object of such features; `{"b64": ...}` counts as a text. The values
-decide what a column is: all text makes it categorical, anything else numeric, and what is no number then is missing and counted.
+A row is a number, a text, a list of either to any depth, or an object of such features; `{"b64": ...}`
+counts as a text. The values decide what a column is: all text makes it categorical, anything else numeric,
+and what is no number then is missing and counted.
 """
 
 from __future__ import annotations
@@ -33,7 +34,6 @@ _NONE_TYPE = type(None)
 _NUMBERS = frozenset((int, float, bool))
 
 Column: TypeAlias = tuple[str, list[Any]]
-SchemaKey: TypeAlias = tuple[str, int] | tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -58,7 +58,8 @@ class RowReader:
     def __init__(self, protocol: str, column_limit: int) -> None:
         self._protocol = protocol
         self._column_limit = column_limit
-        self._schemas: BoundedTable[SchemaKey, Schema] = BoundedTable(SCHEMA_COLUMNS)
+        self._by_width: BoundedTable[tuple[str, int], Schema] = BoundedTable(SCHEMA_COLUMNS)
+        self._by_names: BoundedTable[tuple[str, ...], Schema] = BoundedTable(SCHEMA_COLUMNS)
 
     def read_rows(self, name: str, rows: list[Any]) -> Table:
         """A table of rows.
@@ -79,7 +80,7 @@ class RowReader:
         types = set(map(type, rows))
         matrix = self._try_matrix(rows, types)
         if matrix is not None:
-            return Table(len(rows), self._plain_schema(name, matrix.shape[1]), matrix, (), ())
+            return Table(len(rows), self._schema_of_width(name, matrix.shape[1]), matrix, (), ())
         if dict in types and not all(_is_b64(row) for row in rows if type(row) is dict):
             columns, faults = self._split_objects(name, rows)
             return self._tabulate(columns, len(rows), faults)
@@ -107,7 +108,8 @@ class RowReader:
         if len(columns) == 1:
             return self.read_rows(*columns[0])
         rows, stays, faults = settle_rows([key for key, _ in columns], [len(cells) for _, cells in columns])
-        check_size(self._protocol, rows, sum(stays), self._column_limit)
+        if rows == 0:
+            raise Malformed(self._protocol, f"{show_name(name)}: expected at least 1 row, got 0")
         kept = [column for column, stay in zip(columns, stays, strict=True) if stay]
         return self._tabulate(kept, rows, faults)
 
@@ -128,15 +130,21 @@ class RowReader:
         check_size(self._protocol, len(rows), width, self._column_limit)
         return np.frombuffer(floats).reshape(len(rows), width)
 
-    def _numeric_schema(self, key: SchemaKey, width: int) -> Schema:
-        """The schema of numeric columns: `NAME[i]` for a key (name, width), otherwise the key is the names."""
-        schema = self._schemas.get(key)
+    def _schema_of_width(self, name: str, width: int) -> Schema:
+        schema = self._by_width.get((name, width))
         if schema is None:
-            names = name_columns(key[0], width) if key[1:] == (width,) else key
+            schema = self._schema_of_names(tuple(name_columns(name, width)))
+            self._by_width.put((name, width), schema, 8 + width)
+        return schema
+
+    def _schema_of_names(self, names: tuple[str, ...]) -> Schema:
+        """The schema of columns that are all numeric."""
+        schema = self._by_names.get(names)
+        if schema is None:
             check_names(self._protocol, names)
-            kinds: tuple[Kind, ...] = ("numeric",) * width
-            schema = intern_schema(tuple(names), kinds)
-            self._schemas.put(key, schema, 8 + width)
+            kinds: list[Kind] = ["numeric"] * len(names)
+            schema = intern_schema(names, tuple(kinds))
+            self._by_names.put(names, schema, 8 + len(names))
         return schema
 
     def _split_objects(self, name: str, rows: list[Any]) -> tuple[list[Column], list[str]]:
@@ -150,26 +158,17 @@ class RowReader:
         return [(key, [row.get(key) for row in objects]) for key in names], faults
 
     def _tabulate(self, columns: list[Column], rows: int, faults: list[str]) -> Table:
+        values = list(chain.from_iterable(cells for _, cells in columns))
+        if len(values) == rows * len(columns) > 0 and _NUMBERS.issuperset(map(type, values)):
+            schema = self._schema_of_names(tuple(name for name, _ in columns))
+            return Table(rows, schema, to_matrix(values, schema.names, rows)[0], (), clip_faults(faults))
         spread: list[Column] = []
         for name, cells in columns:
             spread += self._spread(name, cells, faults)
             check_size(self._protocol, rows, max(len(spread), 1), self._column_limit)
         check_size(self._protocol, rows, len(spread), self._column_limit)
-        names = [name for name, _ in spread]
-        check_names(self._protocol, names)
-        kinds: list[Kind] = []
-        values: list[Any] = []
-        texts: list[list[str | None]] = []
-        for _, given in spread:
-            cells, is_text = _settle_kind(given)
-            kinds.append("categorical" if is_text else "numeric")
-            if is_text:
-                texts.append(cells)
-            else:
-                values += cells
-        numeric_names = [name for name, kind in zip(names, kinds, strict=True) if kind == "numeric"]
-        matrix, lines = to_matrix(values, numeric_names, rows)
-        return Table(rows, intern_schema(tuple(names), tuple(kinds)), matrix, tuple(texts), (*faults, *lines))
+        check_names(self._protocol, [name for name, _ in spread])
+        return _settle_kinds(spread, rows, faults)
 
     def _spread(self, name: str, cells: list[Any], faults: list[str]) -> list[Column]:
         """A column of lists as one column for each place in them."""
@@ -179,7 +178,7 @@ class RowReader:
         lengths = set(map(len, rows))
         width = max(lengths)
         check_size(self._protocol, len(rows), max(width, 1), self._column_limit)
-        if len(lengths) > 1 and len(faults) < FAULT_LIMIT:
+        if len(lengths) > 1:
             faults.append(f"{show_name(name)}: rows of {min(lengths)} to {width} values")
         places = zip_longest(*rows) if len(lengths) > 1 else zip(*rows, strict=True)
         return list(zip(name_columns(name, width), map(list, places), strict=True))
@@ -187,6 +186,26 @@ class RowReader:
 
 def _is_b64(value: Any) -> bool:
     return type(value) is dict and len(value) == 1 and type(value.get("b64")) is str
+
+
+def _settle_kinds(columns: list[Column], rows: int, faults: list[str]) -> Table:
+    """The table of columns without lists; one of a single value stands beside longer ones for each row."""
+    kinds: list[Kind] = []
+    numeric_names: list[str] = []
+    values: list[Any] = []
+    texts: list[list[str | None]] = []
+    for name, given in columns:
+        cells, is_text = _settle_kind(given)
+        cells = cells if len(cells) == rows else cells * rows
+        kinds.append("categorical" if is_text else "numeric")
+        if is_text:
+            texts.append(cells)
+        else:
+            numeric_names.append(name)
+            values += cells
+    matrix, lines = to_matrix(values, numeric_names, rows)
+    schema = intern_schema(tuple(name for name, _ in columns), tuple(kinds))
+    return Table(rows, schema, matrix, tuple(texts), clip_faults(faults + lines))
 
 
 def _settle_kind(cells: list[Any]) -> tuple[list[Any], bool]:

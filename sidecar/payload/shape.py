@@ -1,4 +1,5 @@
-"""Which protocol a body is of when no path says so: a captured response, or a bare body given to `sidecar inspect`.
+"""Which protocol a body is of when no path says so: a captured response, or a bare body given to `sidecar
+inspect`.
 
 Parses without regard to speed; traffic that passes the proxy always has a path.
 """
@@ -15,7 +16,8 @@ from sidecar.payload.document import read_json
 
 _ANY = Decoder(Any)
 
-# The field that holds the tensors: protocol, side, field. V2 has to come first: its fields mean V1 when no item has a datatype.
+# The field that holds the tensors: protocol, side, field. V2 has to come first: its fields mean V1 when no
+# item has a datatype.
 FORMS: tuple[tuple[Literal["v2", "v1"], Direction, str], ...] = (
     ("v2", "request", "inputs"),
     ("v2", "response", "outputs"),

@@ -1,4 +1,4 @@
-"""TensorFlow Serving's REST protocol, which KServe calls V1: rows under `instances`, or tensors under `inputs`."""
+"""TensorFlow Serving's REST protocol, KServe's V1: rows under `instances`, or tensors under `inputs`."""
 
 from __future__ import annotations
 

@@ -1,10 +1,12 @@
 """Open Inference Protocol, version 2, as JSON (KServe, Triton, MLServer, Seldon, OpenVINO, TorchServe).
 
-Traffic repeats itself: the same tensors with the same shapes. All that follows from names, types and shapes alone (column names,
-the schema, who is numeric, what was odd) is worked out once and kept as a plan, so that a message costs its parse, one look-up
-and one copy of its numbers. The batch size belongs to the shapes; a plan per batch size is small.
+Traffic repeats itself: the same tensors with the same shapes. All that follows from names, types and shapes
+alone (column names, the schema, who is numeric, what was odd) is worked out once and kept as a plan, so
+that a message costs its parse, one look-up and one copy of its numbers. The batch size belongs to the
+shapes; a plan per batch size is small.
 
-MLServer's `np` and `pd` content types need no telling apart: a column of a data frame is a tensor of shape [B] or [B, 1].
+MLServer's `np` and `pd` content types need no telling apart: a column of a data frame is a tensor of shape
+[B] or [B, 1].
 """
 
 from __future__ import annotations
@@ -48,10 +50,9 @@ from sidecar.payload.route import parse_v2_path
 from sidecar.payload.shape import sniff
 
 NUMERIC_TYPES = frozenset(
-    ("BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64")
-    + ("BF16",)  # Triton's
+    ["BOOL", "UINT8", "UINT16", "UINT32", "UINT64", "INT8", "INT16", "INT32", "INT64", "FP16", "FP32", "FP64"]
 )
-TEXT_TYPE = "BYTES"
+TEXT_TYPE = "BYTES"  # BF16, which Triton adds, has no form in JSON
 HEADER_LENGTH = "inference-header-content-length"
 PLAN_COLUMNS = 1 << 17  # columns of all plans together, about 16 MB of names
 
@@ -253,7 +254,7 @@ def _fill(plan: Plan, tensors: list[Tensor], body: bytes) -> tuple[F64, Texts, t
 
 
 def _fill_mixed(plan: Plan, tensors: list[Tensor], body: bytes) -> tuple[F64, Texts, tuple[str, ...]]:
-    """Any tensors: texts beside numbers, several widths, nested data, a tensor to repeat or to leave out."""
+    """Any tensors: texts beside numbers, several widths, nested data, one to repeat or to leave out."""
     values: list[Any] = []
     texts: list[list[str | None]] = []
     faults = [*plan.faults]

@@ -1,16 +1,15 @@
 """A reference from files, in memory that does not grow with them.
 
-Two passes. The first decides each column's kind, draws a uniform sample of rows (a reservoir; whole tables up to its
-size) for the quantile edges, and counts categories. The second counts every row exactly by the same kernel that
-counts traffic. A column that looked numeric until some late text turned up becomes categorical, and the first pass is
-taken once more, since the texts of its earlier rows are gone by then.
+Two passes. The first (`sidecar.profile.survey`) finds each column's kind, its categories and a uniform sample
+of its values for the quantile edges (all of them up to some hundred thousand rows). The second counts every
+row exactly, by the same kernel that counts traffic.
 """
 
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
+from math import nan
 from pathlib import Path
 
 import numpy as np
@@ -23,27 +22,12 @@ from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.lanes import lane_table
 from sidecar.profile.learning import blank_references, counted_references
 from sidecar.profile.pane import Pane
-from sidecar.profile.reference import Reference
-from sidecar.profile.source import Block, Column, as_texts, read_blocks
+from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.source import Block, as_texts
+from sidecar.profile.survey import Survey, survey_tables, table_blocks
 from sidecar.profile.vocabulary import CATEGORY_LIMIT, OTHER
 
-SAMPLE_VALUES = 4_000_000  # values kept for the edges: 32 MB
-DISTINCT_LIMIT = 100_000  # categories counted in the first pass; further ones are `other`
-SAMPLE_SEED = 13  # fixed: the same files give the same reference
-
 Progress = Callable[[float, int], None]
-
-
-@dataclass(slots=True)
-class _Survey:
-    """What the first pass finds."""
-
-    kinds: dict[str, Kind]
-    forced: frozenset[str]
-    rows: int = 0
-    numbers: dict[str, F64] = field(default_factory=dict)
-    categories: dict[str, Counter[str]] = field(default_factory=dict)
-    contradicted: set[str] = field(default_factory=set)
 
 
 def build_reference(
@@ -65,37 +49,95 @@ def build_reference(
         prediction: the column that holds the model's output.
         label: the column that holds the truth; it is no feature and is left out.
         kinds: forces the kind of some columns; others are numeric when every present value is a number.
-        progress: told from time to time the share done (0 to 1) and the rows counted.
+        progress: told now and then the share done (0 to 1) and the rows counted so far.
 
     Returns:
         The reference, with counts of every row.
 
     Raises:
-        BadReference: "data.csv: expected a column 'age', got none"; "expected at least one row, got none"; and what
-            `read_blocks` raises.
+        BadReference: "data.csv: expected a column 'age', got none"; "data.csv: expected at least one row, got
+        none";
+            and what `sidecar.profile.source.read_blocks` raises.
     """
-    tell = progress or (lambda _share, _rows: None)
-    names = _feature_names(paths, columns, prediction, label)
-    survey = _survey(paths, names, kinds or {}, lambda share: tell(share * 0.5, 0))
-    specs = [
-        FeatureSpec(name, "output" if name == prediction else "input", survey.kinds[name]) for name in names
-    ]
-    vocabularies = [_top(survey.categories.get(name, Counter())) for name in names]
-    sample = np.column_stack([survey.numbers.get(name, np.full(1, np.nan)) for name in names]) if (
-        survey.numbers.keys() >= set(names)
-    ) else _stacked(survey, names)
-    blanks = blank_references(specs, sample, vocabularies)
-    table = lane_table(specs, blanks)
-    codes = [{text: code for code, text in enumerate(texts, 1)} for texts in vocabularies]
-    pane = Pane.empty(0, 0, table.width, table.lanes)
-    for share, path, block in _blocks(paths):
-        matrix = np.empty((block.rows, len(specs)))
-        for place, spec in enumerate(specs):
-            matrix[:, place] = _encoded(_column(path, block, spec.name), spec.kind, codes[place])
-        pane.fill(table, matrix)
-        tell(0.5 + share * 0.5, pane.rows)
-    provenance = {"files": ", ".join(path.name for path in paths), "prediction": prediction or ""}
-    provenance["label"] = label or ""
-    provenance["edges"] = "all rows" if sample.shape[0] >= survey.rows else f"{sample.shape[0]} sampled rows"
+    tell = progress or _tell_nobody
+    wanted = None if columns is None else [*columns, *([prediction] if prediction else [])]
+    survey = survey_tables(paths, wanted, kinds or {}, lambda share: tell(share / 2, 0))
+    if survey.rows == 0:
+        raise BadReference(f"{', '.join(map(str, paths))}: expected at least one row, got none")
+    for name in (prediction, label):
+        if name is not None and wanted is None and name not in survey.names:
+            raise BadReference(f"{paths[0]}: expected a column {name!r}, got none")
+    specs = _specs(survey, prediction, label)
+    blanks = _blanks(survey, specs)
+    pane = _count(paths, survey, blanks, lambda share, rows: tell(0.5 + share / 2, rows))
     features = counted_references(blanks, pane.counts, pane.moments)
+    provenance = {
+        "files": ", ".join(path.name for path in paths),
+        "prediction": prediction or "",
+        "label": label or "",
+    }
     return seal(pane.rows, features, created_unix_s=created_unix_s, provenance=provenance)
+
+
+def _tell_nobody(_share: float, _rows: int) -> None:
+    return
+
+
+def _specs(survey: Survey, prediction: str | None, label: str | None) -> tuple[FeatureSpec, ...]:
+    return tuple(
+        FeatureSpec(
+            name,
+            "output" if name == prediction else "input",
+            "categorical" if name in survey.categorical else "numeric",
+        )
+        for name in survey.names
+        if name != label
+    )
+
+
+def _blanks(survey: Survey, specs: Sequence[FeatureSpec]) -> tuple[FeatureReference, ...]:
+    nothing = np.full(1, nan)
+    blanks: list[FeatureReference] = []
+    for spec in specs:
+        sample = survey.samples.get(spec.name, nothing) if spec.kind == "numeric" else nothing
+        texts = _top(survey.categories.get(spec.name, Counter()))
+        blanks += blank_references([spec], sample[:, None], [texts])
+    return tuple(blanks)
+
+
+def _top(texts: Counter[str]) -> tuple[str, ...]:
+    """The most frequent texts; equals in the order of the alphabet, whatever the order of the rows."""
+    ranked = sorted(texts.items(), key=lambda pair: (-pair[1], pair[0]))
+    return tuple(text for text, _ in ranked[:CATEGORY_LIMIT])
+
+
+def _count(
+    paths: Sequence[Path],
+    survey: Survey,
+    blanks: Sequence[FeatureReference],
+    tell: Progress,
+) -> Pane:
+    specs = [blank.spec for blank in blanks]
+    codes = [{text: float(code) for code, text in enumerate(blank.categories, 1)} for blank in blanks]
+    table = lane_table(specs, blanks)
+    pane = Pane.empty(0, 0, table.width, table.lanes)
+    for _, block in table_blocks(paths, survey.categorical, lambda share: tell(share, pane.rows)):
+        pane.fill(table, _encoded(block, specs, codes))
+    tell(1.0, pane.rows)
+    return pane
+
+
+def _encoded(block: Block, specs: Sequence[FeatureSpec], codes: Sequence[Mapping[str, float]]) -> F64:
+    matrix = np.full((block.rows, len(specs)), nan)
+    for place, spec in enumerate(specs):
+        column = block.columns.get(spec.name)
+        if column is None:
+            continue  # JSON Lines: no row of this block has it
+        if spec.kind == "categorical":
+            code = codes[place].get
+            matrix[:, place] = [
+                nan if text is None else code(text, float(OTHER)) for text in as_texts(column)
+            ]
+        elif not isinstance(column, list):
+            matrix[:, place] = column
+    return matrix

@@ -1,8 +1,8 @@
 """A reference as bytes: one msgpack map.
 
-`content` holds the canonical bytes of what counts (rows, features); their SHA-256 is the id. Time and provenance lie
-beside it, so the same counts have the same id whenever they were made. Decoding trusts nothing: prefix, version, hash
-and then the shape of every feature.
+`content` holds the canonical bytes of what counts (rows, features); their SHA-256 is the id. Time and
+provenance lie beside it, so the same counts have the same id whenever they were made. Decoding trusts
+nothing: prefix, version, hash and then the shape of every feature.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-import msgpack
+import msgspec
 import numpy as np
 
 from kernels.binning import EDGES, F64, I64
@@ -26,7 +26,7 @@ from sidecar.profile.vocabulary import CATEGORY_LIMIT
 
 MAGIC = "sidecar-reference"
 VERSION = 1
-_PREFIX = b"\x86" + bytes(msgpack.packb("magic")) + bytes(msgpack.packb(MAGIC))
+_PREFIX = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(MAGIC)
 
 
 def seal(
@@ -60,17 +60,15 @@ def encode(reference: Reference) -> bytes:
     Returns:
         msgpack; `decode` gives the same reference again.
     """
-    return bytes(
-        msgpack.packb(
-            {
-                "magic": MAGIC,
-                "version": VERSION,
-                "id": reference.id,
-                "created_unix_s": reference.created_unix_s,
-                "provenance": dict(reference.provenance),
-                "content": _pack_content(reference.rows, reference.features),
-            }
-        )
+    return msgspec.msgpack.encode(
+        {
+            "magic": MAGIC,
+            "version": VERSION,
+            "id": reference.id,
+            "created_unix_s": reference.created_unix_s,
+            "provenance": dict(reference.provenance),
+            "content": _pack_content(reference.rows, reference.features),
+        }
     )
 
 
@@ -85,25 +83,30 @@ def decode(data: bytes, name: str) -> Reference:
         The reference.
 
     Raises:
-        BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is cut off, of
+        BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is
+        cut off, of
             another version, or does not hash to its id.
     """
     if not data.startswith(_PREFIX):
         got = "a file that is cut off" if data and _PREFIX.startswith(data) else "other data"
         raise BadReference(f"{name}: expected a sidecar reference, got {got if data else 'an empty file'}")
     try:
-        outer = msgpack.unpackb(data)
+        outer: dict[str, Any] = msgspec.msgpack.decode(data)
     except ValueError as exc:
-        raise BadReference(f"{name}: expected a whole reference, got a file that is cut off or damaged") from exc
+        raise BadReference(
+            f"{name}: expected a whole reference, got a file that is cut off or damaged"
+        ) from exc
     if outer.get("version") != VERSION:
         raise BadReference(f"{name}: expected reference version {VERSION}, got {outer.get('version')!r}")
     content = outer.get("content")
     if not isinstance(content, bytes) or _identify(content) != outer.get("id"):
-        raise BadReference(f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content")
+        raise BadReference(
+            f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content"
+        )
     try:
         rows, features = _unpack_content(content)
         created_unix_s, provenance = float(outer["created_unix_s"]), dict(outer["provenance"])
-    except (KeyError, TypeError, ValueError, AttributeError) as exc:
+    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
         raise BadReference(f"{name}: expected the fields of a reference, got {exc}") from exc
     return Reference(outer["id"], rows, features, created_unix_s, provenance)
 
@@ -165,11 +168,11 @@ def _pack_content(rows: int, features: Sequence[FeatureReference]) -> bytes:
         }
         for feature in features
     ]
-    return bytes(msgpack.packb({"rows": rows, "features": packed}))
+    return msgspec.msgpack.encode({"rows": rows, "features": packed})
 
 
 def _unpack_content(content: bytes) -> tuple[int, tuple[FeatureReference, ...]]:
-    fields: dict[str, Any] = msgpack.unpackb(content)
+    fields: dict[str, Any] = msgspec.msgpack.decode(content)
     features = tuple(_unpack_feature(packed) for packed in fields["features"])
     names = [feature.spec.name for feature in features]
     if len(set(names)) != len(names):
@@ -198,6 +201,6 @@ def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
     )
     if not sound:
         raise ValueError(f"feature {name!r} whose edges, categories and counts do not fit together")
-    for array in (edges, counts, moments):
-        array.setflags(write=False)
-    return FeatureReference(FeatureSpec(name, role, kind), edges, categories, counts, moments, packed["pivot"])
+    return FeatureReference(
+        FeatureSpec(name, role, kind), edges, categories, counts, moments, packed["pivot"]
+    )

@@ -47,7 +47,7 @@ def _cell_of_atom(atoms: F64) -> tuple[F64, F64]:
 
 
 def _thinned(edges: F64, finite: F64) -> F64:
-    """At most 31 edges: those beside an empty gap go first, then those whose removal joins the fewest values."""
+    """At most 31 edges: those beside an empty gap go first, then those that part the fewest values."""
     cells: I64 = np.diff(np.searchsorted(finite, edges, side="left"), prepend=0, append=finite.size)
     while edges.size > EDGES:
         joined = cells[:-1] + cells[1:]

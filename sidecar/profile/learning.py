@@ -1,6 +1,7 @@
 """References from rows: how the columns of a matrix were distributed.
 
-The edges come from a sample of the rows, the counts from all of them, by the same kernel that later counts traffic.
+The edges come from a sample of the rows, the counts from all of them, by the same kernel that later counts
+traffic.
 """
 
 from __future__ import annotations
@@ -25,9 +26,8 @@ def learn_reference(
     """References of features from the rows themselves.
 
     Args:
-        specs: F features.
-        matrix: shape (n, F), float64: numbers, codes, NaN for missing.
-        categories: for each feature the texts of code 1 to K; empty for numbers. Other codes count as `other`.
+        specs: F features. matrix: shape (n, F), float64: numbers, codes, NaN for missing. categories: for
+            each feature the texts of code 1 to K; empty for numbers. Other codes count as `other`.
 
     Returns:
         One for each feature, with exact counts.
@@ -52,7 +52,7 @@ def blank_references(
     Returns:
         One for each feature, all counts 0.
     """
-    blanks = []
+    blanks: list[FeatureReference] = []
     for place, spec in enumerate(specs):
         edges = quantile_edges(sample[:, place]) if spec.kind == "numeric" else np.empty(0)
         cells = edges.size + 1 if spec.kind == "numeric" else len(categories[place]) + 1
@@ -80,22 +80,18 @@ def counted_references(
         moments: shape (F, 5), float64.
 
     Returns:
-        One for each feature; their arrays are read-only.
+        One for each feature.
     """
     filled = []
     for place, blank in enumerate(blanks):
         lanes = counts[place, : blank.counts.size].copy()
         sums = moments[place].copy()
-        for array in (lanes, sums, blank.edges):
-            array.setflags(write=False)
-        filled.append(
-            FeatureReference(blank.spec, blank.edges, blank.categories, lanes, sums, blank.pivot)
-        )
+        filled.append(FeatureReference(blank.spec, blank.edges, blank.categories, lanes, sums, blank.pivot))
     return tuple(filled)
 
 
 def _pivot(values: F64) -> float:
-    """Mean of the middle of the values, so that one value of 1e300 does not spoil the moments of all others."""
+    """Mean of the middle of the values: one value of 1e300 must not spoil the moments of all others."""
     finite = np.sort(values[np.isfinite(values)])
     if finite.size == 0:
         return 0.0

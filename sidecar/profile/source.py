@@ -1,17 +1,21 @@
 """Tables as a stream of blocks: CSV (also gzipped), JSON Lines and Parquet.
 
-A block holds some thousand rows by column. A column is an array when all its values are numbers or missing, else a list
-of texts; what CSV holds is text first and becomes numbers when every present value of the block is one.
+A block holds some thousand rows by column. A column is an array when all its values are numbers or missing,
+else a list of texts; what CSV holds is text first and becomes numbers when every present value of the block
+is one.
 """
 
 from __future__ import annotations
 
 import csv
 import gzip
-from collections.abc import Callable, Iterator
+import io
+from collections.abc import Callable, Container, Iterator
 from dataclasses import dataclass
+from importlib import import_module
+from math import nan
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, Any, cast
 
 import msgspec
 import numpy as np
@@ -41,12 +45,13 @@ class Block:
     columns: dict[str, Column]
 
 
-def read_blocks(path: Path, advanced: Advanced) -> Iterator[Block]:
+def read_blocks(path: Path, categorical: Container[str], advanced: Advanced) -> Iterator[Block]:
     """The rows of a file, in order.
 
     Args:
-        path: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson` (also with `.gz`) or `.parquet`.
-        advanced: told how many bytes of the file have been read so far.
+        path: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson` (also with `.gz`) or `.parquet`. categorical: names of
+            CSV columns to leave as text, so that "01" stays "01"; asked anew for every block. advanced: told
+            how many bytes of the file have been read so far.
 
     Yields:
         Blocks of at most `BLOCK_ROWS` rows.
@@ -60,7 +65,7 @@ def read_blocks(path: Path, advanced: Advanced) -> Iterator[Block]:
         if kind == ".parquet":
             yield from _read_parquet(path, advanced)
         elif kind in (".csv", ".jsonl", ".ndjson"):
-            yield from _read_text(path, _csv_blocks if kind == ".csv" else _json_blocks, advanced)
+            yield from _read_text(path, kind == ".csv", categorical, advanced)
         else:
             raise BadReference(f"{path}: expected .csv, .csv.gz, .jsonl or .parquet, got {path.suffix!r}")
     except OSError as exc:
@@ -83,18 +88,16 @@ def as_texts(column: Column) -> Texts:
     return [None if value != value else number_text(value) for value in column.tolist()]
 
 
-def _read_text(
-    path: Path, blocks: Callable[[Path, IO[str]], Iterator[Block]], advanced: Advanced
-) -> Iterator[Block]:
+def _read_text(path: Path, is_csv: bool, categorical: Container[str], advanced: Advanced) -> Iterator[Block]:
     with path.open("rb") as raw:
-        opened = gzip.open(raw, "rt", encoding="utf-8-sig", newline="") if path.suffix == ".gz" else None
-        with opened or path.open("r", encoding="utf-8-sig", newline="") as text:
-            for block in blocks(path, text):  # type: ignore[arg-type]  # gzip's text mode is a TextIOWrapper
-                advanced(raw.tell() if opened else text.buffer.tell())
+        plain = gzip.GzipFile(fileobj=raw) if path.suffix.lower() == ".gz" else raw
+        with io.TextIOWrapper(cast(IO[bytes], plain), encoding="utf-8-sig", newline="") as text:
+            for block in _csv_blocks(path, text, categorical) if is_csv else _json_blocks(path, text):
+                advanced(raw.tell())
                 yield block
 
 
-def _csv_blocks(path: Path, text: IO[str]) -> Iterator[Block]:
+def _csv_blocks(path: Path, text: IO[str], categorical: Container[str]) -> Iterator[Block]:
     reader = csv.reader(text, strict=True)
     try:
         names = next(reader, [])
@@ -108,24 +111,26 @@ def _csv_blocks(path: Path, text: IO[str]) -> Iterator[Block]:
                 raise BadReference(f"{path}:{reader.line_num}: expected {len(names)} fields, got {len(row)}")
             rows.append(row)
             if len(rows) == BLOCK_ROWS:
-                yield _csv_block(names, rows)
+                yield _csv_block(names, rows, categorical)
                 rows = []
         if rows:
-            yield _csv_block(names, rows)
+            yield _csv_block(names, rows, categorical)
     except csv.Error as exc:
         raise BadReference(f"{path}:{reader.line_num}: expected CSV, got {exc}") from exc
 
 
-def _csv_block(names: list[str], rows: list[list[str]]) -> Block:
-    columns = zip(*rows, strict=True)
-    return Block(len(rows), {name: _parsed(values) for name, values in zip(names, columns, strict=True)})
+def _csv_block(names: list[str], rows: list[list[str]], categorical: Container[str]) -> Block:
+    columns = zip(names, zip(*rows, strict=True), strict=True)
+    return Block(len(rows), {name: _parsed(values, name in categorical) for name, values in columns})
 
 
-def _parsed(values: tuple[str, ...]) -> Column:
+def _parsed(values: tuple[str, ...], as_text: bool) -> Column:
     try:
-        return np.array([float("nan") if value in MISSING_TEXTS else float(value) for value in values])
+        if not as_text:
+            return np.array([nan if value in MISSING_TEXTS else float(value) for value in values])
     except ValueError:
-        return [None if value in MISSING_TEXTS else value for value in values]
+        pass  # one of them is no number: the column is text
+    return [None if value in MISSING_TEXTS else value for value in values]
 
 
 def _json_blocks(path: Path, text: IO[str]) -> Iterator[Block]:
@@ -161,20 +166,21 @@ def _json_block(rows: list[dict[str, Any]]) -> Block:
 def _typed(values: list[Any]) -> Column:
     if any(isinstance(value, str) for value in values):
         return [
-            value if isinstance(value, str) or value is None else number_text(float(value)) for value in values
+            value if isinstance(value, str) or value is None else number_text(float(value))
+            for value in values
         ]
-    return np.array([float("nan") if value is None else float(value) for value in values])
+    return np.array([nan if value is None else float(value) for value in values])
 
 
 def _read_parquet(path: Path, advanced: Advanced) -> Iterator[Block]:
     try:
-        import pyarrow  # optional and heavy: only for those who build from Parquet
-        import pyarrow.parquet
+        arrow: Any = import_module("pyarrow")  # optional and heavy: only for those who build from Parquet
+        parquet: Any = import_module("pyarrow.parquet")
     except ImportError as exc:
         raise BadReference(f"{path}: expected pyarrow to be installed (extra 'parquet'), got none") from exc
     size = path.stat().st_size
     try:
-        with pyarrow.parquet.ParquetFile(path) as table:
+        with parquet.ParquetFile(path) as table:
             total = max(1, table.metadata.num_rows)
             done = 0
             for batch in table.iter_batches(batch_size=BLOCK_ROWS):
@@ -185,13 +191,12 @@ def _read_parquet(path: Path, advanced: Advanced) -> Iterator[Block]:
                     for name, column in zip(batch.schema.names, batch.columns, strict=True)
                 }
                 yield Block(batch.num_rows, columns)
-    except pyarrow.ArrowException as exc:
+    except arrow.ArrowException as exc:
         raise BadReference(f"{path}: expected Parquet, got {str(exc).splitlines()[0]}") from exc
 
 
 def _arrow_column(path: Path, name: str, column: Any) -> Column:
-    import pyarrow.types as kinds  # in the process already, see _read_parquet
-
+    kinds: Any = import_module("pyarrow.types")  # in the process already, see _read_parquet
     kind = column.type
     if kinds.is_dictionary(kind):
         column, kind = column.dictionary_decode(), kind.value_type
@@ -199,7 +204,7 @@ def _arrow_column(path: Path, name: str, column: Any) -> Column:
         texts: Texts = column.to_pylist()
         return texts
     if kinds.is_boolean(kind) or kinds.is_integer(kind) or kinds.is_floating(kind) or kinds.is_decimal(kind):
-        return np.array([float("nan") if value is None else float(value) for value in column.to_pylist()])
+        return np.array([nan if value is None else float(value) for value in column.to_pylist()])
     if kinds.is_null(kind):
         return np.full(len(column), np.nan)
     raise BadReference(f"{path}: {name!r}: expected numbers, booleans or text, got {kind}")

@@ -16,6 +16,7 @@ from sidecar.config.model import Config
 from sidecar.log import Log
 from sidecar.proxy.downstream import DownstreamConnection
 from sidecar.proxy.health import HealthConnection
+from sidecar.proxy.identity import Identities
 from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
 from sidecar.proxy.worker import SWEEP_S, Worker
@@ -64,8 +65,9 @@ async def _serve(
     log: Log,
 ) -> int:
     loop = asyncio.get_running_loop()
-    tap = Tap(writer, config.tap, loop)
-    worker = Worker(config, tap, Tally(writer), trace_ratio, log)
+    identities = Identities()
+    tap = Tap(writer, config.tap, identities, log)
+    worker = Worker(config, tap, Tally(writer.segment), identities, trace_ratio, log)
     stop = _stop_event(loop, life_fd)
     traffic = await loop.create_server(lambda: DownstreamConnection(worker), sock=listener)
     health = await loop.create_server(lambda: HealthConnection(worker), sock=health_listener)

@@ -27,7 +27,17 @@ class DownstreamConnection(asyncio.Protocol):
         deadline_s: when, on the loop's clock, the sweep ends what this connection waits for.
     """
 
-    __slots__ = ("_buffer", "_ended", "_exchange", "_held", "_worker", "deadline_s", "forwarded_for", "transport", "writable")
+    __slots__ = (
+        "_buffer",
+        "_ended",
+        "_exchange",
+        "_held",
+        "_worker",
+        "deadline_s",
+        "forwarded_for",
+        "transport",
+        "writable",
+    )
 
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
@@ -38,7 +48,9 @@ class DownstreamConnection(asyncio.Protocol):
         self.writable = True
         self.deadline_s = _NEVER
         self.forwarded_for = b"unknown"
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made, before any use
+        self.transport: asyncio.Transport = cast(
+            asyncio.Transport, None
+        )  # set by connection_made, before any use
 
     # --- asyncio's side
 
@@ -100,7 +112,7 @@ class DownstreamConnection(asyncio.Protocol):
         except WireError as exc:
             self._refuse(exc)
             return
-        worker.count_seen()
+        worker.tally.add_seen()
         self._buffer = b""
         self._exchange = exchange = Exchange(worker, self, head, start_ns)
         try:
@@ -128,7 +140,9 @@ class DownstreamConnection(asyncio.Protocol):
             raw = raw.removeprefix(b"\r\n")  # RFC 9112 section 2.2: an empty line before a request is ignored
             limits = self._worker.config.limits
             if len(raw) > limits.head_bytes:
-                raise HeadTooLarge("downstream", 431, f"head: expected at most {limits.head_bytes} bytes, got more")
+                raise HeadTooLarge(
+                    "downstream", 431, f"head: expected at most {limits.head_bytes} bytes, got more"
+                )
             head = parse_request_head(raw, limits)
             memo.keep(raw, head)
         return head
@@ -142,7 +156,7 @@ class DownstreamConnection(asyncio.Protocol):
 
     def _refuse(self, error: WireError) -> None:
         """Answers what cannot be an exchange, and closes: the bytes behind it mean nothing any more."""
-        self._worker.count_rejected()
+        self._worker.tally.add_rejected()
         self._buffer = b""
         self.transport.write(encode_problem(error.status_hint, str(error), error.side, None, close=True))
         self._linger()
@@ -163,6 +177,11 @@ class DownstreamConnection(asyncio.Protocol):
             self.hold_reading(False)
         if self._buffer and self.writable:
             asyncio.get_running_loop().call_soon(self._next_request)
+
+    def exchange_cut(self) -> None:
+        """The answer cannot become whole: only a cut connection tells the caller so."""
+        self._exchange = None
+        self.transport.abort()
 
     def hold_reading(self, hold: bool) -> None:
         """Stops or resumes reading from the caller."""
@@ -189,7 +208,9 @@ class DownstreamConnection(asyncio.Protocol):
             self._exchange.on_late()
         elif self._buffer:
             limit = self._worker.config.timeouts.head_s
-            self._refuse(WireError("downstream", 408, f"head: expected its end within {limit} s, got part of it"))
+            self._refuse(
+                WireError("downstream", 408, f"head: expected its end within {limit} s, got part of it")
+            )
         else:
             self._close()
 

@@ -25,7 +25,7 @@ from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
-from sidecar.proxy.outcome import Outcome
+from sidecar.ring.record import Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
 if TYPE_CHECKING:  # the worker composes both, each knows the other only by its methods
@@ -43,6 +43,8 @@ class Caller(Protocol):
 
     def exchange_done(self, keep: bool) -> None: ...
 
+    def exchange_cut(self) -> None: ...
+
     def hold_reading(self, hold: bool) -> None: ...
 
     def expect_within(self, seconds: float) -> None: ...
@@ -55,7 +57,6 @@ class Exchange:
         "_body_left",
         "_chunks",
         "_closing",
-        "_end_ns",
         "_held",
         "_held_bytes",
         "_rechunk",
@@ -74,6 +75,7 @@ class Exchange:
         "response",
         "response_pieces",
         "start_ns",
+        "tap_flags",
         "tapped",
         "upstream",
         "waiting",
@@ -89,6 +91,7 @@ class Exchange:
         self.number = number = worker.identities.next()
         tap = worker.tap
         self.tapped = number < tap.limit
+        self.tap_flags = 0
         self.ratio = tap.ratio
         self.request_pieces: list[bytes] = []  # kept for the record while small, see tap.py
         self.response_pieces: list[bytes] = []
@@ -217,20 +220,15 @@ class Exchange:
     def _own_lines(self) -> bytes:
         """The header lines that differ from exchange to exchange, and the empty line."""
         head, number = self.head, self.number
-        identities = self._worker.identities
-        parent = head.parent
-        if parent is None:
-            trace = b"%016x%016x" % (identities.high, number)
-            flags = 1 if number < self._worker.trace_limit else 0
-        else:
-            trace, flags = parent.trace_hex, parent.flags & 1
+        identities, parent = self._worker.identities, head.parent
+        own_trace = b"%016x%016x" % (identities.high, number)
         return b"x-forwarded-for: %b%b\r\nx-request-id: %b\r\ntraceparent: 00-%b-%016x-%02x\r\n\r\n" % (
             head.forwarded_for,
             self.caller.forwarded_for,
-            head.request_id or b"%016x%016x" % (identities.high, number),
-            trace,
+            head.request_id or own_trace,
+            own_trace if parent is None else parent.trace_hex,
             identities.span_of(number),
-            flags,
+            self.trace_flags(),
         )
 
     def _request_sent(self, connection: UpstreamConnection) -> None:
@@ -306,6 +304,17 @@ class Exchange:
         if not self.caller.writable:
             self.on_caller_writable(False)
 
+    def span_id(self) -> int:
+        """The sidecar's span, 64 bits."""
+        return self._worker.identities.span_of(self.number)
+
+    def trace_flags(self) -> int:
+        """Whether the trace is sampled: the caller's word, or our own ratio when it said nothing."""
+        parent = self.head.parent
+        if parent is not None:
+            return parent.flags & 1
+        return 1 if self.number < self._worker.trace_limit else 0
+
     def request_id(self) -> bytes:
         """The exchange's request id, the caller's or ours."""
         return self.head.request_id or b"%016x%016x" % (self._worker.identities.high, self.number)
@@ -329,14 +338,17 @@ class Exchange:
 
     def _finish(self, outcome: Outcome) -> None:
         self._worker.tap.record(self, outcome, monotonic_ns())
+        self._worker.tally.add_ended()
         self.caller.exchange_done(not self._closing)
 
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
         """The upstream's answer will not become whole."""
         self.upstream = None
         if reusable_before and self._held and not self._retried:
-            self._retried = True  # the idle connection had been closed under us, and the request may be sent twice
-            self._worker.counters.add_retried()
+            self._retried = (
+                True  # the idle connection had been closed under us, and the request may be sent twice
+            )
+            self._worker.tally.add_retried()
             self._seek()
             return
         self._fail(error, Outcome.UPSTREAM_BROKE)
@@ -359,6 +371,7 @@ class Exchange:
         self.waiting = False
         self._drop_upstream()
         self._worker.tap.record(self, Outcome.CALLER_GONE, monotonic_ns())
+        self._worker.tally.add_ended()
 
     def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
         self.waiting = False
@@ -371,7 +384,8 @@ class Exchange:
         tap = self._worker.tap
         if self.response is not None:
             tap.record(self, outcome, monotonic_ns())
-            self.caller.transport.abort()
+            self._worker.tally.add_ended()
+            self.caller.exchange_cut()
             return
         keep = self.head.keep_alive and self.request_done and not self._worker.draining
         self.caller.transport.write(
@@ -385,6 +399,7 @@ class Exchange:
             )
         )
         tap.record(self, outcome, monotonic_ns(), status)
+        self._worker.tally.add_ended()
         self.caller.exchange_done(keep)
 
     def _drop_upstream(self) -> None:

@@ -26,7 +26,9 @@ class HealthConnection(asyncio.Protocol):
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._buffer = b""
-        self._transport: asyncio.Transport = cast(asyncio.Transport, None)  # set by connection_made, before any use
+        self._transport: asyncio.Transport = cast(
+            asyncio.Transport, None
+        )  # set by connection_made, before any use
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self._transport = cast(asyncio.Transport, transport)
@@ -58,10 +60,13 @@ class HealthConnection(asyncio.Protocol):
 
     def _answer(self, status: int, document: dict[str, str], method: bytes) -> None:
         body = json.dumps(document).encode() + b"\n"
-        phrase = {200: b"OK", 404: b"Not Found", 405: b"Method Not Allowed", 503: b"Service Unavailable"}[status]
+        phrase = {200: b"OK", 404: b"Not Found", 405: b"Method Not Allowed", 503: b"Service Unavailable"}[
+            status
+        ]
         self._transport.write(
             b"HTTP/1.1 %d %b\r\nserver: sidecar\r\ncontent-type: application/json\r\ncontent-length: %d\r\n"
-            b"cache-control: no-store\r\n\r\n%b" % (status, phrase, len(body), b"" if method == b"HEAD" else body)
+            b"cache-control: no-store\r\n\r\n%b"
+            % (status, phrase, len(body), b"" if method == b"HEAD" else body)
         )
 
 

@@ -1,1 +1,51 @@
-"""The worker's counters in shared memory, by what they mean."""
+"""The worker's counters in shared memory: each change is one aligned store that a kill cannot split and that outlives us."""
+
+from __future__ import annotations
+
+from sidecar.ring.counters import WORDS
+from sidecar.ring.segment import Segment
+
+_SEEN = WORDS["seen"]
+_ACTIVE = WORDS["active"]
+_CONNECTIONS = WORDS["connections"]
+_REJECTED = WORDS["rejected"]
+_RETRIED = WORDS["retried"]
+_UPSTREAM_ERRORS = WORDS["upstream_errors"]
+
+
+class Tally:
+    """Counts what a worker does; the monitor exports it.
+
+    Args:
+        segment: the worker's ring.
+    """
+
+    __slots__ = ("_words",)
+
+    def __init__(self, segment: Segment) -> None:
+        self._words = segment.words
+
+    def add_seen(self) -> None:
+        """An exchange began."""
+        self._words[_SEEN] += 1
+        self._words[_ACTIVE] += 1
+
+    def add_ended(self) -> None:
+        """An exchange ended."""
+        self._words[_ACTIVE] -= 1
+
+    def add_rejected(self) -> None:
+        """A head was refused, and is no exchange."""
+        self._words[_REJECTED] += 1
+
+    def add_retried(self) -> None:
+        """A request was sent a second time."""
+        self._words[_RETRIED] += 1
+
+    def add_upstream_error(self) -> None:
+        """The upstream failed an exchange."""
+        self._words[_UPSTREAM_ERRORS] += 1
+
+    def set_connections(self, n_connections: int) -> None:
+        """So many callers are connected."""
+        self._words[_CONNECTIONS] = n_connections

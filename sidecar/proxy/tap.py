@@ -3,22 +3,175 @@
 A small exchange's bodies are held as they came (references, no copy) and written as one record at the end. Once the two
 bodies together pass `tap.inline_limit_bytes`, what is held goes into the ring as pieces and later ones follow as they come,
 so a worker never holds a body. A body beyond `tap.body_limit_bytes` is no longer taken and the record says that it was cut.
-
-Whatever goes wrong in here must not reach the exchange: it is counted, logged at most once a minute, and forgotten.
 """
 
 from __future__ import annotations
 
 import asyncio
+import time
+from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from sidecar.config.model import TapConfig
 from sidecar.log import Log
-from sidecar.proxy.identity import share_limit
-from sidecar.ring.record import Outcome, PieceKind
+from sidecar.proxy.identity import Identities, share_limit
+from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome, PieceKind
 from sidecar.ring.writer import RingWriter
 
 if TYPE_CHECKING:  # an exchange calls the tap; the tap only reads it
     from sidecar.proxy.exchange import Exchange
 
-PENDING_BYTES = 262_144  # as much is handed to the monitor at once, however short the time
+_TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
+_IN_PIECES = int(ExchangeFlag.IN_PIECES)
+_REQUEST_CUT = int(ExchangeFlag.REQUEST_CUT)
+_RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
+_OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
+_MASK = (1 << 64) - 1
+
+
+class Tap:
+    """The writing side of one worker's ring, as exchanges see it.
+
+    Args:
+        writer: the ring.
+        config: limits and the wanted share.
+        identities: the worker's, for trace ids.
+        log: where a contained fault is told.
+
+    Attributes:
+        ratio: share of exchanges whose payload is taken now, set by the monitor, at most the configured one.
+        limit: an exchange whose number lies below this is taken.
+    """
+
+    def __init__(self, writer: RingWriter, config: TapConfig, identities: Identities, log: Log) -> None:
+        self._writer = writer
+        self._config = config
+        self._log = log
+        self._high = identities.high.to_bytes(8, "big")
+        self._loop = asyncio.get_running_loop()
+        self._flush_s = config.flush_ms / 1000.0
+        self._flush_planned = False
+        self._unix_minus_mono_ns = 0
+        self.ratio = 1.0
+        self.limit = 0
+        self.sweep()
+
+    # --- payload
+
+    def keep_request(self, exchange: Exchange, body: bytes) -> None:
+        """Takes a part of a request's body."""
+        self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, exchange.bytes_in)
+
+    def keep_response(self, exchange: Exchange, body: bytes) -> None:
+        """Takes a part of a response's body."""
+        self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, exchange.bytes_out)
+
+    def _keep(
+        self, exchange: Exchange, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
+    ) -> None:
+        """`so_far` counts this part."""
+        if so_far > self._config.body_limit_bytes:
+            exchange.tap_flags |= _REQUEST_CUT if kind is PieceKind.REQUEST else _RESPONSE_CUT
+        elif exchange.tap_flags & _IN_PIECES:
+            self._writer.try_piece(kind, exchange.number, monotonic_ns(), so_far - len(body), body)
+        else:
+            pieces.append(body)
+            if exchange.bytes_in + exchange.bytes_out > self._config.inline_limit_bytes:
+                self._spill(exchange)
+
+    def _spill(self, exchange: Exchange) -> None:
+        """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its record tells."""
+        exchange.tap_flags |= _IN_PIECES
+        now_ns = monotonic_ns()
+        for kind, pieces in (
+            (PieceKind.REQUEST, exchange.request_pieces),
+            (PieceKind.RESPONSE, exchange.response_pieces),
+        ):
+            place = 0
+            for piece in pieces:
+                self._writer.try_piece(kind, exchange.number, now_ns, place, piece)
+                place += len(piece)
+            pieces.clear()
+        self._plan_flush()
+
+    # --- records
+
+    def record(self, exchange: Exchange, outcome: Outcome, end_ns: int, own_status: int = 0) -> None:
+        """Writes the exchange's record.
+
+        Args:
+            exchange: just ended.
+            outcome: how.
+            end_ns: when, CLOCK_MONOTONIC.
+            own_status: the status of an answer of our own, 0 when the upstream's was passed on.
+        """
+        try:
+            self._write(exchange, outcome, end_ns, own_status)
+        except Exception as exc:  # noqa: BLE001 - monitoring never hurts traffic
+            self._writer.count_tap_failed()
+            self._log.limited("tap_failed", fault=f"{type(exc).__name__}: {exc}")
+        if not self._flush_planned:
+            self._plan_flush()
+
+    def _write(self, exchange: Exchange, outcome: Outcome, end_ns: int, own_status: int) -> None:
+        head, response = exchange.head, exchange.response
+        start_ns, number, parent = exchange.start_ns, exchange.number, head.parent
+        flags = exchange.tap_flags
+        status = 0 if response is None else response.status
+        if exchange.tapped:
+            flags |= _TAKEN
+        if own_status:
+            flags |= _OWN_ANSWER
+            status = own_status
+        low = number.to_bytes(8, "big")
+        self._writer.try_exchange(
+            number,
+            end_ns,
+            start_ns + self._unix_minus_mono_ns,
+            exchange.forwarded_ns and exchange.forwarded_ns - start_ns,
+            exchange.first_byte_ns and exchange.first_byte_ns - start_ns,
+            end_ns - start_ns,
+            status,
+            outcome,
+            flags,
+            exchange.ratio,
+            self._high + low if parent is None else parent.trace_id,
+            exchange.span_id().to_bytes(8, "big"),
+            NO_SPAN if parent is None else parent.span_id,
+            exchange.trace_flags(),
+            exchange.bytes_in,
+            exchange.bytes_out,
+            head.recorded,
+            _joined(exchange.request_pieces),
+            b"" if response is None else response.recorded,
+            _joined(exchange.response_pieces),
+        )
+
+    # --- the hand-off
+
+    def _plan_flush(self) -> None:
+        """One timer while something waits, however many exchanges end meanwhile."""
+        if not self._flush_planned:
+            self._flush_planned = True
+            self._loop.call_later(self._flush_s, self._flush)
+
+    def _flush(self) -> None:
+        self._flush_planned = False
+        self._writer.publish()
+
+    def sweep(self) -> None:
+        """Takes over what the monitor asks for and wakes it again if it may have missed something."""
+        asked = self._writer.segment.payload_ratio
+        self.ratio = min(self._config.ratio, asked if 0.0 <= asked <= 1.0 else 1.0)
+        self.limit = share_limit(self.ratio)
+        self._unix_minus_mono_ns = time.time_ns() - monotonic_ns()
+        self._writer.renotify()
+
+    def close(self) -> None:
+        """Hands over what is left."""
+        self._writer.publish()
+
+
+def _joined(pieces: list[bytes]) -> bytes:
+    """One piece, the usual case, is not copied."""
+    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

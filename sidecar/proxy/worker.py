@@ -26,6 +26,7 @@ class Worker:
         config: the settings.
         tap: copies exchanges into the ring.
         tally: the counters in shared memory.
+        identities: makes trace and span ids.
         trace_ratio: share of exchanges without a caller's trace that are marked as sampled, 0 to 1.
         log: where to write.
 
@@ -34,11 +35,13 @@ class Worker:
         draining: no new exchange is wanted; connections close behind their answers.
     """
 
-    def __init__(self, config: Config, tap: Tap, tally: Tally, trace_ratio: float, log: Log) -> None:
+    def __init__(
+        self, config: Config, tap: Tap, tally: Tally, identities: Identities, trace_ratio: float, log: Log
+    ) -> None:
         self.config = config
         self.tap = tap
         self.tally = tally
-        self.identities = Identities()
+        self.identities = identities
         self.trace_limit = share_limit(trace_ratio)
         self.memo: HeadMemo[RequestHead] = HeadMemo()
         self.pool = Pool(parse_upstream(config.upstream), config)

@@ -1,8 +1,8 @@
 """Attribute values from traffic, made bounded.
 
-A path, a method or a model's name comes from callers: taken as it is, each new one is a new series for ever, and the
-OpenTelemetry SDK has no limit of its own. So a route is one of the templates below or `__other__`, a method one that HTTP
-knows or `_OTHER` (the conventions' word), and of names only the first so many are kept.
+A path, a method or a model's name comes from callers: taken as it is, each new one is a new series for ever,
+and the OpenTelemetry SDK has no limit of its own. So a route is one of the templates below or `__other__`, a
+method one that HTTP knows or `_OTHER` (the conventions' word), and of names only the first so many are kept.
 """
 
 from __future__ import annotations
@@ -73,12 +73,15 @@ ROUTES = (
 
 
 def _pattern(route: str) -> str:
-    # A colon ends a model's name only before a verb, so names with colons (some servers allow them) still match.
+    # A colon ends a model's name only before a verb, so names with colons (some servers allow them) still
+    # match.
     literal = re.sub(r"\\\{\w+\\\}", "[^/]+", re.escape(route))
     return f"({literal})"
 
 
-_MATCH = re.compile("|".join(_pattern(route) for route in sorted(ROUTES, key=lambda route: -route.count(":"))))
+_MATCH = re.compile(
+    "|".join(_pattern(route) for route in sorted(ROUTES, key=lambda route: -route.count(":")))
+)
 _BY_GROUP = sorted(ROUTES, key=lambda route: -route.count(":"))
 
 

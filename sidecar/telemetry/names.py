@@ -1,16 +1,19 @@
 """Every instrument once: name, kind, unit, description, attributes. `docs/metrics.md` is generated from here.
 
-Names follow OpenTelemetry's semantic conventions where one exists. A score has an annotation such as `{psi}` as its unit,
-never `1`: the Collector and Prometheus's own OTLP receiver append `_ratio` to a gauge of unit `1`, other paths do not, and a
-dashboard must find one name whichever way the number came.
+Names follow OpenTelemetry's semantic conventions where one exists. A score has an annotation such as `{psi}`
+as its unit, never `1`: the Collector and Prometheus's own OTLP receiver append `_ratio` to a gauge of unit
+`1`, other paths do not, and a dashboard must find one name whichever way the number came.
 
-Attributes of the conventions keep their dotted names; ours are single words, so that a Prometheus label reads `feature="age"`.
+Attributes of the conventions keep their dotted names; ours are single words, so that a Prometheus label reads
+`feature="age"`.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from typing import Literal
+
+from sidecar.ring.counters import COUNTERS
 
 Kind = Literal["counter", "updowncounter", "gauge", "histogram"]
 
@@ -34,7 +37,8 @@ class Instrument:
 
     Args:
         name: dotted OpenTelemetry name.
-        kind: `counter` only grows; `updowncounter` is a sum that may fall; `gauge` is a value; `histogram` has `bounds`.
+        kind: `counter` only grows; `updowncounter` is a sum that may fall; `gauge` is a value; `histogram`
+            has `bounds`.
         unit: UCUM code (`s`, `By`) or an annotation in braces.
         description: one sentence with a full stop; the HELP text.
         attributes: every attribute name that a point may have.
@@ -87,7 +91,10 @@ HTTP_CLIENT_REQUEST_DURATION = Instrument(
     DURATION_BOUNDS_S,
 )
 HTTP_SERVER_ACTIVE_REQUESTS = Instrument(
-    "http.server.active_requests", "updowncounter", "{request}", "Requests being answered now.", (METHOD, SCHEME)
+    "http.server.active_requests",
+    "updowncounter",
+    "{request}",
+    "Requests being answered now.",
 )
 HTTP_SERVER_REQUEST_BODY_SIZE = Instrument(
     "http.server.request.body.size",
@@ -144,15 +151,53 @@ RECORDS_DROPPED = Instrument(
     "Exchanges that were forwarded but that monitoring lost, by reason.",
     ("reason",),
 )
+RECORDS_READ = Instrument(
+    "sidecar.records.read", "counter", "{record}", "Records of all kinds that the monitor read."
+)
+RECORDS_MISSING = Instrument(
+    "sidecar.records.missing",
+    "counter",
+    "{record}",
+    "Numbers missing in the sequence of records that the monitor read.",
+)
+PIECES_DROPPED = Instrument(
+    "sidecar.pieces.dropped",
+    "counter",
+    "{piece}",
+    "Pieces of large bodies that found no room in the ring; their exchanges are dropped as incomplete.",
+)
+HAND_OFFS = Instrument(
+    "sidecar.ring.hand_offs", "counter", "{hand_off}", "Times that a worker woke the monitor."
+)
+RING_FAULTS = Instrument(
+    "sidecar.ring.faults", "counter", "{fault}", "Times that the monitor had to skip to the next hand-off."
+)
 REQUESTS_REJECTED = Instrument(
     "sidecar.requests.rejected",
     "counter",
     "{request}",
-    "Requests that the sidecar answered itself with an error, by reason.",
-    ("reason",),
+    "Malformed or oversized heads that the sidecar answered with 4xx; not among the exchanges seen.",
 )
+REQUESTS_RETRIED = Instrument(
+    "sidecar.requests.retried",
+    "counter",
+    "{request}",
+    "Requests sent a second time, on a fresh upstream connection.",
+)
+UPSTREAM_ERRORS = Instrument(
+    "sidecar.upstream.errors", "counter", "{exchange}", "Exchanges that the model server failed."
+)
+CONNECTIONS = Instrument(
+    "sidecar.connections", "updowncounter", "{connection}", "Open connections of callers."
+)
+REQUEST_BYTES = Instrument("sidecar.request.bytes", "counter", "By", "Bytes of request bodies.")
+RESPONSE_BYTES = Instrument("sidecar.response.bytes", "counter", "By", "Bytes of response bodies.")
 RING_USED = Instrument(
-    "sidecar.ring.used_bytes", "gauge", "By", "Bytes in a worker's ring that the monitor has not read.", ("worker",)
+    "sidecar.ring.used_bytes",
+    "gauge",
+    "By",
+    "Bytes in a worker's ring that the monitor has not read.",
+    ("worker",),
 )
 RING_SIZE = Instrument("sidecar.ring.size_bytes", "gauge", "By", "Size of a worker's ring.", ("worker",))
 MONITOR_LAG = Instrument(
@@ -168,7 +213,11 @@ TAP_SHARE = Instrument(
     "sidecar.tap.share", "gauge", "{share}", "Share of exchanges whose payload is taken now, 0 to 1."
 )
 EXPORT_SUCCESSES = Instrument(
-    "sidecar.export.successes", "counter", "{export}", "OTLP exports that the receiver took, by signal.", ("signal",)
+    "sidecar.export.successes",
+    "counter",
+    "{export}",
+    "OTLP exports that the receiver took, by signal.",
+    ("signal",),
 )
 EXPORT_FAILURES = Instrument(
     "sidecar.export.failures",
@@ -192,7 +241,10 @@ ATTRIBUTES_FOLDED = Instrument(
     ("instrument",),
 )
 ADMIN_FAULTS = Instrument(
-    "sidecar.admin.faults", "counter", "{fault}", "Requests to the admin server that ended in a fault of ours."
+    "sidecar.admin.faults",
+    "counter",
+    "{fault}",
+    "Requests to the admin server that ended in a fault of ours.",
 )
 MONITOR_FAULTS = Instrument(
     "sidecar.monitor.faults",
@@ -202,7 +254,11 @@ MONITOR_FAULTS = Instrument(
     ("place",),
 )
 PROCESS_RESTARTS = Instrument(
-    "sidecar.process.restarts", "counter", "{restart}", "Processes that died and were started again.", ("role",)
+    "sidecar.process.restarts",
+    "counter",
+    "{restart}",
+    "Processes that died and were started again.",
+    ("role",),
 )
 FEATURE_DRIFT = Instrument(
     "model.feature.drift",
@@ -219,13 +275,21 @@ FEATURE_DRIFT_THRESHOLD = Instrument(
     (*_FEATURE, "statistic"),
 )
 FEATURE_DRIFTED = Instrument(
-    "model.feature.drifted", "gauge", "{state}", "1 while the feature is in the state drift, else 0.", _FEATURE
+    "model.feature.drifted",
+    "gauge",
+    "{state}",
+    "1 while the feature is in the state drift, else 0.",
+    _FEATURE,
 )
 FEATURE_OBSERVATIONS = Instrument(
     "model.feature.observations", "counter", "{value}", "Values analysed, missing ones included.", _FEATURE
 )
 FEATURE_MISSING = Instrument(
-    "model.feature.missing", "counter", "{value}", "Values that were missing (null, NaN or not a number).", _FEATURE
+    "model.feature.missing",
+    "counter",
+    "{value}",
+    "Values that were missing (null, NaN or not a number).",
+    _FEATURE,
 )
 FEATURE_BIN = Instrument(
     "model.feature.bin",
@@ -238,7 +302,11 @@ WINDOW_ROWS = Instrument(
     "model.window.rows", "gauge", "{row}", "Rows in the window that is judged.", ("model", "version", "role")
 )
 REFERENCE_ROWS = Instrument(
-    "model.reference.rows", "gauge", "{row}", "Rows that the reference was made of.", ("model", "version", "role")
+    "model.reference.rows",
+    "gauge",
+    "{row}",
+    "Rows that the reference was made of.",
+    ("model", "version", "role"),
 )
 
 INSTRUMENTS: tuple[Instrument, ...] = tuple(
@@ -254,19 +322,34 @@ STATISTICS = (
     Reason("log_e", "evidence against no change, natural logarithm of the e-value"),
 )
 
-# Why sidecar.records.dropped counts an exchange. Each was forwarded: a loss of monitoring is never a loss of traffic.
-DROP_REASONS = (
-    Reason("ring_full", "the monitor did not drain the worker's ring fast enough"),
-    Reason("too_large", "a body was longer than tap.body_limit_bytes"),
-    Reason("unknown_protocol", "no decoder knows the path and the body"),
-    Reason("decode_error", "a decoder knew the body, but the body is malformed"),
-    Reason("too_many_columns", "a tensor has more columns than the limit"),
-    Reason("too_many_models", "more models than the limit are being analysed already"),
-    Reason("feature_ring_full", "the statistics did not keep up with the decoder"),
-    Reason("schema_change", "the columns are not those that the model's statistics were made for"),
-    Reason("incomplete", "the exchange ended early, so that there is no whole payload"),
-    Reason("corrupt", "a record's checksum or length was wrong"),
-    Reason("worker_died", "the worker was killed between the exchange and its record"),
-    Reason("monitor_died", "the monitor was killed between taking the record and the checkpoint"),
-    Reason("fault", "a fault of ours while the record was being analysed, contained and logged"),
+# Why sidecar.records.dropped counts an exchange. Each was forwarded: a loss of monitoring is never a loss of
+# traffic. The ring's table is the one truth, as its counters are what is exported.
+DROP_REASONS = tuple(
+    Reason(counter.name, counter.meaning) for counter in COUNTERS if counter.role == "dropped"
 )
+
+OUTCOMES = (
+    Reason("ok", "answered whole, whatever the status"),
+    Reason("upstream_connect", "no connection to the model server"),
+    Reason("upstream_timeout", "no connection or no answer in time"),
+    Reason("upstream_broke", "the answer did not become whole"),
+    Reason("caller_gone", "the caller closed before the end"),
+    Reason("rejected", "the caller's body broke the rules"),
+    Reason("overloaded", "too many waited for a connection already"),
+)
+
+# The ring's other counters, by their name there.
+RING_COUNTERS = {
+    "active": HTTP_SERVER_ACTIVE_REQUESTS,
+    "connections": CONNECTIONS,
+    "pieces_lost": PIECES_DROPPED,
+    "rejected": REQUESTS_REJECTED,
+    "retried": REQUESTS_RETRIED,
+    "upstream_errors": UPSTREAM_ERRORS,
+    "request_bytes": REQUEST_BYTES,
+    "response_bytes": RESPONSE_BYTES,
+    "hand_offs": HAND_OFFS,
+    "records_read": RECORDS_READ,
+    "records_missing": RECORDS_MISSING,
+    "faults": RING_FAULTS,
+}

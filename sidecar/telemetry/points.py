@@ -1,8 +1,9 @@
 """Metric points, and the small accumulators that the monitor counts with.
 
-OpenTelemetry's own instruments cost 8 us a call with attributes, bisect and a list cost 0.1 us; so the monitor counts
-here and the exporters read snapshots. One thread writes an accumulator; a snapshot taken by another may miss the last
-observation but is always consistent enough: its count is the sum of its own copy of the buckets.
+OpenTelemetry's own instruments cost 8 us a call with attributes, bisect and a list cost 0.1 us; so the
+monitor counts here and the exporters read snapshots. One thread writes an accumulator; a snapshot taken by
+another may miss the last observation but is always consistent enough: its count is the sum of its own copy of
+the buckets.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Prometheus exposition: text format 0.0.4 and, when the scraper asks for it, OpenMetrics 1.0.
 
-Names follow the rules by which the OpenTelemetry Collector and Prometheus's OTLP receiver translate ours, so a dashboard
-works whichever way the numbers came: dots become underscores, the unit is appended unless the name already ends with it,
-a counter ends in `_total`.
+Names follow the rules by which the OpenTelemetry Collector and Prometheus's OTLP receiver translate ours, so
+a dashboard works whichever way the numbers came: dots become underscores, the unit is appended unless the
+name already ends with it, a counter ends in `_total`.
 """
 
 from __future__ import annotations
@@ -42,7 +42,8 @@ def render(families: Iterable[Family], *, openmetrics: bool = False) -> str:
     """The whole exposition.
 
     Args:
-        families: in the order to show them; a family without points is left out; families of one instrument are merged.
+        families: in the order to show them; a family without points is left out; families of one instrument
+            are merged.
         openmetrics: OpenMetrics 1.0 instead of text format 0.0.4.
 
     Returns:

@@ -94,7 +94,9 @@ class UpstreamConnection(asyncio.Protocol):
         self.request_open = False  # the request is still being sent: its connection cannot be used again
         self.idle_since_s = 0.0
         self.idle_limit_s: int | None = None
-        self.transport: asyncio.Transport = cast(asyncio.Transport, None)  # set before anyone can see the connection
+        self.transport: asyncio.Transport = cast(
+            asyncio.Transport, None
+        )  # set before anyone can see the connection
 
     # --- the sending side
 
@@ -159,7 +161,9 @@ class UpstreamConnection(asyncio.Protocol):
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:
             if len(data) > self._limits.head_bytes:
-                raise HeadTooLarge("upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more")
+                raise HeadTooLarge(
+                    "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
+                )
             self._buffer = data
             return
         self._buffer = b""
@@ -199,7 +203,9 @@ class UpstreamConnection(asyncio.Protocol):
         head = self._memo.find(raw)
         if head is None:
             if len(raw) > self._limits.head_bytes:
-                raise HeadTooLarge("upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more")
+                raise HeadTooLarge(
+                    "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
+                )
             head = parse_response_head(raw, self._limits)
             self._memo.keep(raw, head)
         return head

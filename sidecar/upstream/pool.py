@@ -128,11 +128,15 @@ class Pool:
         try:
             async with asyncio.timeout(self._timeouts.connect_s):
                 if isinstance(self._address, UnixUpstream):
-                    _, connection = await loop.create_unix_connection(self._new_connection, self._address.path)
+                    _, connection = await loop.create_unix_connection(
+                        self._new_connection, self._address.path
+                    )
                 else:
                     _, connection = await loop.create_connection(self._new_connection, *self._address)
         except TimeoutError as exc:
-            raise UpstreamError(504, f"no connection to the upstream within {self._timeouts.connect_s} s") from exc
+            raise UpstreamError(
+                504, f"no connection to the upstream within {self._timeouts.connect_s} s"
+            ) from exc
         except OSError as exc:
             reason = exc.strerror or type(exc).__name__
             raise UpstreamError(502, f"cannot connect to the upstream: {reason.lower()}") from exc

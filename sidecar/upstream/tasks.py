@@ -9,9 +9,8 @@ from typing import Any
 _KEPT: set[asyncio.Task[Any]] = set()
 
 
-def keep(coroutine: Coroutine[Any, Any, Any]) -> asyncio.Task[Any]:
+def keep(coroutine: Coroutine[Any, Any, None]) -> None:
     """Starts a coroutine as a task and holds it until it ends."""
     task = asyncio.get_running_loop().create_task(coroutine)
     _KEPT.add(task)
     task.add_done_callback(_KEPT.discard)
-    return task

@@ -1,0 +1,114 @@
+"""Renders the README's table from `results/proxy.json`, between its two markers.
+
+python -m benchmarks.table README.md            # writes the table
+python -m benchmarks.table --check README.md    # exit 1 when the file does not hold it
+"""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from benchmarks.harness import RESULTS, load
+from benchmarks.proxy_summary import number
+
+BEGIN = "<!-- benchmark:proxy -->"
+END = "<!-- /benchmark -->"
+
+
+def replace_between_markers(text: str, table: str) -> str:
+    """Puts the table between the markers.
+
+    Raises:
+        ValueError: "markers: expected ... once each, in this order, got ..."
+    """
+    before, begin, rest = text.partition(BEGIN)
+    _old, end, after = rest.partition(END)
+    if not begin or not end or BEGIN in after or END in after:
+        got = f"{text.count(BEGIN)} and {text.count(END)}"
+        raise ValueError(f"markers: expected {BEGIN} and {END} once each, in this order, got {got}")
+    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+
+
+def render(document: Mapping[str, Any]) -> str:
+    """The table in Markdown, with a line that says where and how it was measured."""
+    lines = {(line["peer"], line["kind"], line["connections"]): line for line in _small(document["summary"])}
+    names = list(dict.fromkeys(peer for peer, _kind, _connections in lines))
+    header = (
+        "| in the path | CPU µs a request | x nginx | x Envoy | requests/s | p50 added, µs | p99 added, µs |"
+    )
+    rows = [header, "|---|--:|--:|--:|--:|--:|--:|"]
+    rows += [_row(document, name, lines) for name in names]
+    rows += [
+        f"| {document['labels'][name]} | not measured: {reason} ||||||" for name, reason in _missing(document)
+    ]
+    return "\n".join([*rows, "", _where(document)])
+
+
+def _small(summary: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    return [line for line in summary if line["payload"] == "small" and line["heads"] == "repeated"]
+
+
+def _missing(document: Mapping[str, Any]) -> list[tuple[str, str]]:
+    return [(name, reason.partition(":")[0]) for name, reason in document["missing"].items()]
+
+
+def _row(
+    document: Mapping[str, Any], name: str, lines: Mapping[tuple[str, str, int], Mapping[str, Any]]
+) -> str:
+    closed, opened = lines.get((name, "closed", 16), {}), lines.get((name, "open", 16), {})
+    against = closed.get("against", {})
+    cells = [
+        document["labels"][name],
+        number(closed.get("cpu_us"), ".1f"),
+        *(number(against.get(peer, {}).get("cpu_us"), ".2f") for peer in ("nginx", "envoy")),
+        number(closed.get("per_s")),
+        number(opened.get("added_p50_us")),
+        number(opened.get("added_p99_us")),
+    ]
+    return f"| {' | '.join(cells)} |"
+
+
+def _where(document: Mapping[str, Any]) -> str:
+    machine = document["machine"]
+    closed = [line for line in _small(document["summary"]) if line["kind"] == "closed"]
+    opened = [line for line in _small(document["summary"]) if line["kind"] == "open"]
+    rounds = max((line["rounds"] for line in closed), default=0)
+    rate = number(min((line["rate_per_s"] for line in opened[:2]), default=None))
+    where = f"{machine['cpu']}, {machine['cores']} cores shared with load and upstream"
+    software = f"Linux {machine['kernel'].partition('-')[0]}, Python {machine['python']}"
+    return (
+        f"POST of 200 B of JSON, 123 B back, 16 keep-alive connections, medians of {rounds} interleaved "
+        f"rounds; the sidecar's CPU is its worker's; latency in an open loop at {rate} requests/s. "
+        f"{where}, {software}; `{document['command']}`."
+    )
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Writes or checks the table; 0 done or the same, 1 different, 2 no markers or no results."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.table")
+    parser.add_argument("file", type=Path)
+    parser.add_argument(
+        "--check", action="store_true", help="change nothing; exit 1 when the table is another one"
+    )
+    parser.add_argument("--results", type=Path, default=RESULTS / "proxy.json")
+    given = parser.parse_args(arguments)
+    try:
+        old = given.file.read_text(encoding="utf-8")
+        new = replace_between_markers(old, render(load(given.results)))
+    except (OSError, ValueError) as exc:
+        print(f"{given.file}: {exc}", file=sys.stderr)
+        return 2
+    if given.check:
+        if new != old:
+            print(f"{given.file}: expected the table of {given.results}, got another", file=sys.stderr)
+        return int(new != old)
+    given.file.write_text(new, encoding="utf-8")
+    return 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from numba import njit
+import numba
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -45,13 +45,14 @@ def _compile(function: Callable[..., Any], signatures: list[str], inline: bool) 
     flags: dict[str, Any] = {"nogil": True, "error_model": "numpy", "boundscheck": None}
     if inline:
         flags["forceinline"] = True
+    compile_with: Any = numba.njit  # its stubs know no mixture of these arguments
     arguments = (signatures,) if signatures else ()
     try:
-        return njit(*arguments, cache=bool(signatures), **flags)(function)
+        return compile_with(*arguments, cache=bool(signatures), **flags)(function)
     except RuntimeError as exc:  # numba's word for a cache that cannot be written
         if "cannot cache" not in str(exc):
             raise
-        return njit(*arguments, cache=False, **flags)(function)
+        return compile_with(*arguments, cache=False, **flags)(function)
 
 
 def cache_report() -> dict[str, int]:

@@ -57,6 +57,7 @@ def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
         admin_listener=estate.admin_listener,
         life_fd=estate.life[0],
         state_path=estate.state_path,
+        board=estate.board,
         started_unix_ns=estate.started_unix_ns,
         environ=os.environ,
         log=log,

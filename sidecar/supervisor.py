@@ -23,6 +23,7 @@ from pathlib import Path
 
 from setproctitle import setproctitle
 
+from sidecar.board import MONITOR, Board
 from sidecar.config.address import parse_listen
 from sidecar.config.model import Config
 from sidecar.listen import address_of, bind_listeners
@@ -47,6 +48,8 @@ class Estate:
         hand_offs: one pipe a worker, (reading end, writing end).
         life: the pipe whose end means that the supervisor is gone.
         state_path: the checkpoint's folder, or None when none can be had.
+        board: what is known of the children.
+        started_unix_ns: when the sidecar began.
     """
 
     listeners: list[socket.socket]
@@ -56,6 +59,7 @@ class Estate:
     hand_offs: list[tuple[int, int]]
     life: tuple[int, int]
     state_path: Path | None
+    board: Board
     started_unix_ns: int
 
 
@@ -68,6 +72,7 @@ class Child:
 
     role: str
     main: ChildMain
+    place: int  # on the board
     pid: int = 0
     started_s: float = 0.0
     n_young_deaths: int = 0
@@ -109,8 +114,8 @@ def supervise(
     estate = make_estate(config)
     setproctitle("sidecar: supervisor")
     family = Family(
-        [Child(f"worker {index}", worker_main(index)) for index in range(config.workers)],
-        Child("monitor", monitor_main),
+        [Child(f"worker {index}", worker_main(index), 1 + index) for index in range(config.workers)],
+        Child("monitor", monitor_main, MONITOR),
     )
     log.info(
         "listening",
@@ -146,6 +151,7 @@ def make_estate(config: Config) -> Estate:
         hand_offs=[os.pipe2(os.O_NONBLOCK | os.O_CLOEXEC) for _ in range(config.workers)],
         life=os.pipe2(os.O_CLOEXEC),
         state_path=_state_folder(config),
+        board=Board(config.workers),
         started_unix_ns=time.time_ns(),
     )
 
@@ -177,6 +183,7 @@ def _start(child: Child, family: Family, config: Config, estate: Estate, log: Lo
         _be_child(child, config, estate, log.for_role(child.role))
     child.pid = pid
     family.by_pid[pid] = child
+    estate.board.note(child.place, pid, child.n_restarts)
 
 
 def _be_child(child: Child, config: Config, estate: Estate, log: Log) -> None:

@@ -71,7 +71,7 @@ def _type_of(rule: dict[str, Any]) -> str:
     if "$ref" in rule:
         return "object"
     names = {"string": "text", "integer": "whole number", "boolean": "true or false", "null": "nothing"}
-    return names.get(rule.get("type", ""), rule.get("type", "object")) + _bounds(rule)
+    return names.get(rule.get("type", ""), str(rule.get("type", "object"))) + _bounds(rule)
 
 
 def _bounds(rule: dict[str, Any]) -> str:

@@ -1,5 +1,7 @@
 """`sidecar demo`: a real model, real traffic that drifts, and the sidecar that must notice.
 
+The parts, in this order:
+
 set up     train, serve, build the reference, start the sidecar: every part a process of its own
 quiet      January to March rows that the model never saw, in random order: any claim of drift is false
 turning    April to August in time order: temperature and dew point must be found
@@ -86,7 +88,11 @@ class Interruption:
         self._awaited = True
         while not self._came.is_set():
             self._stage.check()
-            await asyncio.wait([asyncio.ensure_future(self._came.wait())], timeout=CHECK_S)
+            try:
+                async with asyncio.timeout(CHECK_S):
+                    await self._came.wait()
+            except TimeoutError:
+                continue
 
     def _obey(self) -> None:
         if self._came.is_set():

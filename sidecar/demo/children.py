@@ -1,7 +1,7 @@
 """The demonstration's child processes: started, waited for, and ended whatever happens.
 
-Each child leads a process group of its own: Ctrl-C reaches only the demonstration, which then ends the others in
-order, and what a child forked ends with it.
+Each child leads a process group of its own: Ctrl-C reaches only the demonstration, which then ends the others
+in order, and what a child forked ends with it.
 """
 
 from __future__ import annotations

@@ -67,7 +67,7 @@ def load_model(path: Path) -> LateModel:
 
 
 def train_model(flights: Flights) -> LateModel:
-    """Fits the model to the flights whose arrival is known.
+    """Fits the model.
 
     Args:
         flights: training rows.
@@ -76,19 +76,18 @@ def train_model(flights: Flights) -> LateModel:
         The maximum of the ridge-penalised likelihood, by Newton's method (iteratively reweighted least
         squares); the intercept is not penalised.
     """
-    known = flights.take(np.flatnonzero(~np.isnan(flights.arr_delay)))
-    stacked = np.stack([known.numeric[name] for name in NUMERIC])
+    stacked = np.stack([flights.numeric[name] for name in NUMERIC])
     means, scales = np.nanmean(stacked, axis=1), np.nanstd(stacked, axis=1)
-    categories = {name: tuple(sorted(set(known.texts[name]))) for name in CATEGORICAL}
-    design = _design(known.numeric, known.texts, means, scales, categories)
-    solution = _fit(np.column_stack([np.ones(known.rows), design]), known.late)
+    categories = {name: tuple(sorted(set(flights.texts[name]))) for name in CATEGORICAL}
+    design = _design(flights.numeric, flights.texts, means, scales, categories)
+    solution = _fit(np.column_stack([np.ones(flights.rows), design]), flights.late)
     return LateModel(
         tuple(means.tolist()),
         tuple(scales.tolist()),
         categories,
         tuple(solution[1:].tolist()),
         float(solution[0]),
-        float(known.late.mean()),
+        float(flights.late.mean()),
     )
 
 
@@ -96,20 +95,19 @@ def score_auc(late: F64, probability: F64) -> float:
     """Area under the ROC curve: how often a late flight gets a higher probability than a punctual one.
 
     Args:
-        late: labels 0 and 1, NaN when not known.
+        late: labels 0 and 1, float64.
         probability: predictions, same shape.
 
     Returns:
         In [0, 1], from the rank sum (Mann and Whitney); ties count half; NaN when a class is absent.
     """
-    known = ~np.isnan(late)
-    labels, scores = late[known] == 1.0, probability[known]
-    values, where, counts = np.unique(scores, return_inverse=True, return_counts=True)
-    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[where] if len(values) else scores
-    n_late, n_punctual = int(labels.sum()), int((~labels).sum())
+    is_late = late == 1.0
+    n_late, n_punctual = int(is_late.sum()), int((~is_late).sum())
     if n_late == 0 or n_punctual == 0:
         return float("nan")
-    return float((ranks[labels].sum() - n_late * (n_late + 1) / 2.0) / (n_late * n_punctual))
+    _, where, counts = np.unique(probability, return_inverse=True, return_counts=True)
+    ranks = (np.cumsum(counts) - (counts - 1) / 2.0)[where]
+    return float((ranks[is_late].sum() - n_late * (n_late + 1) / 2.0) / (n_late * n_punctual))
 
 
 def _design(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import deque
+from dataclasses import dataclass
 
 import aiohttp
 
@@ -16,7 +17,6 @@ from sidecar.demo.summary import summarise
 from sidecar.demo.traffic import Callers, Phase, plan_phases
 from sidecar.demo.view import Frame, Screen
 from sidecar.demo.watch import Glance, Watch
-from sidecar.upstream.tasks import keep
 
 SHORTEST_TRAFFIC_S = 12.0  # a window of several panes must fill in either act
 ENDING_S = 5.0  # two settlings, and the children's end
@@ -26,6 +26,17 @@ SETTLED_S = PANE_S + 0.5  # the last pane of an act is closed by then
 SETTLE_LIMIT_S = 4.0
 READY_S = 60.0  # the first start on a machine compiles kernels
 SILENT_S = 15.0  # longest silence of the admin server
+
+
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One act while it plays."""
+
+    act: Act
+    phase: Phase
+    callers: Callers
+    watch: Watch
+    began_ns: int
 
 
 class Play:
@@ -70,12 +81,12 @@ class Play:
         traffic_s = max(SHORTEST_TRAFFIC_S, length_s - self._elapsed_s() - ENDING_S)
         quiet, turning = plan_phases(flights, split, traffic_s)
         callers = Callers(self._session, addresses.traffic, flights.cells(), self._clock)
-        await self._act(Act.QUIET, quiet, callers, watch)
+        await self._act(Scene(Act.QUIET, quiet, callers, watch, self._clock.mono_ns()))
         n_false = len(self._story.false_alarms)
         self._screen.say(
             "           " + (f"{n_false} FALSE ALARMS" if n_false else "no drift claimed, and there was none")
         )
-        await self._act(Act.TURNING, turning, callers, watch)
+        await self._act(Scene(Act.TURNING, turning, callers, watch, self._clock.mono_ns()))
         for line in summarise(self._story, callers.tally, self._glance):
             self._screen.say(line)
         return 1 if self._story.faults() else 0
@@ -97,51 +108,51 @@ class Play:
         except (aiohttp.ClientError, TimeoutError):
             return False
 
-    async def _act(self, act: Act, phase: Phase, callers: Callers, watch: Watch) -> None:
-        self._screen.say(f"traffic    {phase.title}")
-        began_ns = self._clock.mono_ns()
-        playing = keep(callers.play(phase))
+    async def _act(self, scene: Scene) -> None:
+        self._screen.say(f"traffic    {scene.phase.title}")
+        playing = asyncio.ensure_future(scene.callers.play(scene.phase))
         try:
             while not playing.done():
                 await asyncio.wait([playing], timeout=LOOK_EVERY_S)
-                await self._look(act, phase, began_ns, callers, watch)
+                await self._look(scene)
             await playing
         finally:
             playing.cancel()
-        await self._settle(act, phase, began_ns, callers, watch)
+        await self._settle(scene)
 
-    async def _settle(self, act: Act, phase: Phase, began_ns: int, callers: Callers, watch: Watch) -> None:
+    async def _settle(self, scene: Scene) -> None:
         """Waits until what was sent has been judged, so that no verdict is booked under the wrong act."""
         ended_ns = self._clock.mono_ns()
         while True:
             await asyncio.sleep(LOOK_EVERY_S)
-            await self._look(act, phase, began_ns, callers, watch)
+            await self._look(scene)
             waited_s = (self._clock.mono_ns() - ended_ns) / 1e9
             if waited_s > SETTLE_LIMIT_S or (waited_s > SETTLED_S and self._glance.accounting.in_flight == 0):
                 return
 
-    async def _look(self, act: Act, phase: Phase, began_ns: int, callers: Callers, watch: Watch) -> None:
+    async def _look(self, scene: Scene) -> None:
         self._stage.check()
-        glance = await watch.look()
+        glance = await scene.watch.look()
         now_ns = self._clock.mono_ns()
         if glance is not None:
             self._glance, self._heard_ns = glance, now_ns
         elif now_ns - self._heard_ns > SILENT_S * 1e9:
             raise ChildFailed(f"sidecar: expected admin to answer within {SILENT_S:g} s, got silence")
-        seconds, tally = (now_ns - began_ns) / 1e9, callers.tally
-        for alarm in self._story.see(act, self._glance.features, seconds=seconds, when=tally.when):
-            self._screen.say(f"{'FALSE ALARM' if act is Act.QUIET else 'ALARM'}  {alarm}")
+        seconds, tally = (now_ns - scene.began_ns) / 1e9, scene.callers.tally
+        alarms = self._story.see(scene.act, self._glance.features, seconds=seconds, when=tally.when)
+        for alarm in alarms:
+            self._screen.say(f"{'FALSE ALARM' if scene.act is Act.QUIET else 'ALARM     '} {alarm}")
         requests_per_s, rows_per_s = self._rates(now_ns, tally.requests, tally.rows)
         self._screen.show(
             Frame(
-                part=phase.title,
+                part=scene.phase.title,
                 when=tally.when,
                 seconds=self._elapsed_s(),
                 requests_per_s=requests_per_s,
                 rows_per_s=rows_per_s,
                 failed=tally.failed,
                 glance=self._glance,
-                admin_url=watch.url,
+                admin_url=scene.watch.url,
             )
         )
 

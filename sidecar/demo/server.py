@@ -1,4 +1,4 @@
-"""The demonstration's model server: Open Inference Protocol V2 over HTTP, one model, an input for each feature.
+"""The demonstration's model server: Open Inference Protocol V2 over HTTP, one model, one input a feature.
 
 `python -m sidecar.demo.server --model FILE --listen HOST:PORT`
 """

@@ -30,7 +30,7 @@ from kernels.sequential import advance_streams, fill_log_means
 from sidecar.drift.rates import Rates, make_rates
 from sidecar.profile.reference import FeatureReference
 
-ODDS = (1.05, 1.1, 1.2, 1.4, 2.0, 4.0)
+ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)  # of equals the first is named: the sharpest dates the change best
 ROLES = 2  # inputs and outputs share the false alarms of a model
 CAP_MARGIN = (
     1.0  # nats above what an alarm needs; small, so that the value falls soon after the drift has ended
@@ -116,6 +116,7 @@ class Detector:
         self._log_cap = self._log_alarm + math.log(max(most, 1)) + CAP_MARGIN
         self.log_m = np.full(self._rate_of.size, -np.inf)
         self.began_unix_s = np.full(self._rate_of.size, np.nan)
+        self.drift_since_unix_s = np.full(self.width, np.nan)
 
     @property
     def n_streams(self) -> int:
@@ -130,28 +131,39 @@ class Detector:
         """
         self.began_unix_s = self._began(start_unix_s)
         self._advance(self.log_m, counts)
+        log_e = self._log_means(self.log_m)
+        threshold = self._threshold(log_e)
+        for feature in range(self.width):
+            if log_e[feature] < threshold:
+                self.drift_since_unix_s[feature] = np.nan
+            elif np.isnan(self.drift_since_unix_s[feature]):
+                leader = self._starts[feature] + np.argmax(self.log_m[self._streams_of(feature)])
+                self.drift_since_unix_s[feature] = self.began_unix_s[leader]
 
-    def evidence(self, open_counts: I64, open_start_unix_s: float) -> Evidence:
+    def evidence(self, open_counts: I64, open_start_unix_s: float, window_counts: I64) -> Evidence:
         """The evidence up to now, the rows of the open pane included.
 
         Args:
             open_counts: counts of the open pane, shape (F, L), int64.
             open_start_unix_s: its begin.
+            window_counts: counts of the window judged, shape (F, L); only say which of several streams that
+                have reached the cap is named.
 
         Returns:
             The evidence; the detector itself does not change.
         """
         log_m = self.log_m.copy()
         self._advance(log_m, open_counts)
-        log_e = np.empty(self.width)
-        fill_log_means(log_m, self._starts, log_e)
+        log_e = self._log_means(log_m)
         began = self._began(open_start_unix_s)
-        leaders = [self._leader(log_m, feature) for feature in range(self.width)]
+        away = self._deviations(window_counts)
+        leaders = [self._leader(log_m, away, feature) for feature in range(self.width)]
+        since = np.array([np.nan if leader is None else began[leader] for leader in leaders])
         return Evidence(
             log_e=log_e,
             log_e_threshold=self._threshold(log_e),
             moved=tuple(None if leader is None else self._moved(leader) for leader in leaders),
-            since_unix_s=np.array([np.nan if leader is None else began[leader] for leader in leaders]),
+            since_unix_s=np.where(np.isnan(self.drift_since_unix_s), since, self.drift_since_unix_s),
         )
 
     def take_over(self, older: Detector) -> None:
@@ -161,11 +173,19 @@ class Detector:
             older: with the same or fewer features watched, the others having the same references.
         """
         for feature in range(self.width):
-            source = slice(older._starts[feature], older._starts[feature + 1])
-            target = slice(self._starts[feature], self._starts[feature + 1])
+            source, target = older._streams_of(feature), self._streams_of(feature)
             if older.log_m[source].size == self.log_m[target].size:
                 self.log_m[target] = older.log_m[source]
                 self.began_unix_s[target] = older.began_unix_s[source]
+                self.drift_since_unix_s[feature] = older.drift_since_unix_s[feature]
+
+    def _streams_of(self, feature: int) -> slice:
+        return slice(int(self._starts[feature]), int(self._starts[feature + 1]))
+
+    def _log_means(self, log_m: F64) -> F64:
+        log_e = np.empty(self.width)
+        fill_log_means(log_m, self._starts, log_e)
+        return log_e
 
     def _advance(self, log_m: F64, counts: I64) -> None:
         successes, trials = self._rates.count(counts)
@@ -185,12 +205,21 @@ class Detector:
         largest = int(ranks[passed].max()) if passed.any() else 1
         return self._log_alarm - math.log(largest)
 
-    def _leader(self, log_m: F64, feature: int) -> int | None:
-        start, end = int(self._starts[feature]), int(self._starts[feature + 1])
-        if start == end:
+    def _deviations(self, counts: I64) -> F64:
+        """How far each stream's rate lies beyond its band, in standard deviations of one row."""
+        successes, trials = self._rates.count(counts)
+        rate = (successes / np.maximum(trials, 1.0))[self._rate_of]
+        lower, upper = self._rates.lower[self._rate_of], self._rates.upper[self._rate_of]
+        bound = np.clip(np.where(self._rises == 1, upper, lower), 1e-6, 1.0 - 1e-6)
+        return np.where(self._rises == 1, rate - bound, bound - rate) / np.sqrt(bound * (1.0 - bound))
+
+    def _leader(self, log_m: F64, away: F64, feature: int) -> int | None:
+        streams = self._streams_of(feature)
+        highest = log_m[streams].max(initial=-np.inf)
+        if highest == -np.inf:
             return None
-        leader = start + int(np.argmax(log_m[start:end]))
-        return leader if log_m[leader] > -np.inf else None
+        equals = np.where(log_m[streams] == highest, away[streams], -np.inf)
+        return int(streams.start) + int(np.argmax(equals))
 
     def _moved(self, stream: int) -> Moved:
         rate = int(self._rate_of[stream])

@@ -222,11 +222,9 @@ def check_names(protocol: str, names: Sequence[str]) -> None:
     Raises:
         Malformed: a name occurs twice or is far too long.
     """
-    longest = max(map(len, names))
-    if longest > NAME_LIMIT:
-        raise Malformed(
-            protocol, f"columns: expected names of at most {NAME_LIMIT} characters, got {longest}"
-        )
+    longest, limit = max(map(len, names)), NAME_LIMIT + INDEX_LIMIT
+    if longest > limit:
+        raise Malformed(protocol, f"columns: expected names of at most {limit} characters, got {longest}")
     if len(set(names)) < len(names):
         twice = next(name for name, n in Counter(names).items() if n > 1)
         raise Malformed(protocol, f"{show_name(twice)}: expected one column of this name, got more")

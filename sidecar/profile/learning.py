@@ -19,6 +19,65 @@ from sidecar.profile.lanes import lane_table
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference
 
+LEARN_VALUES = 8_000_000  # rows kept for learning are bounded by this whatever auto_rows says: 64 MB
+
+
+class Learning:
+    """The first rows of some columns, until there are enough.
+
+    Args:
+        columns: places of the columns to learn.
+        auto_rows: rows wanted.
+    """
+
+    def __init__(self, columns: Sequence[int], auto_rows: int) -> None:
+        self.columns = list(columns)
+        self.rows = 0
+        self.limit = min(auto_rows, max(1, LEARN_VALUES // len(columns))) if columns else 0
+        self._blocks: list[F64] = []
+
+    @property
+    def active(self) -> bool:
+        return self.rows < self.limit
+
+    def take(self, matrix: F64) -> int:
+        """Keeps a copy of as many rows as are still wanted.
+
+        Args:
+            matrix: shape (n, F), float64, all columns.
+
+        Returns:
+            Rows taken, from the first one on.
+        """
+        taken: int = min(self.limit - self.rows, matrix.shape[0])
+        if taken > 0:
+            self._blocks.append(matrix[:taken][:, self.columns])
+            self.rows += taken
+        return taken
+
+    def gathered(self) -> F64:
+        """What was kept.
+
+        Returns:
+            Shape (rows, len(columns)), float64, C order.
+        """
+        empty = np.empty((0, len(self.columns)))
+        return np.ascontiguousarray(np.concatenate([empty, *self._blocks]))
+
+    def finish(self) -> None:
+        """Lets go of the rows; nothing more is taken."""
+        self._blocks = []
+        self.limit = 0
+
+    def restore(self, matrix: F64) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            matrix: as `gathered` gave it.
+        """
+        self._blocks = [matrix]
+        self.rows = matrix.shape[0]
+
 
 def learn_reference(
     specs: Sequence[FeatureSpec], matrix: F64, categories: Sequence[Sequence[str]]

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from kernels.binning import F64, I64
 from kernels.histogram import fill_block
-from kernels.moments import empty_moments, merge_moments
+from kernels.moments import WIDTH, empty_moments, merge_moments
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.lanes import LaneTable
 
@@ -84,14 +85,42 @@ class Pane:
         self.counts += other.counts
         merge_moments(self.moments, other.moments)
 
-    def forget(self, columns: list[int]) -> None:
-        """Drops what was counted for some features.
-
-        Args:
-            columns: their places.
-        """
-        self.counts[columns] = 0
-        self.moments[columns] = empty_moments(len(columns))
-
     def copy(self) -> Pane:
         return Pane(self.start_unix_ns, self.end_unix_ns, self.rows, self.counts.copy(), self.moments.copy())
+
+    def to_state(self) -> dict[str, Any]:
+        """The pane for a checkpoint.
+
+        Returns:
+            Numbers and bytes; `from_state` gives the same pane, bit by bit.
+        """
+        return {
+            "start_unix_ns": self.start_unix_ns,
+            "end_unix_ns": self.end_unix_ns,
+            "rows": self.rows,
+            "counts": self.counts.astype("<i8").tobytes(),
+            "moments": self.moments.astype("<f8").tobytes(),
+        }
+
+    @classmethod
+    def from_state(cls, state: dict[str, Any], width: int, lanes: int) -> Pane:
+        """A pane of a checkpoint.
+
+        Args:
+            state: from `to_state`.
+            width: F.
+            lanes: L.
+
+        Returns:
+            The pane.
+
+        Raises:
+            ValueError: the arrays have another shape.
+        """
+        return cls(
+            int(state["start_unix_ns"]),
+            int(state["end_unix_ns"]),
+            int(state["rows"]),
+            np.frombuffer(state["counts"], dtype="<i8").astype(np.int64).reshape(width, lanes),
+            np.frombuffer(state["moments"], dtype="<f8").astype(np.float64).reshape(width, WIDTH),
+        )

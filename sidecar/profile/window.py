@@ -82,16 +82,6 @@ class SlidingWindow:
         total.merge(pane)
         return total
 
-    def forget(self, columns: list[int]) -> None:
-        """Drops what was counted for some features.
-
-        Args:
-            columns: their places.
-        """
-        for granule in self._granules:
-            granule.forget(columns)
-        self._add_up()
-
     def restore(self, granules: Iterable[Pane]) -> None:
         """Takes over the granules of a checkpoint.
 

@@ -25,13 +25,16 @@ from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
-from sidecar.ring.record import Outcome
+from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
 if TYPE_CHECKING:  # the worker composes both, each knows the other only by its methods
     import asyncio
 
     from sidecar.proxy.worker import Worker
+
+
+WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
 
 
 class Caller(Protocol):
@@ -250,6 +253,7 @@ class Exchange:
         request = self.head
         if complete:
             self.upstream = None  # it is back in the pool and may already serve another exchange
+            self.tap_flags |= WHOLE_ANSWER
         if body:
             self._keep_response(body)
         self._closing = not request.keep_alive or not self.request_done or self._worker.draining

@@ -42,7 +42,7 @@ from typing import NamedTuple
 
 
 class Field(NamedTuple):
-    """One row of a byte table; `code` is the struct module's letter, `offset` counts from the object's start."""
+    """One row of a byte table; `code` is the struct module's letter, `offset` is from the object's start."""
 
     name: str
     offset: int

@@ -54,6 +54,7 @@ class ExchangeFlag(IntFlag):
     RESPONSE_CUT = 4  # not all of the response's body was taken
     IN_PIECES = 8  # bodies came as pieces before; the inline ones are empty
     OWN_ANSWER = 16  # answered by the sidecar itself
+    WHOLE_ANSWER = 32  # the answer came in one piece, so what followed its first byte was the sidecar's time
 
 
 NO_SPAN: Final = bytes(8)

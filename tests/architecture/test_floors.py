@@ -20,6 +20,7 @@ FLOORS = {
     "http1": 2,
     "payload": 2,
     "listen": 2,
+    "board": 2,
     "upstream": 3,
     "profile": 3,
     "drift": 4,
@@ -50,9 +51,9 @@ CATCH_ALL = {
     "sidecar/proxy/tap.py",
     "sidecar/telemetry/otlp.py",
     "sidecar/telemetry/spans.py",
-    "sidecar/telemetry/export.py",
+    "sidecar/telemetry/exporters.py",
     "sidecar/admin/app.py",
-    "sidecar/admin/problems.py",
+    "sidecar/admin/guard.py",
 }
 ENVIRONMENT_READERS = {"sidecar/cli.py", "sidecar/compose.py", "sidecar/monitor/app.py", "sidecar/demo"}
 

@@ -1,0 +1,60 @@
+"""What the admin server asks of the monitor."""
+
+from __future__ import annotations
+
+from typing import Any, Literal, Protocol
+
+Role = Literal["input", "output"]
+Document = dict[str, Any]
+
+
+class AdminSource(Protocol):
+    """The monitor's answers as plain documents; called on the event loop, so each must be quick and never wait.
+
+    NaN and infinities become null on the way out. Nothing here holds payload values other than a feature's
+    histogram borders, categories and quantiles.
+    """
+
+    def status(self) -> Document:
+        """`{"version", "uptime_s", "workers": [{"worker", "pid", "restarts"}], "monitor": {"lag_s", "restarts"},
+        "level": "full", "tap_ratio", "models": [{"model", "version"}], "accounting": {...}}`.
+        """
+        ...
+
+    def drift(self, model: str | None, version: str | None) -> Document | None:
+        """The document of one model, the first one when `model` is None; None when there is no such model.
+
+        Without any model yet: `{"model": None, "version": None, "reference": None, "window": None, "features": []}`.
+        """
+        ...
+
+    def feature(
+        self, name: str, model: str | None, version: str | None, role: Role | None
+    ) -> Document | None:
+        """The feature's entry of the drift document, and `{"model", "version", "histogram": {"bins": [{"label",
+        "low", "high", "reference", "current"}]}, "quantiles": {"reference": {"q0.05": ...}, "current": {...}}}`.
+
+        Counts are by bin, in order; `low` and `high` are null where there is no border. None when there is no such
+        feature; without a role the input of that name comes before the output.
+        """
+        ...
+
+    def shadow(self) -> Document:
+        """`{"shadows": [...]}`."""
+        ...
+
+    def performance(self) -> Document:
+        """`{"models": [...]}`."""
+        ...
+
+    def alerts(self) -> Document:
+        """`{"alerts": [...]}`."""
+        ...
+
+    def metrics_text(self, openmetrics: bool) -> str:
+        """The exposition of all families, as `sidecar.telemetry.prometheus.render` gives it."""
+        ...
+
+    def snapshot(self) -> bytes:
+        """The mergeable state, msgpack."""
+        ...

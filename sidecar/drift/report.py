@@ -1,0 +1,160 @@
+"""Everything that is said about one (model, version, role) at one moment, frozen for other threads to
+read."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from kernels.binning import F64, I64
+from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, POS_INF
+from kernels.moments import deviation, mean
+from kernels.quantile import approx_quantile
+from sidecar.drift.univariate import Comparison, Effects, missing_ratio
+from sidecar.drift.verdict import FeatureVerdict
+from sidecar.profile.feature import Role
+from sidecar.profile.pane import Pane
+from sidecar.profile.reference import FeatureReference
+from sidecar.profile.table import finite
+
+QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ModelReport:
+    """Verdicts, and the sums that they rest on.
+
+    Args:
+        model: model's name.
+        version: model's version.
+        role: input or output.
+        reference_id: of the reference file, or of what was learnt; None while learning.
+        reference_rows: rows of the reference, or learnt so far.
+        start_unix_s: begin of the window judged.
+        end_unix_s: end of it: the time of the report.
+        window: sums of the window judged, the open pane included; a copy.
+        horizons: length in seconds and sums of every window; copies.
+        verdicts: one a feature.
+        features: one a feature; None while learning.
+        comparisons: one a feature; None while learning.
+    """
+
+    model: str
+    version: str | None
+    role: Role
+    reference_id: str | None
+    reference_rows: int
+    start_unix_s: float
+    end_unix_s: float
+    window: Pane
+    horizons: tuple[tuple[float, Pane], ...]
+    verdicts: tuple[FeatureVerdict, ...]
+    features: tuple[FeatureReference | None, ...]
+    comparisons: tuple[Comparison | None, ...]
+
+    def drift_json(self) -> dict[str, Any]:
+        """The body of `GET /api/v1/drift` for this role.
+
+        Returns:
+            Numbers, texts, lists and None only.
+        """
+        return {
+            "model": self.model,
+            "version": self.version,
+            "reference": {"id": self.reference_id, "rows": self.reference_rows},
+            "window": {
+                "start_unix_s": self.start_unix_s,
+                "end_unix_s": self.end_unix_s,
+                "rows": self.window.rows,
+            },
+            "features": [verdict.to_json() for verdict in self.verdicts],
+        }
+
+    def feature_json(self, name: str) -> dict[str, Any] | None:
+        """The body of `GET /api/v1/features/{name}`.
+
+        The fields of the drift entry, and: `edges` (E borders of E + 1 cells) or `categories` ("other" and
+        the K categories); `reference` and `current` with `rows`, `missing`, `pos_inf`, `neg_inf`, `counts`
+        (one a cell) and, of numbers, `mean`, `sd`, `min`, `max` and approximate `quantiles`; `horizons` with
+        the effect sizes in every window. While the feature's reference is being learnt, these are None or
+        empty.
+
+        Args:
+            name: of a feature.
+
+        Returns:
+            Numbers, texts, lists and None only; None when no feature has this name.
+        """
+        for place, verdict in enumerate(self.verdicts):
+            if verdict.spec.name == name:
+                return {
+                    "model": self.model,
+                    "version": self.version,
+                    **verdict.to_json(),
+                    **self._histograms(place),
+                }
+        return None
+
+    def _histograms(self, place: int) -> dict[str, Any]:
+        feature, comparison = self.features[place], self.comparisons[place]
+        if feature is None or comparison is None:
+            return {
+                "edges": None,
+                "categories": None,
+                "reference": None,
+                "current": None,
+                "horizons": [],
+            }
+        lanes = self.window.counts[place, : feature.counts.size]
+        numeric = feature.spec.kind == "numeric"
+        return {
+            "edges": feature.edges.tolist() if numeric else None,
+            "categories": None if numeric else ["other", *feature.categories],
+            "reference": _side(feature, feature.counts, feature.moments),
+            "current": _side(feature, lanes, self.window.moments[place]),
+            "horizons": [
+                _horizon(seconds, pane.counts[place, : feature.counts.size], comparison)
+                for seconds, pane in self.horizons
+            ],
+        }
+
+
+def _side(feature: FeatureReference, lanes: I64, moments: F64) -> dict[str, Any]:
+    cells = lanes[FIRST_CELL:].copy()
+    fields: dict[str, Any] = {
+        "rows": int(lanes.sum()),
+        "missing": int(lanes[MISSING]),
+        "pos_inf": int(lanes[POS_INF]),
+        "neg_inf": int(lanes[NEG_INF]),
+        "counts": cells.tolist(),
+    }
+    if feature.spec.kind == "categorical":
+        return fields
+    sums = moments.copy()
+    low, high = float(sums[3]), float(sums[4])
+    quantiles = {
+        f"{share:g}": finite(approx_quantile(feature.edges, cells, low, high, share)) for share in QUANTILES
+    }
+    return {
+        **fields,
+        "mean": finite(mean(sums, feature.pivot)),
+        "sd": finite(deviation(sums)),
+        "min": finite(low),
+        "max": finite(high),
+        "quantiles": quantiles,
+    }
+
+
+def _horizon(seconds: float, lanes: I64, comparison: Comparison) -> dict[str, Any]:
+    effects: Effects = comparison.measure(lanes)
+    return {
+        "horizon_s": seconds,
+        "rows": int(lanes.sum()),
+        "missing_ratio": missing_ratio(lanes),
+        "psi": effects.psi,
+        "psi_debiased": effects.psi_debiased,
+        "psi_critical": effects.psi_critical,
+        "js_distance": effects.js_distance,
+        "ks": effects.ks,
+        "wasserstein": effects.wasserstein,
+    }

@@ -1,0 +1,57 @@
+"""Reads heads out of records: the worker has parsed them strictly, so splitting is enough. Repeated heads are read once."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import NamedTuple
+
+KEPT_HEADS = 2048  # of at most a few KiB each
+
+
+class RequestLine(NamedTuple):
+    """A request without its body.
+
+    Attributes:
+        method: upper case, as sent.
+        path: of the target, without scheme, authority and query.
+        headers: lower-case names; repeated ones are joined by ", ".
+    """
+
+    method: str
+    path: str
+    headers: Mapping[str, str]
+
+
+class HeadReader:
+    """Remembers the heads that it has read lately."""
+
+    def __init__(self) -> None:
+        self.request = lru_cache(maxsize=KEPT_HEADS)(_read_request)
+        self.response = lru_cache(maxsize=KEPT_HEADS)(_read_headers)
+
+
+def _read_request(raw: bytes) -> RequestLine:
+    method, _, rest = raw.partition(b"\r\n")[0].decode("latin-1").partition(" ")
+    return RequestLine(method, path_of(rest.rpartition(" ")[0]), _read_headers(raw))
+
+
+def _read_headers(raw: bytes) -> Mapping[str, str]:
+    headers: dict[str, str] = {}
+    for line in raw.decode("latin-1").split("\r\n")[1:]:
+        name, colon, value = line.partition(":")
+        if colon:
+            key = name.lower()
+            headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+    return headers
+
+
+def path_of(target: str) -> str:
+    """The path of a request target.
+
+    Args:
+        target: origin form (`/v2?x=1`), absolute form (`http://host/v2`) or `*`.
+    """
+    if not target.startswith("/") and "://" in target:
+        target = "/" + target.partition("://")[2].partition("/")[2]
+    return target.partition("?")[0]

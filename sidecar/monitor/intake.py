@@ -1,0 +1,217 @@
+"""The intake thread: records out of the rings, bodies decoded into rows, each exchange settled by what became of it.
+
+    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows to the feature rings -> settled
+
+A batch is settled record by record and released as a whole, so whatever this thread has counted is counted once even if
+the process is killed at any moment (sidecar.ring.reader says why).
+"""
+
+from __future__ import annotations
+
+import select
+import threading
+from collections.abc import Callable, Sequence
+
+from sidecar.clock import Clock
+from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
+from sidecar.log import Log
+from sidecar.monitor.assembly import Assembly
+from sidecar.monitor.heads import HeadReader, RequestLine
+from sidecar.monitor.subjects import Subjects
+from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
+from sidecar.payload.columns import Columns
+from sidecar.payload.message import Message
+from sidecar.payload.registry import decode
+from sidecar.ring.counters import Fate
+from sidecar.ring.entry import ExchangeRecord, PieceRecord
+from sidecar.ring.reader import RingReader
+from sidecar.ring.record import ExchangeFlag, Outcome
+from sidecar.telemetry.span import SpanRecord
+
+BATCH = 128
+POLL_MS = 100
+
+_CUT = ExchangeFlag.REQUEST_CUT | ExchangeFlag.RESPONSE_CUT
+_UNFINISHED = (Outcome.CALLER_GONE, Outcome.UPSTREAM_BROKE, Outcome.REJECTED)
+
+
+class Intake:
+    """The thread, and what it passes an exchange to.
+
+    Args:
+        readers: one a worker.
+        subjects: where rows go.
+        meters: HTTP metrics.
+        offer_span: takes a sampled exchange's span, never waits.
+        clock: for the lag.
+        log: where faults are told.
+        body_limit_bytes: longest body once its content coding is undone.
+
+    Attributes:
+        lag_ns: age of the oldest record of the last batch.
+        n_faults: faults contained here.
+    """
+
+    def __init__(
+        self,
+        readers: Sequence[RingReader],
+        subjects: Subjects,
+        meters: TrafficMeters,
+        offer_span: Callable[[SpanRecord], bool],
+        clock: Clock,
+        log: Log,
+        body_limit_bytes: int,
+    ) -> None:
+        self._readers = [(reader, Assembly()) for reader in readers]
+        self._subjects = subjects
+        self._meters = meters
+        self._offer_span = offer_span
+        self._clock = clock
+        self._log = log
+        self._body_limit_bytes = body_limit_bytes
+        self._heads = HeadReader()
+        self._stopping = False
+        self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
+        self.lag_ns = 0
+        self.n_faults = 0
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+
+    def stop(self, limit_s: float) -> bool:
+        """Takes what has been handed off and ends.
+
+        Returns:
+            Whether it ended in time.
+        """
+        self._stopping = True
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
+
+    def _run(self) -> None:
+        poller = select.poll()
+        for reader, _ in self._readers:
+            poller.register(reader.fileno(), select.POLLIN)
+        while not self._stopping:
+            poller.poll(POLL_MS)
+            self._turn()
+        self._turn()
+
+    def _turn(self) -> None:
+        """Reads until every ring is empty, a batch of each in turn."""
+        busy = True
+        while busy:
+            busy = False
+            for reader, assembly in self._readers:
+                try:
+                    busy = self._take_batch(reader, assembly) or busy
+                except Exception as exc:  # noqa: BLE001 - a ring's fault must not stop the others
+                    self._note_fault("intake_fault", exc)
+        self.lag_ns = 0
+
+    def _take_batch(self, reader: RingReader, assembly: Assembly) -> bool:
+        if not reader.drain():
+            return False
+        records = reader.read_batch(BATCH)
+        if records:
+            self.lag_ns = self._clock.mono_ns() - records[0].mono_ns
+        for record in records:
+            if isinstance(record, PieceRecord):
+                assembly.add_piece(
+                    record.exchange_id,
+                    record.mono_ns,
+                    is_request=record.direction == "request",
+                    place=record.body_offset_bytes,
+                    piece=bytes(record.piece),
+                )
+            else:
+                reader.settle(record, self._take_exchange(record, assembly))
+        reader.release()
+        if reader.last_fault:
+            self._log.limited("ring_fault", fault=reader.last_fault)
+            reader.last_fault = ""
+        return bool(records)
+
+    def _take_exchange(self, record: ExchangeRecord, assembly: Assembly) -> Fate:
+        """What became of one exchange; a fault of ours counts as its own."""
+        try:
+            request = self._heads.request(bytes(record.request_head))
+            if not record.already_settled:
+                self._measure(record, request)
+            return self._analyse(record, request, assembly)
+        except Exception as exc:  # noqa: BLE001 - one record's fault must not stop the monitor
+            self._note_fault("record_fault", exc)
+            return "decode_error"
+
+    def _measure(self, record: ExchangeRecord, request: RequestLine) -> None:
+        ended = Ended(
+            method=request.method,
+            path=request.path,
+            status=record.status,
+            outcome=record.outcome,
+            start_unix_ns=record.start_unix_ns,
+            forwarded_ns=record.forwarded_ns,
+            first_byte_ns=record.first_byte_ns,
+            end_ns=record.end_ns,
+            whole_answer=ExchangeFlag.WHOLE_ANSWER in record.flags,
+            request_bytes=record.request_body_bytes,
+            response_bytes=record.response_body_bytes,
+        )
+        self._meters.observe(ended)
+        if record.trace_flags & 1:
+            self._offer_span(span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags))
+
+    def _analyse(self, record: ExchangeRecord, request: RequestLine, assembly: Assembly) -> Fate:
+        bodies = self._bodies(record, assembly)
+        if not record.payload_taken:
+            return "sampled_out"
+        if record.outcome in _UNFINISHED:
+            return "incomplete"
+        if record.outcome != Outcome.OK or not 200 <= record.status < 300:
+            return "failed"
+        if record.flags & _CUT:
+            return "too_large"
+        if bodies is None:
+            return "incomplete"
+        return self._decode(record, request, bodies) if not record.already_settled else "analysed"
+
+    def _bodies(self, record: ExchangeRecord, assembly: Assembly) -> tuple[bytes, bytes] | None:
+        if ExchangeFlag.IN_PIECES in record.flags:
+            return assembly.finish(record.exchange_id, record.request_body_bytes, record.response_body_bytes)
+        return bytes(record.request_body), bytes(record.response_body)
+
+    def _decode(self, record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes]) -> Fate:
+        """Both sides; the request's rows alone are worth having, so its fate is the exchange's."""
+        try:
+            inputs = decode(
+                Message("request", request.method, request.path, request.headers, bodies[0]),
+                body_limit_bytes=self._body_limit_bytes,
+            )
+        except UnknownProtocol:
+            return "undecoded"
+        except (Malformed, TooManyColumns) as exc:
+            self._log.limited("payload_malformed", side="request", reason=str(exc))
+            return "decode_error"
+        outputs = self._decode_response(record, request, bodies[1])
+        model = inputs.model or (outputs.model if outputs is not None else None)
+        version = (outputs.version if outputs is not None else None) or inputs.version
+        kept = self._subjects.push(inputs, "input", model, version)
+        if outputs is not None:
+            self._subjects.push(outputs, "output", model, version)
+        return "analysed" if kept else "undecoded"
+
+    def _decode_response(self, record: ExchangeRecord, request: RequestLine, body: bytes) -> Columns | None:
+        headers = self._heads.response(bytes(record.response_head))
+        try:
+            return decode(
+                Message("response", request.method, request.path, headers, body),
+                body_limit_bytes=self._body_limit_bytes,
+            )
+        except PayloadError as exc:
+            self._log.limited("payload_malformed", side="response", reason=str(exc))
+            return None
+
+    def _note_fault(self, event: str, exc: Exception) -> None:
+        self.n_faults += 1
+        self._log.limited(event, fault=f"{type(exc).__name__}: {exc}")

@@ -1,0 +1,151 @@
+"""What is watched: one subject for each model, version and role seen in traffic, bounded in number.
+
+A subject joins three things: the encoder (intake thread), the feature ring between the threads, and the analysis
+(statistics thread). The intake thread makes subjects; the statistics thread only reads the list.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+
+from kernels.binning import F64, I64
+from sidecar.config.model import Config
+from sidecar.drift.report import ModelReport
+from sidecar.errors import SidecarError
+from sidecar.monitor.analysis import AnalysisSettings, ModelAnalysis
+from sidecar.payload.columns import Columns
+from sidecar.profile.feature import Role
+from sidecar.profile.reference import Reference
+from sidecar.ring.feature_ring import FeatureRing
+
+MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
+RING_CELLS = 1 << 18  # rows x features of a feature ring: 2 MiB of float64
+LEAST_RING_ROWS = 1024
+WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
+UNNAMED = "default"  # a model that neither path nor body names
+
+Key = tuple[str, str | None, Role]
+
+
+@dataclass(slots=True)
+class Subject:
+    """One (model, version, role).
+
+    Attributes:
+        analysis: its statistics; only the statistics thread adds rows to it.
+        ring: rows on their way there.
+        report: the latest one; replaced whole by the statistics thread, read by anyone.
+        rows: rows analysed since this monitor began.
+        missing: of these, missing values by feature.
+    """
+
+    analysis: ModelAnalysis
+    ring: FeatureRing
+    report: ModelReport | None = None
+    rows: int = 0
+    missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    def add(self, block: F64, now_unix_ns: int) -> None:
+        """Takes rows from the ring; called by the statistics thread only.
+
+        Args:
+            block: shape (n, F), float64; not kept.
+            now_unix_ns: time.
+        """
+        self.analysis.add_rows(block, now_unix_ns)
+        self.rows += len(block)
+        self.missing += np.isnan(block).sum(axis=0)
+
+
+class Subjects:
+    """All that is watched.
+
+    Args:
+        config: the settings.
+        reference: the reference file's content, if there is one.
+        wake: called after rows were pushed.
+    """
+
+    def __init__(self, config: Config, reference: Reference | None, wake: Callable[[], None]) -> None:
+        self._config = config
+        self._reference = reference
+        self._wake = wake
+        self._by_key: dict[Key, Subject] = {}
+        self.n_refused = 0
+        self.room = threading.Event()  # set by the statistics thread after it has taken rows
+
+    def all(self) -> list[Subject]:
+        """Every subject, in the order in which they came; a copy."""
+        return list(self._by_key.values())
+
+    def push(self, columns: Columns, role: Role, model: str | None, version: str | None) -> bool:
+        """Sends the rows of one message to their subject.
+
+        Args:
+            columns: decoded.
+            role: input for a request, output for a response.
+            model, version: of the exchange, as either side tells them.
+
+        Returns:
+            False when there are too many subjects for a new one, or nothing to watch in these columns.
+        """
+        if not columns.schema.names:
+            return False
+        subject = self._find(columns, (model or UNNAMED, version, role))
+        if subject is None:
+            return False
+        matrix = subject.analysis.encoder.encode(columns)
+        while len(matrix):
+            taken = subject.ring.push(matrix)
+            self._wake()
+            if taken == len(matrix):
+                break
+            matrix = matrix[taken:]
+            self.room.wait(WAIT_S)
+            self.room.clear()
+        return True
+
+    def _find(self, columns: Columns, key: Key) -> Subject | None:
+        subject = self._by_key.get(key)
+        if subject is not None:
+            return subject
+        if len(self._by_key) >= MOST_SUBJECTS:
+            self.n_refused += 1
+            return None
+        model, version, role = key
+        settings = AnalysisSettings.from_config(self._config, model)
+        return self._adopt(key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference))
+
+    def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
+        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
+        subject = Subject(analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64))
+        self._by_key = {**self._by_key, key: subject}  # replaced whole: readers never see it change under them
+        return subject
+
+    # --- checkpoint
+
+    def to_state(self) -> list[dict[str, Any]]:
+        """All analyses, for the checkpoint; called by the statistics thread."""
+        return [subject.analysis.to_state() for subject in self.all()]
+
+    def restore(self, states: list[dict[str, Any]]) -> list[str]:
+        """Goes on with the analyses of a checkpoint.
+
+        Returns:
+            Why some could not be gone on with; those start anew.
+        """
+        faults = []
+        for state in states:
+            settings = AnalysisSettings.from_config(self._config, str(state.get("model")))
+            try:
+                analysis = ModelAnalysis.from_state(state, settings, self._reference)
+            except SidecarError as exc:
+                faults.append(str(exc))
+                continue
+            self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+        return faults

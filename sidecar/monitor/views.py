@@ -1,0 +1,179 @@
+"""The admin server's answers, from what the other threads have published; never waits for them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, Literal
+
+from msgpack import packb
+
+from sidecar import __version__
+from sidecar.board import MONITOR, Board
+from sidecar.clock import Clock
+from sidecar.drift.report import ModelReport
+from sidecar.monitor.level import LevelControl
+from sidecar.monitor.subjects import Subjects
+from sidecar.ring.counters import accounting
+from sidecar.ring.segment import Segment
+from sidecar.telemetry.points import Family
+from sidecar.telemetry.prometheus import render
+
+Document = dict[str, Any]
+Role = Literal["input", "output"]
+
+NO_MODEL: Document = {"model": None, "version": None, "reference": None, "window": None, "features": []}
+
+
+class Views:
+    """The monitor as the admin server sees it.
+
+    Args:
+        rings: one a worker.
+        subjects: what is watched.
+        control: level and share in force.
+        board: what the supervisor knows.
+        collect: all metric families.
+        lag_ns: age of the oldest record not analysed.
+        clock: wall time.
+        started_unix_ns: when the sidecar began.
+    """
+
+    def __init__(
+        self,
+        *,
+        rings: Sequence[Segment],
+        subjects: Subjects,
+        control: LevelControl,
+        board: Board,
+        collect: Callable[[], Sequence[Family]],
+        lag_ns: Callable[[], int],
+        clock: Clock,
+        started_unix_ns: int,
+    ) -> None:
+        self._rings = rings
+        self._subjects = subjects
+        self._control = control
+        self._board = board
+        self._collect = collect
+        self._lag_ns = lag_ns
+        self._clock = clock
+        self._started_unix_ns = started_unix_ns
+
+    def status(self) -> Document:
+        """`GET /api/v1/status`."""
+        board = self._board
+        return {
+            "version": __version__,
+            "uptime_s": (self._clock.unix_ns() - self._started_unix_ns) * 1e-9,
+            "workers": [
+                {"worker": index, "pid": board.pid(1 + index), "restarts": board.n_restarts(1 + index)}
+                for index in range(board.n_workers)
+            ],
+            "monitor": {
+                "pid": board.pid(MONITOR),
+                "restarts": board.n_restarts(MONITOR),
+                "lag_s": self._lag_ns() * 1e-9,
+            },
+            "level": self._control.level,
+            "tap_ratio": self._control.ratio,
+            "models": [{"model": model, "version": version} for model, version in self._models()],
+            "accounting": accounting(self._rings),
+        }
+
+    def drift(self, model: str | None, version: str | None) -> Document | None:
+        """`GET /api/v1/drift`: inputs and outputs of one model, the first one when none is named."""
+        models = [key for key in self._models() if model in (None, key[0]) and version in (None, key[1])]
+        if not models:
+            return NO_MODEL if model is None and version is None else None
+        reports = [report for report in self._reports() if (report.model, report.version) == models[0]]
+        documents = [report.drift_json() for report in sorted(reports, key=lambda report: report.role)]
+        return {**documents[0], "features": [entry for document in documents for entry in document["features"]]}
+
+    def feature(self, name: str, model: str | None, version: str | None, role: Role | None) -> Document | None:
+        """`GET /api/v1/features/{name}`."""
+        for report in sorted(self._reports(), key=lambda report: report.role):
+            if model not in (None, report.model) or version not in (None, report.version):
+                continue
+            if role in (None, report.role):
+                document = report.feature_json(name)
+                if document is not None:
+                    return {**document, "histogram": _histogram(document), "quantiles": _quantiles(document)}
+        return None
+
+    def shadow(self) -> Document:
+        """`GET /api/v1/shadow`."""
+        return {"shadows": []}
+
+    def performance(self) -> Document:
+        """`GET /api/v1/performance`."""
+        return {"models": []}
+
+    def alerts(self) -> Document:
+        """`GET /api/v1/alerts`: what is in the state `drift` now."""
+        return {
+            "alerts": [
+                {"model": report.model, "version": report.version, **verdict.to_json()}
+                for report in self._reports()
+                for verdict in report.verdicts
+                if verdict.state == "drift"
+            ]
+        }
+
+    def metrics_text(self, openmetrics: bool) -> str:
+        """`GET /metrics`."""
+        return render(self._collect(), openmetrics=openmetrics)
+
+    def snapshot(self) -> bytes:
+        """`GET /api/v1/snapshot`: counts of every window, msgpack; adding them adds the windows."""
+        reports = [
+            {
+                "model": report.model,
+                "version": report.version,
+                "role": report.role,
+                "reference": report.reference_id,
+                "features": [verdict.spec.name for verdict in report.verdicts],
+                "horizons": [{"horizon_s": seconds, **pane.to_state()} for seconds, pane in report.horizons],
+            }
+            for report in self._reports()
+        ]
+        return bytes(packb({"version": 1, "unix_ns": self._clock.unix_ns(), "reports": reports}))
+
+    def _reports(self) -> list[ModelReport]:
+        return [subject.report for subject in self._subjects.all() if subject.report is not None]
+
+    def _models(self) -> list[tuple[str, str | None]]:
+        return [key for key, _ in groupby((report.model, report.version) for report in self._reports())]
+
+
+def _histogram(document: Document) -> Document | None:
+    """Reference and current counts by cell, with a label each."""
+    reference, current = document["reference"], document["current"]
+    if reference is None or current is None:
+        return None
+    counts = zip(reference["counts"], current["counts"], strict=True)
+    if document["categories"] is not None:
+        cells: list[Document] = [{"label": text, "low": None, "high": None} for text in document["categories"]]
+    else:
+        edges = [None, *document["edges"], None]
+        cells = [
+            {"label": _cell_label(low, high), "low": low, "high": high} for low, high in zip(edges, edges[1:], strict=False)
+        ]
+    bins = [{**cell, "reference": was, "current": now} for cell, (was, now) in zip(cells, counts, strict=True)]
+    missing = {"label": "missing", "low": None, "high": None}
+    return {"bins": [*bins, {**missing, "reference": reference["missing"], "current": current["missing"]}]}
+
+
+def _cell_label(low: float | None, high: float | None) -> str:
+    if low is None:
+        return f"< {high:.4g}"
+    return f">= {low:.4g}" if high is None else f"{low:.4g} to {high:.4g}"
+
+
+def _quantiles(document: Document) -> Document | None:
+    if document["reference"] is None or "quantiles" not in document["reference"]:
+        return None
+    return {
+        side: {f"q{share}": value for share, value in document[side]["quantiles"].items()}
+        for side in ("reference", "current")
+    }

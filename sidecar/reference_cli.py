@@ -4,9 +4,12 @@ from __future__ import annotations
 
 import argparse
 import json
-from collections.abc import Sequence
+import sys
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
+
+from sidecar.clock import SystemClock
 
 
 def add_reference_verbs(verbs: Any) -> None:
@@ -36,3 +39,70 @@ def add_reference_verbs(verbs: Any) -> None:
     diff.add_argument("second", metavar="B")
     diff.add_argument("--json", action="store_true")
     diff.set_defaults(verb=_diff)
+
+
+def _build(options: argparse.Namespace) -> int:
+    from sidecar.profile import codec  # noqa: PLC0415 - numba only for this verb
+    from sidecar.profile.build import build_reference  # noqa: PLC0415 - as above
+
+    columns = options.columns.split(",") if options.columns else None
+    paths = [Path(name) for name in options.files]
+    progress, finish = _progress()
+    reference = build_reference(
+        paths,
+        created_unix_s=SystemClock().unix_ns() * 1e-9,
+        columns=columns,
+        prediction=options.prediction,
+        label=options.label,
+        progress=progress,
+    )
+    finish()
+    codec.save(reference, options.output)
+    n_features = len(reference.features)
+    print(f"{options.output}: {reference.rows:,} rows, {n_features} features, {reference.id}")
+    return 0
+
+
+def _progress() -> tuple[Callable[[float, int], None], Callable[[], None]]:
+    """A bar on a terminal, nothing elsewhere."""
+    if not sys.stderr.isatty():
+        return (lambda _share, _rows: None), (lambda: None)
+    from rich.console import Console  # noqa: PLC0415 - only on a terminal
+    from rich.progress import Progress  # noqa: PLC0415 - as above
+
+    bar = Progress(console=Console(stderr=True), transient=True)
+    task = bar.add_task("reading", total=1.0)
+    bar.start()
+    return (lambda share, rows: bar.update(task, completed=share, description=f"{rows:,} rows")), bar.stop
+
+
+def _show(options: argparse.Namespace) -> int:
+    from sidecar.profile import codec, table  # noqa: PLC0415 - numpy only for this verb
+
+    reference = codec.load(options.file)
+    if options.json:
+        print(json.dumps(table.reference_json(reference), indent=2))
+        return 0
+    print(f"{reference.id}\n{reference.rows:,} rows")
+    _print_table(table.COLUMNS, table.reference_rows(reference))
+    return 0
+
+
+def _diff(options: argparse.Namespace) -> int:
+    from sidecar.drift import difference  # noqa: PLC0415 - numba only for this verb
+    from sidecar.profile import codec  # noqa: PLC0415 - as above
+
+    found = difference.compare_references(codec.load(options.first), codec.load(options.second))
+    if options.json:
+        print(json.dumps([entry.to_json() for entry in found], indent=2))
+        return 0
+    _print_table(difference.COLUMNS, [entry.row() for entry in found])
+    return 0
+
+
+def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Aligned text: nothing is cut, whatever the terminal's width."""
+    lines = [tuple(columns), *rows]
+    widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
+    for line in lines:
+        print("  ".join(text.ljust(width) for text, width in zip(line, widths, strict=True)).rstrip())

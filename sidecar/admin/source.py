@@ -9,33 +9,40 @@ Document = dict[str, Any]
 
 
 class AdminSource(Protocol):
-    """The monitor's answers as plain documents; called on the event loop, so each must be quick and never wait.
+    """The monitor's answers as plain documents; called on the event loop, so each is quick and never waits.
 
     NaN and infinities become null on the way out. Nothing here holds payload values other than a feature's
     histogram borders, categories and quantiles.
     """
 
     def status(self) -> Document:
-        """`{"version", "uptime_s", "workers": [{"worker", "pid", "restarts"}], "monitor": {"lag_s", "restarts"},
-        "level": "full", "tap_ratio", "models": [{"model", "version"}], "accounting": {...}}`.
+        """How the sidecar does.
+
+        Returns:
+            `{"version", "uptime_s", "workers": [{"worker", "pid", "restarts"}],
+            "monitor": {"lag_s", "restarts"}, "level": "full", "tap_ratio", "models": [{"model", "version"}], "accounting": {...}}`.
         """
         ...
 
     def drift(self, model: str | None, version: str | None) -> Document | None:
-        """The document of one model, the first one when `model` is None; None when there is no such model.
+        """The drift of one model, of the first one when `model` is None.
 
-        Without any model yet: `{"model": None, "version": None, "reference": None, "window": None, "features": []}`.
+        Returns:
+            None when there is no such model; without any model yet
+            `{"model": None, "version": None, "reference": None, "window": None, "features": []}`.
         """
         ...
 
     def feature(
         self, name: str, model: str | None, version: str | None, role: Role | None
     ) -> Document | None:
-        """The feature's entry of the drift document, and `{"model", "version", "histogram": {"bins": [{"label",
-        "low", "high", "reference", "current"}]}, "quantiles": {"reference": {"q0.05": ...}, "current": {...}}}`.
+        """One feature in detail; without a role the input of that name comes before the output.
 
-        Counts are by bin, in order; `low` and `high` are null where there is no border. None when there is no such
-        feature; without a role the input of that name comes before the output.
+        Returns:
+            The feature's entry of the drift document, and `{"model", "version",
+            "histogram": {"bins": [{"label", "low", "high", "reference", "current"}]},
+            "quantiles": {"reference": {"q0.05": ...}, "current": {"q0.05": ...}}}`, with counts by bin in order,
+            `low` and `high` null where there is no border. None when unknown.
         """
         ...
 

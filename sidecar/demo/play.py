@@ -20,7 +20,7 @@ from sidecar.demo.watch import Glance, Watch
 
 SHORTEST_TRAFFIC_S = 12.0  # a window of several panes must fill in either act
 ENDING_S = 5.0  # two settlings, and the children's end
-LOOK_EVERY_S = 0.5
+LOOK_EVERY_S = 0.25
 RATE_OVER_S = 2.0
 SETTLED_S = PANE_S + 0.5  # the last pane of an act is closed by then
 SETTLE_LIMIT_S = 4.0
@@ -87,19 +87,26 @@ class Play:
             "           " + (f"{n_false} FALSE ALARMS" if n_false else "no drift claimed, and there was none")
         )
         await self._act(Scene(Act.TURNING, turning, callers, watch, self._clock.mono_ns()))
+        self._screen.freeze()
         for line in summarise(self._story, callers.tally, self._glance):
             self._screen.say(line)
         return 1 if self._story.faults() else 0
 
     async def _until_ready(self, ready_url: str, watch: Watch) -> None:
+        self._screen.say("           getting ready; the first start on a machine compiles kernels")
+        began_ns = self._clock.mono_ns()
         while not (await self._answers(ready_url) and await watch.look() is not None):
             self._stage.check()
-            if self._elapsed_s() > READY_S:
-                raise ChildFailed(
-                    f"sidecar: expected /readyz and admin to answer within {READY_S:g} s, got no"
-                )
+            if self._clock.mono_ns() - began_ns > READY_S * 1e9:
+                raise self._silent(READY_S)
             await asyncio.sleep(0.1)
         self._heard_ns = self._clock.mono_ns()
+
+    def _silent(self, limit_s: float) -> ChildFailed:
+        tail = self._stage.sidecar_tail()
+        return ChildFailed(
+            f"sidecar: expected an answer within {limit_s:g} s, got none; its last lines:{tail}"
+        )
 
     async def _answers(self, url: str) -> bool:
         try:
@@ -137,7 +144,7 @@ class Play:
         if glance is not None:
             self._glance, self._heard_ns = glance, now_ns
         elif now_ns - self._heard_ns > SILENT_S * 1e9:
-            raise ChildFailed(f"sidecar: expected admin to answer within {SILENT_S:g} s, got silence")
+            raise self._silent(SILENT_S)
         seconds, tally = (now_ns - scene.began_ns) / 1e9, scene.callers.tally
         alarms = self._story.see(scene.act, self._glance.features, seconds=seconds, when=tally.when)
         for alarm in alarms:

@@ -84,6 +84,10 @@ class Stage:
         for child in self._running:
             child.check()
 
+    def sidecar_tail(self) -> str:
+        """The last lines of the sidecar's log, to stand after a message."""
+        return self._running[-1].tail() if self._running else ""
+
     async def strike(self) -> None:
         """Ends every process, the sidecar before the server that it stands in front of."""
         for child in reversed(self._children):
@@ -110,10 +114,10 @@ class Stage:
     async def _build_reference(self, training: Flights, model: LateModel) -> Path:
         rows, reference = self._folder / "training.csv", self._folder / "reference.msgpack"
         write_training_rows(training, model, rows)
+        self._say("reference  sidecar reference build training.csv -o reference.msgpack --columns ...")
         arguments = reference_arguments(rows, reference)
         build = await self._start("reference build", ["-m", "sidecar", *arguments])
         await build.finish()
-        self._say("reference  sidecar reference build training.csv -o reference.msgpack --columns ...")
         return reference
 
     async def _start_sidecar(self, upstream: str, reference: Path) -> Addresses:

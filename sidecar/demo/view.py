@@ -60,6 +60,9 @@ class Screen(Protocol):
     def show(self, frame: Frame) -> None:
         """Shows the moment; it replaces the one before."""
 
+    def freeze(self) -> None:
+        """Leaves the last moment where it is; lines follow it from now on."""
+
 
 def open_screen(clock: Clock) -> Screen:
     """The screen that suits standard output."""
@@ -84,11 +87,15 @@ class LiveScreen:
 
     def say(self, line: str) -> None:
         """Shows a line that stays, above the table."""
-        self._console.print(line, markup=False)
+        self._console.print(line, markup=False, soft_wrap=True)
 
     def show(self, frame: Frame) -> None:
         """Draws the table."""
         self._live.update(draw_frame(frame))
+
+    def freeze(self) -> None:
+        """Stops drawing; the table stays."""
+        self._live.stop()
 
 
 class PlainScreen:
@@ -118,23 +125,28 @@ class PlainScreen:
         self._shown_ns = now_ns
         print(describe_frame(frame), flush=True)
 
+    def freeze(self) -> None:
+        """Lines always follow each other."""
+
 
 def draw_frame(frame: Frame) -> Group:
-    """The live table with its head and foot."""
+    """The live table with its head and foot; fits into 80 columns."""
     head = Text.assemble((frame.part, "bold"), f" · {frame.when} · {frame.seconds:.0f} s")
     rate = (
-        f"{frame.requests_per_s:,.0f} requests/s · {frame.rows_per_s:,.0f} rows/s · {frame.failed} failed · "
-        f"added by the sidecar {describe_overhead(frame.glance)}"
+        f"{frame.requests_per_s:,.0f} requests/s · {frame.rows_per_s:,.0f} rows/s · {frame.failed} failed\n"
+        f"added by the sidecar: {describe_overhead(frame.glance)}\n"
     )
-    table = Table("feature", "role", "state", "moved", box=None, pad_edge=False, header_style="bold")
-    for title in ("psi (debiased)", "critical", "log e", "threshold"):
-        table.add_column(title, justify="right")
+    table = Table(box=None, pad_edge=False, header_style="bold")
+    for title in ("feature", "state", "moved"):
+        table.add_column(title, no_wrap=True)
+    for title in ("psi", "critical", "log e", "alarm at"):  # psi is the debiased one
+        table.add_column(title, justify="right", no_wrap=True)
     for feature in frame.glance.features:
-        style = STATE_STYLES.get(feature.state, "")
-        state = Text(feature.state.replace("_", " "), style=style)
-        table.add_row(Text(feature.name), feature.role, state, feature.moved, *_numbers(feature))
-    foot = Text(f"monitored: {describe_accounting(frame.glance)}\ndashboard: {frame.admin_url}/", style="dim")
-    return Group(head, Text(rate), Text(""), table, Text(""), foot)
+        state = Text(feature.state.replace("_", " "), style=STATE_STYLES.get(feature.state, ""))
+        name = Text(feature.name, style="italic" if feature.role == "output" else "")
+        table.add_row(name, state, feature.moved, *_numbers(feature))
+    foot = Text(f"\n{describe_accounting(frame.glance)}\ndashboard: {frame.admin_url}/", style="dim")
+    return Group(head, Text(rate), table, foot)
 
 
 def describe_frame(frame: Frame) -> str:

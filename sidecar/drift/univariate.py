@@ -29,6 +29,9 @@ PSEUDO_COUNT = 0.5
 CRITICAL_SHARE = 0.99  # psi_critical is exceeded in one of a hundred windows without drift
 ROWS_A_BIN = 20
 FINEST_SHARE = 0.05
+SMALL_BIN = (
+    0.25  # what is left beside an atom or at the end may be a bin of this part of the rows: 5, Cochran's rule
+)
 CLIP = 0.01  # Wasserstein looks between these two quantiles of the reference, so outliers do not stretch it
 
 
@@ -37,7 +40,8 @@ class Effects:
     """Effect sizes of one window; None where there is too little to say.
 
     Args:
-        psi: population stability index over the coarse bins, nats.
+        psi: population stability index over the coarse bins, nats; None, as the next three, when there is
+            only one bin.
         psi_debiased: psi less its mean without drift; about 0 without drift.
         psi_critical: psi exceeds this in 1 % of windows without drift.
         js_distance: square root of the Jensen-Shannon divergence (base 2) over the coarse bins, 0 to 1.
@@ -199,6 +203,9 @@ class Comparison:
         present = int(cells.sum())
         if present < self._min_rows or self._present == 0:
             return NO_EFFECTS
+        ordered = distance.ks(self._cells, cells) if self._ordered else None
+        if self.n_bins < 2:
+            return Effects(ks=ordered, wasserstein=self._area(cells))  # one bin cannot differ from itself
         coarse = self._coarse(cells)
         index = divergence.psi(self._bins, coarse, PSEUDO_COUNT)
         mean, critical = psi_noise(self.n_bins, self._present, present)
@@ -207,7 +214,7 @@ class Comparison:
             psi_debiased=index - mean,
             psi_critical=critical,
             js_distance=math.sqrt(divergence.js_divergence(self._bins, coarse)),
-            ks=distance.ks(self._cells, cells) if self._ordered else None,
+            ks=ordered,
             wasserstein=self._area(cells),
         )
 
@@ -252,15 +259,15 @@ def missing_ratio(lanes: I64) -> float | None:
 def _coarse_bins(cells: I64, ordered: bool, share: float) -> tuple[I64, I64]:
     """Order of the cells and where each coarse bin starts, so that each holds at least the share."""
     order = np.arange(cells.size) if ordered else np.argsort(-cells, kind="stable")
-    least = share * float(cells.sum())
+    least = max(share * float(cells.sum()) * (1.0 - 1e-9), 1.0)
     starts = [0]
     held = 0.0
-    for place, cell in enumerate(order.tolist()):
-        if held >= least * (1.0 - 1e-9) and held > 0.0:
+    for place, count in enumerate(cells[order].tolist()):
+        if held >= least or (count >= least and held >= least * SMALL_BIN):
             starts.append(place)
             held = 0.0
-        held += float(cells[cell])
-    if held < least and len(starts) > 1:
+        held += count
+    if held < least * SMALL_BIN and len(starts) > 1:
         starts.pop()  # the rest is too small for a bin of its own
     return order.astype(np.int64), np.array(starts, dtype=np.int64)
 

@@ -54,6 +54,8 @@ NUMERIC_TYPES = frozenset(
 )
 TEXT_TYPE = "BYTES"  # BF16, which Triton adds, has no form in JSON
 HEADER_LENGTH = "inference-header-content-length"
+RANK_LIMIT = 32  # dimensions; as numpy 1 had it, and with SIZE_LIMIT it keeps the product of a shape short
+SIZE_LIMIT = 1 << 40  # length of a dimension
 PLAN_COLUMNS = 1 << 17  # columns of all plans together, about 16 MB of names
 
 Key: TypeAlias = tuple[tuple[str, str, tuple[int, ...]], ...]
@@ -64,7 +66,7 @@ class Tensor(Struct, gc=False):
     """One input or output; `data` flat or nested, empty when the data is elsewhere."""
 
     name: Annotated[str, Meta(max_length=NAME_LIMIT)]
-    shape: tuple[Annotated[int, Meta(ge=0)], ...]
+    shape: Annotated[tuple[Annotated[int, Meta(ge=0, le=SIZE_LIMIT)], ...], Meta(max_length=RANK_LIMIT)]
     datatype: str
     data: list[Any] = field(default_factory=list)
 

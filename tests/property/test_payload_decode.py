@@ -103,12 +103,13 @@ def check(message: Message) -> Columns | None:
     return found
 
 
+@settings(deadline=None)
 @given(PATHS, DIRECTIONS, HEADERS, st.binary(max_size=200))
 def test_any_bytes(path: str, direction: Direction, headers: dict[str, str], body: bytes) -> None:
     check(Message(direction, "POST", path, headers, body))
 
 
-@settings(max_examples=400)
+@settings(max_examples=400, deadline=None)
 @given(PATHS, DIRECTIONS, BODIES, st.sampled_from([None, "gzip", "deflate"]))
 def test_nearly_right_documents(path: str, direction: Direction, document: Any, coding: str | None) -> None:
     body = json.dumps(document).encode()
@@ -127,7 +128,7 @@ MESSAGES = [
 ]
 
 
-@settings(max_examples=200)
+@settings(max_examples=200, deadline=None)
 @given(st.sampled_from(MESSAGES), st.data())
 def test_broken_captures(message: Message, data: st.DataObject) -> None:
     at = data.draw(st.integers(0, len(message.body)))
@@ -148,6 +149,7 @@ MATRICES = st.integers(1, 6).flatmap(
 )
 
 
+@settings(deadline=None)
 @given(MATRICES)
 def test_every_form_of_a_matrix_reads_alike(rows: list[list[float | None]]) -> None:
     expected = np.array(rows, dtype=np.float64)

@@ -1,0 +1,55 @@
+"""`make bench`: runs every benchmark in its quick form and puts the new figures beside the stored ones.
+
+python -m benchmarks.run [--full]
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Sequence
+from pathlib import Path
+
+from benchmarks.harness import RESULTS
+
+HERE = Path(__file__).resolve().parent
+
+
+def names() -> list[str]:
+    """The benchmarks of this folder, `bench_proxy` last: it takes longest."""
+    found = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
+    return sorted(found, key=lambda name: name == "proxy")
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Runs all; the exit code is the first failure's, else 0. Slower figures are shown, not judged."""
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
+    parser.add_argument(
+        "--full", action="store_true", help="not the quick form: about three quarters of an hour"
+    )
+    given = parser.parse_args(arguments)
+    failed = 0
+    with tempfile.TemporaryDirectory() as folder:
+        stored = Path(folder) / "stored"
+        shutil.copytree(RESULTS, stored)
+        for name in names():
+            failed = failed or _run_one(name, stored / f"{name}.json", given.full)
+    return failed
+
+
+def _run_one(name: str, before: Path, full: bool) -> int:
+    command = [sys.executable, "-m", f"benchmarks.bench_{name}", *([] if full else ["--quick"])]
+    print(f"--- {' '.join(command[1:])}", flush=True)
+    status = subprocess.run(command, cwd=HERE.parent, check=False).returncode
+    after = RESULTS / before.name
+    if status == 0 and before.is_file() and after.is_file():
+        compare = [sys.executable, "-m", "benchmarks.compare", str(before), str(after)]
+        subprocess.run(compare, cwd=HERE.parent, check=False)
+    return status
+
+
+if __name__ == "__main__":
+    sys.exit(main())

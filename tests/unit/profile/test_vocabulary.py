@@ -1,0 +1,28 @@
+from __future__ import annotations
+
+from sidecar.profile.vocabulary import Vocabulary
+
+
+def test_codes_count_from_1_in_order_of_arrival():
+    vocabulary = Vocabulary()
+    assert [vocabulary.code(text) for text in ("b", "a", "b", "")] == [1.0, 2.0, 1.0, 3.0]
+    assert vocabulary.texts == ("b", "a", "")
+
+
+def test_frozen_vocabulary_answers_other():
+    vocabulary = Vocabulary(("a", "b"), frozen=True)
+    assert [vocabulary.code(text) for text in ("a", "b", "c")] == [1.0, 2.0, 0.0]
+    assert len(vocabulary) == 2
+
+
+def test_full_vocabulary_answers_other():
+    vocabulary = Vocabulary(limit=2)
+    assert [vocabulary.code(text) for text in "abcab"] == [1.0, 2.0, 0.0, 1.0, 2.0]
+
+
+def test_freezing_ends_the_learning():
+    vocabulary = Vocabulary()
+    vocabulary.code("a")
+    assert vocabulary.freeze() == ("a",)
+    assert vocabulary.code("b") == 0.0
+    assert vocabulary.frozen

@@ -40,8 +40,8 @@ def quantile_edges(values: F64) -> F64:
 def _cell_of_atom(atoms: F64) -> tuple[F64, F64]:
     with np.errstate(over="ignore"):
         single = atoms.astype(np.float32).astype(np.float64)
-    single = np.where(np.isfinite(single), single, atoms)
-    above: F64 = np.nextafter(np.maximum(atoms, single), np.inf)
+        single = np.where(np.isfinite(single), single, atoms)
+        above: F64 = np.nextafter(np.maximum(atoms, single), np.inf)
     low: F64 = np.minimum(atoms, single)
     return low[np.isfinite(above)], above[np.isfinite(above)]
 

@@ -89,18 +89,21 @@ def _start_demo(*arguments: str, folder: Path) -> subprocess.Popen[str]:
     )
 
 
-def _assert_nothing_left(folder: Path) -> None:
-    """Neither files nor processes; the environment tells which processes were the demonstration's."""
-    assert list(folder.glob("sidecar-demo-*")) == []
-    marker = f"TMPDIR={folder}".encode()
-    left = []
-    for environ in Path("/proc").glob("[0-9]*/environ"):
+def _processes(folder: Path) -> set[str]:
+    """Ids of processes whose standard error is a file of the demonstration, deleted or not: all that it started."""
+    found = set()
+    for stderr in Path("/proc").glob("[0-9]*/fd/2"):
         try:
-            if marker in environ.read_bytes().split(b"\0"):
-                left.append(environ.parent.name)
+            if str(stderr.readlink()).startswith(f"{folder}/"):
+                found.add(stderr.parts[2])
         except OSError:
             continue  # another user's, or gone meanwhile
-    assert left == []
+    return found
+
+
+def _assert_nothing_left(folder: Path) -> None:
+    assert [path.name for path in folder.iterdir()] == []
+    assert _processes(folder) == set()
 
 
 @pytest.mark.timeout(120)
@@ -122,13 +125,15 @@ def test_the_demonstration_finds_the_drift_and_nothing_before_it(tmp_path: Path)
 def test_an_interrupted_demonstration_leaves_nothing_behind(tmp_path: Path) -> None:
     with _start_demo(folder=tmp_path) as demo:
         assert demo.stdout is not None
-        seen = []
+        seen, n_processes = [], 0
         for line in demo.stdout:
             seen.append(line)
             if line.startswith("traffic "):
+                n_processes = len(_processes(tmp_path))
                 demo.send_signal(signal.SIGINT)
                 break
         rest, _ = demo.communicate(timeout=60.0)
     assert demo.returncode == 130, "".join(seen) + rest
     assert rest.endswith("sidecar demo: interrupted\n")
+    assert n_processes == 4  # model server, supervisor, worker, monitor
     _assert_nothing_left(tmp_path)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import json
 import os
+import resource
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -79,6 +80,12 @@ class Arena:
     standing: list[Standing] = field(default_factory=list)
     missing: dict[str, str] = field(default_factory=dict)
     versions: dict[str, str] = field(default_factory=dict)
+
+    def own_cpu_s(self) -> float:
+        """CPU seconds of all contestants and of the load generators that have ended."""
+        ended = resource.getrusage(resource.RUSAGE_CHILDREN)
+        running = sum(seconds for each in self.standing for _role, seconds in each.account().seconds.values())
+        return running + ended.ru_utime + ended.ru_stime
 
     def body_file(self, payload: Payload) -> Path:
         """A file with the payload's body, for wrk."""

@@ -20,6 +20,7 @@ import signal
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -33,6 +34,7 @@ from benchmarks.peers.registry import PEERS, ROOT
 from benchmarks.wrk_load import run_wrk
 
 MAX_OPEN_RATE_PER_S = 8000.0  # what the generator in Python keeps up with, with the upstream on its core
+QUIET_CORES = 0.1
 RATE_SETTERS = ("nginx", "haproxy", "envoy", "sidecar")  # the naive proxy would slow the rate down for all
 
 
@@ -57,6 +59,24 @@ class Plan:
     open_payloads: tuple[Payload, ...]
     rounds: int
     seconds: float
+
+
+@dataclass(frozen=True, slots=True)
+class Others:
+    """What everything else on the machine uses: a proxy that must share its core batches less and looks dearer."""
+
+    cpu_s: float
+    time_s: float
+
+    @staticmethod
+    def now(arena: Arena) -> Others:
+        """The account of the others up to now."""
+        return Others(harness.machine_cpu_s() - arena.own_cpu_s(), time.monotonic())
+
+    def cores_since(self, arena: Arena) -> float:
+        """Cores that the others have used since then, on average."""
+        now = Others.now(arena)
+        return max(0.0, (now.cpu_s - self.cpu_s) / (now.time_s - self.time_s))
 
 
 def plan_of(given: argparse.Namespace) -> Plan:
@@ -116,7 +136,9 @@ def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float) -> dict
     load(1.0)
     each.settle()
     seen_before, before = each.accounting(), each.account()
+    others = Others.now(arena)
     run = load(seconds)
+    others_cores = others.cores_since(arena)
     each.settle()
     spent = each.account().since(before)
     taken = _delta(seen_before, each.accounting())
@@ -129,6 +151,7 @@ def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float) -> dict
         "cpu_us": per_request.get("worker", per_request.get("all")),
         "monitor_us": per_request.get("monitor"),
         "total_us": sum(per_request.values()),
+        "others_cores": others_cores,
         **taken,
     }
 
@@ -256,6 +279,9 @@ def _run(given: argparse.Namespace, folder: Path) -> int:
             _say(row)
     summary = proxy_summary.summarise(rows)
     proxy_summary.print_summary(summary, lambda name: labels[name])
+    busiest = max((row["others_cores"] for row in rows if row["kind"] == "closed"), default=0.0)
+    if busiest > QUIET_CORES:
+        print(f"\nnot alone: other processes used up to {busiest:.2f} cores during a measurement")
     for name, reason in arena.missing.items():
         print(f"\nmissing: {labels[name]}: {reason}")
     path = harness.save(
@@ -289,7 +315,7 @@ def _say(row: Mapping[str, Any]) -> None:
     who = f"round {row['round'] + 1} {row['peer']:<8}"
     what = f"{row['payload']:<5} {row['heads']:<8} {row['connections']:>2}"
     if row["kind"] == "closed":
-        figures = f"{row['per_s']:>9,.0f}/s {row['cpu_us']:>8.1f} us"
+        figures = f"{row['per_s']:>9,.0f}/s {row['cpu_us']:>8.1f} us  others {row['others_cores']:.2f} cores"
     else:
         figures = f"{row['rate_per_s']:>9,.0f}/s p50 {row['p50_us']:.0f} us p99 {row['p99_us']:.0f} us"
     errors = f"  {row['errors']} errors" if row["errors"] else ""

@@ -171,6 +171,12 @@ def cpu_s(pid: int) -> float:
     return (int(fields[11]) + int(fields[12])) / TICKS_PER_S
 
 
+def machine_cpu_s() -> float:
+    """CPU seconds that all processes of the machine have used, interrupts left out."""
+    user, nice, system = Path("/proc/stat").read_text(encoding="utf-8").split(None, 4)[1:4]
+    return (int(user) + int(nice) + int(system)) / TICKS_PER_S
+
+
 def process_tree(root: int) -> list[int]:
     """Process ids of `root` and all its living descendants, parents before children."""
     children: dict[int, list[int]] = {}

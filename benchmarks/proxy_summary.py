@@ -56,7 +56,7 @@ def _line(group: Sequence[Row], by_round: Mapping[tuple[Any, ...], Row]) -> dict
     return line
 
 
-CLOSED = ("per_s", "cpu_us", "monitor_us", "total_us", "analysed_ratio", "dropped_ratio")
+CLOSED = ("per_s", "cpu_us", "monitor_us", "total_us", "others_cores", "analysed_ratio", "dropped_ratio")
 OPEN = (
     *("rate_per_s", "p50_us", "p90_us", "p99_us", "p99.9_us", "late_p99_us"),
     *("added_p50_us", "added_p90_us", "added_p99_us", "added_p99.9_us"),

@@ -1,4 +1,5 @@
-"""A page of shared memory in which the supervisor notes what it knows of its children, for the monitor to report.
+"""A page of shared memory in which the supervisor notes what it knows of its children, for the monitor to
+report.
 
 Each word is one aligned store by the supervisor; a reader sees the old or the new number, never a mixture.
 """
@@ -20,7 +21,8 @@ class Board:
 
     def __init__(self, n_workers: int) -> None:
         self.n_workers = n_workers
-        self._map = mmap.mmap(-1, 8 * _WORDS_A_CHILD * (n_workers + 1))  # anonymous and shared: kept over a fork
+        # Anonymous and shared: kept over a fork
+        self._map = mmap.mmap(-1, 8 * _WORDS_A_CHILD * (n_workers + 1))
         self._words: memoryview[int] = memoryview(self._map).cast("q")
 
     def note(self, place: int, pid: int, n_restarts: int) -> None:

@@ -1,7 +1,8 @@
-"""The command line. Each verb imports what it needs when it runs: `--help` and `check-config` load nothing heavy, and
-`run` forks its workers before numba or numpy exist in any process.
+"""The command line. Each verb imports what it needs when it runs: `--help` and `check-config` load nothing
+heavy, and `run` forks its workers before numba or numpy exist in any process.
 
-Exit codes: 0 done, 1 the check that the verb makes came out negative, 2 bad use or configuration, 3 could not start.
+Exit codes: 0 done, 1 the check that the verb makes came out negative, 2 bad use or configuration, 3 could not
+    start.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def _complain(exc: Exception, code: int) -> int:
 
 def _run(options: argparse.Namespace) -> int:
     config = _load(options.config, _run_flags(options))
-    from sidecar.compose import run  # noqa: PLC0415 - uvloop and httptools only for this verb
+    from sidecar.compose import run
 
     return run(config)
 
@@ -75,7 +76,7 @@ def _run_flags(options: argparse.Namespace) -> dict[str, Any]:
 
 
 def _load(path: str | None, flags: dict[str, Any]) -> Config:
-    from sidecar.config.load import load_config  # noqa: PLC0415 - not for --help
+    from sidecar.config.load import load_config
 
     text = ""
     if path is not None:
@@ -99,7 +100,7 @@ def _check_config(options: argparse.Namespace) -> int:
 
 
 def _config_schema(_options: argparse.Namespace) -> int:
-    from sidecar.config.document import json_schema  # noqa: PLC0415 - only here
+    from sidecar.config.document import json_schema
 
     print(json.dumps(json_schema(), indent=2))
     return DONE
@@ -109,13 +110,13 @@ def _config_schema(_options: argparse.Namespace) -> int:
 
 
 def _demo(options: argparse.Namespace) -> int:
-    from sidecar.demo.app import run_demo  # noqa: PLC0415 - numpy and rich only for this verb
+    from sidecar.demo.app import run_demo
 
     return run_demo(seconds=options.seconds, keep=options.keep)
 
 
 def _warm(_options: argparse.Namespace) -> int:
-    from sidecar.warm import warm_kernels  # noqa: PLC0415 - numba only for this verb
+    from sidecar.warm import warm_kernels
 
     report = warm_kernels()
     print(f"{report['kernels']} kernels: {report['hits']} from the cache, {report['misses']} compiled")
@@ -123,7 +124,7 @@ def _warm(_options: argparse.Namespace) -> int:
 
 
 def _inspect(options: argparse.Namespace) -> int:
-    from sidecar.inspect import inspect_bytes  # noqa: PLC0415 - numpy only for this verb
+    from sidecar.inspect import inspect_bytes
 
     if options.file == "-":
         message = sys.stdin.buffer.read()
@@ -141,7 +142,10 @@ def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(
         prog="sidecar",
         description="Serving sidecar proxy with shadow monitoring for machine-learning models.",
-        epilog="Exit codes: 0 done, 1 the check came out negative, 2 bad use or configuration, 3 could not start.",
+        epilog=(
+            "Exit codes: 0 done, 1 the check came out negative, 2 bad use or configuration, "
+            "3 could not start."
+        ),
     )
     parser.add_argument("--version", action="version", version=f"sidecar {__version__}")
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
@@ -170,7 +174,7 @@ def _parser() -> argparse.ArgumentParser:
     inspect.add_argument("--json", action="store_true")
     inspect.set_defaults(verb=_inspect)
 
-    from sidecar.reference_cli import add_reference_verbs  # noqa: PLC0415 - argparse only; the verbs import the rest
+    from sidecar.reference_cli import add_reference_verbs
 
     add_reference_verbs(verbs)
     warm = verbs.add_parser("warm", help="compile every kernel into the cache (for image builds)")

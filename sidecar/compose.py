@@ -48,7 +48,7 @@ def _root_trace_ratio() -> float:
 
 
 def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
-    from sidecar.monitor.app import run_monitor  # noqa: PLC0415 - numpy, numba, aiohttp: only in the monitor's process
+    from sidecar.monitor.app import run_monitor
 
     return run_monitor(
         config,

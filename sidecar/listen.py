@@ -1,5 +1,5 @@
-"""The listening sockets, bound by the supervisor before anything else starts, so that a restarted child finds callers
-waiting in the backlog and not refused.
+"""The listening sockets, bound by the supervisor before anything else starts, so that a restarted child finds
+callers waiting in the backlog and not refused.
 """
 
 from __future__ import annotations
@@ -14,10 +14,11 @@ BACKLOG = 4096
 
 
 def bind_listeners(name: str, address: ListenAddress, n_sockets: int) -> list[socket.socket]:
-    """Binds one address once, or several times with SO_REUSEPORT so that the kernel spreads callers over workers.
+    """Binds one address once, or several times with SO_REUSEPORT so that the kernel spreads callers over
+    workers.
 
-    SO_REUSEPORT would also let us share the port with a stranger of the same user, so the first socket is bound
-    without it: that fails when anybody listens there.
+    SO_REUSEPORT would also let us share the port with a stranger of the same user, so the first socket is
+    bound without it: that fails when anybody listens there.
 
     Args:
         name: the setting, for the error.

@@ -1,7 +1,7 @@
 """Log lines: one constant event name and fields, as text on a terminal or JSON elsewhere, on standard error.
 
-Payload values and secrets are never fields. A line that a fault could repeat goes through `limited`, which writes it at
-most once a minute and says how many were left out.
+Payload values and secrets are never fields. A line that a fault could repeat goes through `limited`, which
+writes it at most once a minute and says how many were left out.
 """
 
 from __future__ import annotations

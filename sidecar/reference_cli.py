@@ -42,8 +42,8 @@ def add_reference_verbs(verbs: Any) -> None:
 
 
 def _build(options: argparse.Namespace) -> int:
-    from sidecar.profile import codec  # noqa: PLC0415 - numba only for this verb
-    from sidecar.profile.build import build_reference  # noqa: PLC0415 - as above
+    from sidecar.profile import codec
+    from sidecar.profile.build import build_reference
 
     columns = options.columns.split(",") if options.columns else None
     paths = [Path(name) for name in options.files]
@@ -67,8 +67,8 @@ def _progress() -> tuple[Callable[[float, int], None], Callable[[], None]]:
     """A bar on a terminal, nothing elsewhere."""
     if not sys.stderr.isatty():
         return (lambda _share, _rows: None), (lambda: None)
-    from rich.console import Console  # noqa: PLC0415 - only on a terminal
-    from rich.progress import Progress  # noqa: PLC0415 - as above
+    from rich.console import Console
+    from rich.progress import Progress
 
     bar = Progress(console=Console(stderr=True), transient=True)
     task = bar.add_task("reading", total=1.0)
@@ -77,7 +77,7 @@ def _progress() -> tuple[Callable[[float, int], None], Callable[[], None]]:
 
 
 def _show(options: argparse.Namespace) -> int:
-    from sidecar.profile import codec, table  # noqa: PLC0415 - numpy only for this verb
+    from sidecar.profile import codec, table
 
     reference = codec.load(options.file)
     if options.json:
@@ -89,8 +89,8 @@ def _show(options: argparse.Namespace) -> int:
 
 
 def _diff(options: argparse.Namespace) -> int:
-    from sidecar.drift import difference  # noqa: PLC0415 - numba only for this verb
-    from sidecar.profile import codec  # noqa: PLC0415 - as above
+    from sidecar.drift import difference
+    from sidecar.profile import codec
 
     found = difference.compare_references(codec.load(options.first), codec.load(options.second))
     if options.json:

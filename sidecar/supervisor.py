@@ -1,12 +1,14 @@
-"""The supervisor: binds sockets and makes rings, then starts the workers and the monitor, and keeps them running.
+"""The supervisor: binds sockets and makes rings, then starts the workers and the monitor, and keeps them
+running.
 
-It forks, and runs nothing but this loop, so it has no threads and imports nothing heavy. What must survive a child's
-death lives here: listening sockets (callers wait in the backlog), rings and counters (shared memory), the checkpoint's
-folder. A child notices the supervisor's own death by the end of the life pipe and drains.
+It forks, and runs nothing but this loop, so it has no threads and imports nothing heavy. What must survive a
+child's death lives here: listening sockets (callers wait in the backlog), rings and counters (shared memory),
+the checkpoint's folder. A child notices the supervisor's own death by the end of the life pipe and drains.
 
     start      bind -> rings -> workers -> monitor
     watch      a dead child comes back: at once, then after 0.1, 0.2, 0.4 ... 5 s while it keeps dying young
-    SIGTERM    workers drain (at most drain.limit_s), then the monitor analyses what is left and exports it -> exit 0
+    SIGTERM    workers drain (at most drain.limit_s), then the monitor analyses what is left and exports it ->
+    exit 0
 """
 
 from __future__ import annotations
@@ -163,7 +165,8 @@ def _state_folder(config: Config) -> Path | None:
         path = Path(config.state.path)
         path.mkdir(parents=True, exist_ok=True)
     except OSError:
-        return None  # a read-only file system: monitoring then starts anew when the monitor dies; the monitor says so
+        # A read-only file system: monitoring then starts anew when the monitor dies; the monitor says so
+        return None
     return path
 
 

@@ -8,7 +8,9 @@ from __future__ import annotations
 import os
 import subprocess
 import sys
+import tempfile
 import time
+from pathlib import Path
 
 PYTHON = sys.executable
 STATIC = [
@@ -32,7 +34,7 @@ def main(which: str) -> int:
     for name, value in VARIANTS.items():
         if status:
             return status
-        cache = {"NUMBA_CACHE_DIR": os.path.join(os.environ.get("TMPDIR", "/tmp"), f"sidecar-{name.lower()}")}
+        cache = {"NUMBA_CACHE_DIR": str(Path(tempfile.gettempdir(), f"sidecar-{name.lower()}"))}
         status = _run_all([[PYTHON, "-m", "pytest", "-q", "-m", "not slow", KERNELS]], {name: value, **cache})
     return status
 

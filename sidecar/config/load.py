@@ -36,7 +36,8 @@ def load_config(
     Args:
         text: the configuration file's text; empty for none.
         file_format: which language it is in.
-        environ: variables; those that begin with `SIDECAR_` are settings (`SIDECAR_WINDOW__PANE_S=1`), all may be named as `${VAR}`.
+        environ: variables; those that begin with `SIDECAR_` are settings (`SIDECAR_WINDOW__PANE_S=1`), all
+            may be named as `${VAR}`.
         flags: nested mapping of settings that win over both.
         read_file: gives the text of a file named as `${file:/path}`.
 
@@ -75,8 +76,8 @@ def _parse(text: str, file_format: FileFormat) -> dict[str, Any]:
 def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
     """Settings among the variables.
 
-    A name without `__` that is no setting is somebody else's: Kubernetes gives every container variables such as
-    SIDECAR_SERVICE_HOST when a Service happens to be called sidecar.
+    A name without `__` that is no setting is somebody else's: Kubernetes gives every container variables such
+    as SIDECAR_SERVICE_HOST when a Service happens to be called sidecar.
     """
     settings: dict[str, Any] = {}
     known = set(get_type_hints(Config))
@@ -138,7 +139,8 @@ def _secret_file(name: str, read_file: Callable[[str], str] | None, path: str) -
 
 
 def _explain(message: str, settings: dict[str, Any]) -> ConfigError:
-    """Turns msgspec's words into `path: expected ..., got ...`, with the nearest known key for an unknown one."""
+    """Turns msgspec's words into `path: expected ..., got ...`, with the nearest known key for an unknown
+    one."""
     unknown = _UNKNOWN.fullmatch(message)
     if unknown:
         parent = unknown[2] or ""

@@ -28,13 +28,18 @@ class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         Meta(
             ge=65_536,
             le=1_073_741_824,
-            description="Size of each worker's record ring, a power of two. 32 MiB hold about 4 s of 2,000 exchanges/s of 4 KiB.",
+            description=(
+                "Size of each worker's record ring, a power of two. 32 MiB hold about 4 "
+                "s of 2,000 exchanges/s of 4 KiB."
+            ),
         ),
     ] = 33_554_432
     inline_limit_bytes: Annotated[
         Bytes,
         Meta(
-            description="An exchange whose bodies are together longer than this goes into the ring piece by piece."
+            description=(
+                "An exchange whose bodies are together longer than this goes into the ring piece by piece."
+            )
         ),
     ] = 65_536
     flush_ms: Annotated[
@@ -49,7 +54,9 @@ class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
         float,
         Meta(
             gt=0.0,
-            description="CPU the monitor may use; above it the share of analysed payloads is lowered until it fits.",
+            description=(
+                "CPU the monitor may use; above it the share of analysed payloads is lowered until it fits."
+            ),
         ),
     ] = 0.5
 
@@ -61,7 +68,10 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     auto_rows: Annotated[
         Annotated[int, Meta(ge=100)],
         Meta(
-            description="Without a file (or for columns that it lacks), the reference is learnt from this many first rows."
+            description=(
+                "Without a file (or for columns that it lacks), the reference is learnt "
+                "from this many first rows."
+            )
         ),
     ] = 2000
 
@@ -99,7 +109,9 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         Meta(
             ge=0.0,
             le=0.5,
-            description="Change of a share (at the median, 0.01 = one percentage point) that is never an alarm.",
+            description=(
+                "Change of a share (at the median, 0.01 = one percentage point) that is never an alarm."
+            ),
         ),
     ] = 0.01
 
@@ -138,7 +150,10 @@ class TimeoutsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tr
     upstream_idle_s: Annotated[
         Seconds,
         Meta(
-            description="An idle upstream connection is closed after this; shorter than the 5 s at which uvicorn closes its side."
+            description=(
+                "An idle upstream connection is closed after this; shorter than the 5 s "
+                "at which uvicorn closes its side."
+            )
         ),
     ] = 4.0
 
@@ -172,7 +187,10 @@ class StateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     path: Annotated[
         str | None,
         Meta(
-            description="Folder that outlives the sidecar; without it the checkpoint lives as long as the supervisor does."
+            description=(
+                "Folder that outlives the sidecar; without it the checkpoint lives as "
+                "long as the supervisor does."
+            )
         ),
     ] = None
     every_s: Annotated[Seconds, Meta(description="Time between two checkpoints.")] = 5.0
@@ -184,7 +202,10 @@ class AdminConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     token: Annotated[
         str | None,
         Meta(
-            description="Bearer token that requests must carry; required when the address is not loopback. May be `${file:/path}`."
+            description=(
+                "Bearer token that requests must carry; required when the address is "
+                "not loopback. May be `${file:/path}`."
+            )
         ),
     ] = None
 

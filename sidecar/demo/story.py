@@ -61,14 +61,15 @@ class Story:
             when: what the calendar showed.
 
         Returns:
-            First claims in this reading.
+            First claims in this reading, the strongest evidence first.
         """
-        new = []
         for feature in features:
             if feature.name not in self._names:
                 self._names.append(feature.name)
             if act is Act.QUIET and feature.state == "ok":
                 self._judged_quiet.add(feature.name)
+        new = []
+        for feature in sorted(features, key=lambda feature: feature.log_e, reverse=True):
             if feature.state == "drift" and feature.name not in self.alarms:
                 alarm = Alarm(feature.name, feature.role, act, seconds, when, feature.moved)
                 self.alarms[feature.name] = alarm

@@ -1,7 +1,8 @@
 """The chunked transfer coding (RFC 9112 section 7.1): reading it byte-exact, and writing it.
 
-llhttp could read it too, but does not say where in the bytes a message ended, which pipelined requests need. Chunk
-extensions are read over and not forwarded (they are hop-by-hop); trailer fields are kept for the caller of `feed`.
+llhttp could read it too, but does not say where in the bytes a message ended, which pipelined requests need.
+Chunk extensions are read over and not forwarded (they are hop-by-hop); trailer fields are kept for the caller
+of `feed`.
 """
 
 from __future__ import annotations

@@ -69,7 +69,8 @@ def declared_length(fields: tuple[Field, ...], side: Side) -> int | None:
         Bytes (>= 0), `CHUNKED`, or None when the head says nothing.
 
     Raises:
-        BadFraming: both lengths, a repeated or malformed Content-Length, any transfer coding but a single `chunked`.
+        BadFraming: both lengths, a repeated or malformed Content-Length, any transfer coding but a single
+            `chunked`.
     """
     status = 400 if side == "downstream" else 502
     lengths = values_of(fields, b"content-length")

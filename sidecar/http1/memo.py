@@ -1,9 +1,10 @@
 """Remembers what a strict parser said of a head, keyed by the head's exact bytes.
 
-A caller's heads repeat byte for byte on a keep-alive connection, and parsing one costs more than everything else that
-the worker does for a small exchange. A hit can never disagree with a fresh parse, since the key is all that the parse
-depends on. Memory is bounded by two generations: when the young one is full it becomes the old one, and what the old
-one still held and nobody asked for is forgotten. Heads longer than `MAX_KEY_BYTES` are parsed each time.
+A caller's heads repeat byte for byte on a keep-alive connection, and parsing one costs more than everything
+else that the worker does for a small exchange. A hit can never disagree with a fresh parse, since the key is
+all that the parse depends on. Memory is bounded by two generations: when the young one is full it becomes the
+old one, and what the old one still held and nobody asked for is forgotten. Heads longer than `MAX_KEY_BYTES`
+are parsed each time.
 """
 
 from __future__ import annotations

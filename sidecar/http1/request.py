@@ -130,7 +130,8 @@ def _expects_continue(fields: tuple[Field, ...]) -> bool:
 
 
 def _forwarded_fields(fields: tuple[Field, ...], tokens: frozenset[bytes]) -> bytes:
-    """Adds the lines that do not change with the connection. Via is a list: a line of ours behind theirs appends to it."""
+    """Adds the lines that do not change with the connection. Via is a list: a line of ours behind theirs
+    appends to it."""
     lines = forwarded_lines(fields, tokens, _REWRITTEN)
     if values_of(fields, b"transfer-encoding"):
         lines += b"transfer-encoding: chunked\r\n"

@@ -1,5 +1,5 @@
-"""A response's head: parsed once, as strictly as a request's. A model server that breaks the rules gets its connection
-dropped and the caller a 502; its bytes are never passed on.
+"""A response's head: parsed once, as strictly as a request's. A model server that breaks the rules gets its
+connection dropped and the caller a 502; its bytes are never passed on.
 """
 
 from __future__ import annotations
@@ -30,7 +30,8 @@ class ResponseHead:
 
     Attributes:
         status: 100 to 599.
-        body_length: bytes (0 for none), `CHUNKED` or `UNTIL_CLOSE`; for an answer to HEAD the caller of this ignores it.
+        body_length: bytes (0 for none), `CHUNKED` or `UNTIL_CLOSE`; for an answer to HEAD the caller of this
+            ignores it.
         keep_alive: whether the upstream's connection may be used again.
         idle_s: the server's `Keep-Alive: timeout`, seconds, or None.
         forwarded: status line and the header lines that go on, without the final empty line.

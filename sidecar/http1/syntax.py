@@ -1,8 +1,9 @@
-"""The grammar of a head (RFC 9112 sections 2-5), as strict as the most careful peer: two parsers that disagree about
-where a message ends are a security hole (request smuggling), so what is not plainly legal is refused.
+"""The grammar of a head (RFC 9112 sections 2-5), as strict as the most careful peer: two parsers that
+disagree about where a message ends are a security hole (request smuggling), so what is not plainly legal is
+refused.
 
-Two judges must agree on bytes that were not seen before: the line grammar here, which keeps order, case and repeats,
-and llhttp (through httptools), which is what Node.js and most of Python's servers believe.
+Two judges must agree on bytes that were not seen before: the line grammar here, which keeps order, case and
+repeats, and llhttp (through httptools), which is what Node.js and most of Python's servers believe.
 """
 
 from __future__ import annotations

@@ -1,7 +1,8 @@
-"""The monitor's process, composed: threads for intake and statistics, exports, the admin server on the event loop, and one
-beat a second that keeps the CPU budget.
+"""The monitor's process, composed: threads for intake and statistics, exports, the admin server on the event
+loop, and one beat a second that keeps the CPU budget.
 
-It runs at lower priority than the workers. Importing the kernels takes a second or two, which costs nothing but
+It runs at lower priority than the workers. Importing the kernels takes a second or two, which costs nothing
+but
 monitoring: the rings hold what comes meanwhile.
 """
 
@@ -149,7 +150,9 @@ class Monitor:
             ring.payload_ratio = ratio
             ring.level = LEVELS.index(self.control.level)
         if self.control.level != before:
-            self._log.limited("level", level=self.control.level, ratio=round(ratio, 4), used_cores=round(used_cores, 2))
+            self._log.limited(
+                "level", level=self.control.level, ratio=round(ratio, 4), used_cores=round(used_cores, 2)
+            )
 
     def stop(self, limit_s: float) -> None:
         """Takes what is left in the rings, reports, saves and exports it."""
@@ -203,7 +206,9 @@ def run_monitor(
     return 0
 
 
-async def _serve(monitor: Monitor, config: Config, admin_listener: socket.socket, life_fd: int, log: Log) -> None:
+async def _serve(
+    monitor: Monitor, config: Config, admin_listener: socket.socket, life_fd: int, log: Log
+) -> None:
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
@@ -227,7 +232,8 @@ async def _serve(monitor: Monitor, config: Config, admin_listener: socket.socket
 
 
 def _load_reference(config: Config, log: Log) -> Reference | None:
-    """The reference file; a bad one was refused at start, so one that went bad since must not stop monitoring."""
+    """The reference file; a bad one was refused at start, so one that went bad since must not stop
+    monitoring."""
     if config.reference.path is None:
         return None
     try:

@@ -1,9 +1,9 @@
 """Puts the pieces of large bodies together again, in bounded memory.
 
-Pieces of an exchange come before its final record. An exchange whose pieces are not all here when that record comes
-(some found no room in the ring, or this monitor started in between) is incomplete; one whose final record never comes
-(its worker was killed) is forgotten when it is old or when memory is needed, oldest first. Either way the counters of
-the ring say what became of it.
+Pieces of an exchange come before its final record. An exchange whose pieces are not all here when that record
+comes (some found no room in the ring, or this monitor started in between) is incomplete; one whose final
+record never comes (its worker was killed) is forgotten when it is old or when memory is needed, oldest first.
+Either way the counters of the ring say what became of it.
 """
 
 from __future__ import annotations
@@ -59,7 +59,9 @@ class Assembly:
     def __len__(self) -> int:
         return len(self._pending)
 
-    def add_piece(self, exchange_id: int, mono_ns: int, *, is_request: bool, place: int, piece: bytes) -> None:
+    def add_piece(
+        self, exchange_id: int, mono_ns: int, *, is_request: bool, place: int, piece: bytes
+    ) -> None:
         """Takes one piece."""
         pending = self._pending.get(exchange_id)
         if pending is None:
@@ -93,4 +95,6 @@ class Assembly:
     def _forget(self, exchange_id: int) -> None:
         pending = self._pending.pop(exchange_id, None)
         if pending is not None:
-            self._n_bytes -= sum(len(part) for body in (pending.request, pending.response) for part in body.parts)
+            self._n_bytes -= sum(
+                len(part) for body in (pending.request, pending.response) for part in body.parts
+            )

@@ -1,4 +1,5 @@
-"""Reads heads out of records: the worker has parsed them strictly, so splitting is enough. Repeated heads are read once."""
+"""Reads heads out of records: the worker has parsed them strictly, so splitting is enough. Repeated heads are
+read once."""
 
 from __future__ import annotations
 

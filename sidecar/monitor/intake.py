@@ -1,9 +1,11 @@
-"""The intake thread: records out of the rings, bodies decoded into rows, each exchange settled by what became of it.
+"""The intake thread: records out of the rings, bodies decoded into rows, each exchange settled by what became
+of it.
 
-    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows to the feature rings -> settled
+    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows to the feature rings
+    -> settled
 
-A batch is settled record by record and released as a whole, so whatever this thread has counted is counted once even if
-the process is killed at any moment (sidecar.ring.reader says why).
+A batch is settled record by record and released as a whole, so whatever this thread has counted is counted
+once even if the process is killed at any moment (sidecar.ring.reader says why).
 """
 
 from __future__ import annotations
@@ -160,7 +162,9 @@ class Intake:
         )
         self._meters.observe(ended)
         if record.trace_flags & 1:
-            self._offer_span(span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags))
+            self._offer_span(
+                span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags)
+            )
 
     def _analyse(self, record: ExchangeRecord, request: RequestLine, assembly: Assembly) -> Fate:
         bodies = self._bodies(record, assembly)

@@ -1,7 +1,8 @@
 """Keeps the monitor inside its CPU budget by lowering the share of exchanges whose payload is analysed.
 
-The share falls at once, in proportion to the overrun, and climbs back slowly, so that a burst costs precision for some
-seconds and never oscillates. The share in force travels with each record, so every estimate can be weighted by it.
+The share falls at once, in proportion to the overrun, and climbs back slowly, so that a burst costs precision
+for some seconds and never oscillates. The share in force travels with each record, so every estimate can be
+weighted by it.
 """
 
 from __future__ import annotations

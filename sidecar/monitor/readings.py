@@ -28,7 +28,9 @@ from sidecar.telemetry.points import Attributes, Family, Point, single
 MOST_FEATURES = 1000  # series of features a subject; the rest is in the admin API only
 
 
-def process_families(board: Board, faults: dict[str, int], lag_ns: int, control: LevelControl) -> list[Family]:
+def process_families(
+    board: Board, faults: dict[str, int], lag_ns: int, control: LevelControl
+) -> list[Family]:
     """How the monitor itself is doing.
 
     Args:
@@ -68,7 +70,9 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         reference_rows.append(Point(subject_attributes, report.reference_rows))
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
-            drift += _scores(verdict, attributes, ("psi", "psi_debiased", "js_distance", "ks", "wasserstein", "log_e"))
+            drift += _scores(
+                verdict, attributes, ("psi", "psi_debiased", "js_distance", "ks", "wasserstein", "log_e")
+            )
             thresholds += _thresholds(verdict, attributes)
             drifted.append(Point(attributes, 1 if verdict.state == "drift" else 0))
             observations.append(Point(attributes, subject.rows))
@@ -101,4 +105,8 @@ def _scores(verdict: FeatureVerdict, attributes: Attributes, statistics: Sequenc
 def _thresholds(verdict: FeatureVerdict, attributes: Attributes) -> list[Point]:
     numbers = verdict.to_json()
     limits = {"psi": numbers["psi_critical"], "log_e": numbers["log_e_threshold"]}
-    return [Point((*attributes, ("statistic", name)), limit) for name, limit in limits.items() if limit is not None]
+    return [
+        Point((*attributes, ("statistic", name)), limit)
+        for name, limit in limits.items()
+        if limit is not None
+    ]

@@ -1,6 +1,8 @@
-"""The statistics thread: takes rows out of the feature rings in blocks, keeps the reports fresh, writes the checkpoint.
+"""The statistics thread: takes rows out of the feature rings in blocks, keeps the reports fresh, writes the
+checkpoint.
 
-The kernels release the interpreter's lock, so it runs beside the intake thread. A fault in one subject is contained
+The kernels release the interpreter's lock, so it runs beside the intake thread. A fault in one subject is
+contained
 there: the others go on.
 """
 
@@ -104,7 +106,8 @@ class Statistician:
         now_unix_ns = self._clock.unix_ns()
 
         def take(block: F64) -> None:
-            self._contained(lambda: subject.add(block, now_unix_ns), subject)  # a faulty block is lost, not repeated
+            # A faulty block is lost, not repeated
+            self._contained(lambda: subject.add(block, now_unix_ns), subject)
 
         if subject.ring.drain(take):
             self._subjects.room.set()
@@ -123,7 +126,9 @@ class Statistician:
             work()
         except Exception as exc:  # noqa: BLE001 - one model's fault must not stop the others
             self.n_faults += 1
-            self._log.limited("statistics_fault", model=subject.analysis.model, fault=f"{type(exc).__name__}: {exc}")
+            self._log.limited(
+                "statistics_fault", model=subject.analysis.model, fault=f"{type(exc).__name__}: {exc}"
+            )
 
     def _save(self) -> None:
         if self._state_path is None:

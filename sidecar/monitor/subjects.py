@@ -1,7 +1,7 @@
 """What is watched: one subject for each model, version and role seen in traffic, bounded in number.
 
-A subject joins three things: the encoder (intake thread), the feature ring between the threads, and the analysis
-(statistics thread). The intake thread makes subjects; the statistics thread only reads the list.
+A subject joins three things: the encoder (intake thread), the feature ring between the threads, and the
+analysis (statistics thread). The intake thread makes subjects; the statistics thread only reads the list.
 """
 
 from __future__ import annotations
@@ -119,12 +119,17 @@ class Subjects:
             return None
         model, version, role = key
         settings = AnalysisSettings.from_config(self._config, model)
-        return self._adopt(key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference))
+        return self._adopt(
+            key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference)
+        )
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
         capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
-        subject = Subject(analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64))
-        self._by_key = {**self._by_key, key: subject}  # replaced whole: readers never see it change under them
+        subject = Subject(
+            analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
+        )
+        # Replaced whole: readers never see it change under them
+        self._by_key = {**self._by_key, key: subject}
         return subject
 
     # --- checkpoint

@@ -100,7 +100,14 @@ class TrafficMeters:
 
     def families(self) -> list[Family]:
         """All of them now, as copies."""
-        sets = (self._server, self._client, self._request_size, self._response_size, self._overhead, self._outcomes)
+        sets = (
+            self._server,
+            self._client,
+            self._request_size,
+            self._response_size,
+            self._overhead,
+            self._outcomes,
+        )
         return [item.family() for item in sets]
 
     def folded(self) -> list[Point]:
@@ -110,14 +117,18 @@ class TrafficMeters:
 
 
 def overhead_ns(ended: Ended) -> int:
-    """Time inside the sidecar: until the request went upstream, and from the answer's arrival until it was sent on.
+    """Time inside the sidecar: until the request went upstream, and from the answer's arrival until it was
+    sent on.
 
-    The second part is known for an answer that came in one piece; a streamed one lasts as long as the model takes.
+    The second part is known for an answer that came in one piece; a streamed one lasts as long as the model
+    takes.
     """
     return ended.forwarded_ns + (ended.end_ns - ended.first_byte_ns if ended.whole_answer else 0)
 
 
-def span_of(ended: Ended, trace_id: bytes, span_id: bytes, parent_span_id: bytes, trace_flags: int) -> SpanRecord:
+def span_of(
+    ended: Ended, trace_id: bytes, span_id: bytes, parent_span_id: bytes, trace_flags: int
+) -> SpanRecord:
     """The exchange's server span.
 
     Args:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby
+from itertools import groupby, pairwise
 from typing import Any, Literal
 
 from msgpack import packb
@@ -88,9 +88,14 @@ class Views:
             return NO_MODEL if model is None and version is None else None
         reports = [report for report in self._reports() if (report.model, report.version) == models[0]]
         documents = [report.drift_json() for report in sorted(reports, key=lambda report: report.role)]
-        return {**documents[0], "features": [entry for document in documents for entry in document["features"]]}
+        return {
+            **documents[0],
+            "features": [entry for document in documents for entry in document["features"]],
+        }
 
-    def feature(self, name: str, model: str | None, version: str | None, role: Role | None) -> Document | None:
+    def feature(
+        self, name: str, model: str | None, version: str | None, role: Role | None
+    ) -> Document | None:
         """`GET /api/v1/features/{name}`."""
         for report in sorted(self._reports(), key=lambda report: report.role):
             if model not in (None, report.model) or version not in (None, report.version):
@@ -153,13 +158,15 @@ def _histogram(document: Document) -> Document | None:
         return None
     counts = zip(reference["counts"], current["counts"], strict=True)
     if document["categories"] is not None:
-        cells: list[Document] = [{"label": text, "low": None, "high": None} for text in document["categories"]]
+        cells: list[Document] = [
+            {"label": text, "low": None, "high": None} for text in document["categories"]
+        ]
     else:
         edges = [None, *document["edges"], None]
-        cells = [
-            {"label": _cell_label(low, high), "low": low, "high": high} for low, high in zip(edges, edges[1:], strict=False)
-        ]
-    bins = [{**cell, "reference": was, "current": now} for cell, (was, now) in zip(cells, counts, strict=True)]
+        cells = [{"label": _cell_label(low, high), "low": low, "high": high} for low, high in pairwise(edges)]
+    bins = [
+        {**cell, "reference": was, "current": now} for cell, (was, now) in zip(cells, counts, strict=True)
+    ]
     missing = {"label": "missing", "low": None, "high": None}
     return {"bins": [*bins, {**missing, "reference": reference["missing"], "current": current["missing"]}]}
 

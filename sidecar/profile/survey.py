@@ -131,7 +131,7 @@ def _read(
 ) -> set[str]:
     """One reading; gives the columns whose texts came too late."""
     late: set[str] = set()
-    seen: dict[Path, set[str]] = {path: set() for path in paths}
+    seen: dict[Path, dict[str, None]] = {path: {} for path in paths}
     reservoir = Reservoir(SAMPLE_ROWS)
     for path, block in table_blocks(paths, survey.categorical, told):
         wanted = [name for name in block.columns if columns is None or name in columns]
@@ -139,7 +139,7 @@ def _read(
             reservoir = Reservoir(max(SAMPLE_ROWS, SAMPLE_VALUES // max(1, len(wanted))))
         kept, slots = reservoir.place(block.rows)
         for name in wanted:
-            seen[path].add(name)
+            seen[path][name] = None
             column = block.columns[name]
             if name not in survey.categorical and _is_text(column):
                 if name in numeric:
@@ -149,7 +149,7 @@ def _read(
                     late.add(name)
             _take(survey, name, column, (kept, slots), reservoir.limit)
         survey.rows += block.rows
-    survey.names = list(dict.fromkeys(columns or [*survey.samples, *survey.categories]))
+    survey.names = list(dict.fromkeys(columns or [name for names in seen.values() for name in names]))
     for path, names in seen.items():
         for name in survey.names:
             if name not in names:

@@ -1,5 +1,5 @@
-"""A worker process, composed: ring and counters, the shared worker, listeners, the sweep; until SIGTERM or the
-supervisor's end, then drain.
+"""A worker process, composed: ring and counters, the shared worker, listeners, the sweep; until SIGTERM or
+the supervisor's end, then drain.
 """
 
 from __future__ import annotations
@@ -65,9 +65,9 @@ async def _serve(
     log: Log,
 ) -> int:
     loop = asyncio.get_running_loop()
-    identities = Identities()
+    identities = Identities(trace_ratio)
     tap = Tap(writer, config.tap, identities, log)
-    worker = Worker(config, tap, Tally(writer.segment), identities, trace_ratio, log)
+    worker = Worker(config, tap, Tally(writer.segment), identities, log)
     stop = _stop_event(loop, life_fd)
     traffic = await loop.create_server(lambda: DownstreamConnection(worker), sock=listener)
     health = await loop.create_server(lambda: HealthConnection(worker), sock=health_listener)

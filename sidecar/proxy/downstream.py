@@ -1,4 +1,5 @@
-"""A caller's connection: finds requests in its bytes and hands each to an exchange, one at a time and in order."""
+"""A caller's connection: finds requests in its bytes and hands each to an exchange, one at a time and in
+order."""
 
 from __future__ import annotations
 
@@ -79,7 +80,7 @@ class DownstreamConnection(asyncio.Protocol):
         else:
             self._continue(exchange, data)
 
-    def connection_lost(self, exc: Exception | None) -> None:
+    def connection_lost(self, _exc: Exception | None) -> None:
         self._worker.dismiss(self)
         exchange, self._exchange = self._exchange, None
         if exchange is not None:
@@ -120,7 +121,7 @@ class DownstreamConnection(asyncio.Protocol):
         except WireError as exc:
             exchange.refuse(exc)
             return
-        if self._buffer and self._exchange is None:  # it ended at once: the next one is already here
+        if self._buffer and exchange.ended:  # at once: the next request is already here
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def _wait_for_head(self, data: bytes) -> None:
@@ -225,7 +226,8 @@ class DownstreamConnection(asyncio.Protocol):
             self._read_head(data)
 
     def _close(self) -> None:
-        """Closes once what was written has been sent; a caller that does not read it is cut off by the sweep."""
+        """Closes once what was written has been sent; a caller that does not read it is cut off by the
+        sweep."""
         self._ended = True
         self.expect_within(_LINGER_S)
         self.transport.close()

@@ -1,17 +1,19 @@
 """The life of one exchange, from top to bottom:
 
     start            the caller's head is parsed; ids are made; the tap decides whether to keep the payload
-    _seek            a connection to the upstream: an idle one at once, else this exchange waits in the pool's queue
-    _forward         head and the body so far go upstream in one write
+    _seek            a connection to the upstream: an idle one at once, else this exchange waits in the pool's
+    queue _forward         head and the body so far go upstream in one write
     on_request_data  more of the request's body, chunk by chunk, never held
     on_response      the upstream's head and first bytes go to the caller in one write
     on_body          more of the response
     _finish          the tap writes the record; the caller's connection takes the next request
 
-or, at any point: _fail (the upstream's fault: a problem document if nothing was answered yet), on_caller_gone.
+or, at any point: _fail (the upstream's fault: a problem document if nothing was answered yet),
+on_caller_gone.
 
-The slower side pauses the faster one: the upstream's full send buffer stops reading from the caller, the caller's full
-one stops reading from the upstream. So memory an exchange holds is bounded by two buffers whatever the bodies' sizes.
+The slower side pauses the faster one: the upstream's full send buffer stops reading from the caller, the
+caller's full one stops reading from the upstream. So memory an exchange holds is bounded by two buffers
+whatever the bodies' sizes.
 """
 
 from __future__ import annotations
@@ -68,6 +70,7 @@ class Exchange:
         "bytes_in",
         "bytes_out",
         "caller",
+        "ended",
         "first_byte_ns",
         "forwarded_ns",
         "head",
@@ -101,6 +104,7 @@ class Exchange:
         self.response: ResponseHead | None = None
         self.upstream: UpstreamConnection | None = None
         self.waiting = False
+        self.ended = False
         self.request_done = False
         self.bytes_in = 0
         self.bytes_out = 0
@@ -212,27 +216,17 @@ class Exchange:
         head = self.head
         connection.begin(self, head.is_head)
         connection.request_open = not self.request_done
-        message = (head.forwarded, self._own_lines(), *self._held)
+        message = (
+            head.forwarded,
+            self._worker.identities.header_lines(head, self.number, self.caller.forwarded_for),
+            *self._held,
+        )
         connection.transport.write(b"".join(message))
         if not (self.request_done and head.idempotent):
             self._held = []  # cannot be sent a second time, so it need not be kept
         self.forwarded_ns = monotonic_ns()
         timeouts = self._worker.config.timeouts
         self.caller.expect_within(timeouts.first_byte_s if self.request_done else timeouts.body_idle_s)
-
-    def _own_lines(self) -> bytes:
-        """The header lines that differ from exchange to exchange, and the empty line."""
-        head, number = self.head, self.number
-        identities, parent = self._worker.identities, head.parent
-        own_trace = b"%016x%016x" % (identities.high, number)
-        return b"x-forwarded-for: %b%b\r\nx-request-id: %b\r\ntraceparent: 00-%b-%016x-%02x\r\n\r\n" % (
-            head.forwarded_for,
-            self.caller.forwarded_for,
-            head.request_id or own_trace,
-            own_trace if parent is None else parent.trace_hex,
-            identities.span_of(number),
-            self.trace_flags(),
-        )
 
     def _request_sent(self, connection: UpstreamConnection) -> None:
         connection.request_open = False
@@ -257,7 +251,11 @@ class Exchange:
         if body:
             self._keep_response(body)
         self._closing = not request.keep_alive or not self.request_done or self._worker.draining
-        extra = b"" if head.has_request_id else b"x-request-id: %b\r\n" % self.request_id()
+        extra = (
+            b""
+            if head.has_request_id
+            else b"x-request-id: %b\r\n" % self._worker.identities.request_id(self.head, self.number)
+        )
         if head.body_length in (CHUNKED, UNTIL_CLOSE) and not request.is_head:
             extra += self._frame_response()
             body = self._frame(body, complete)
@@ -308,21 +306,6 @@ class Exchange:
         if not self.caller.writable:
             self.on_caller_writable(False)
 
-    def span_id(self) -> int:
-        """The sidecar's span, 64 bits."""
-        return self._worker.identities.span_of(self.number)
-
-    def trace_flags(self) -> int:
-        """Whether the trace is sampled: the caller's word, or our own ratio when it said nothing."""
-        parent = self.head.parent
-        if parent is not None:
-            return parent.flags & 1
-        return 1 if self.number < self._worker.trace_limit else 0
-
-    def request_id(self) -> bytes:
-        """The exchange's request id, the caller's or ours."""
-        return self.head.request_id or b"%016x%016x" % (self._worker.identities.high, self.number)
-
     # --- back-pressure
 
     def on_upstream_writable(self, writable: bool) -> None:
@@ -341,8 +324,7 @@ class Exchange:
     # --- the end
 
     def _finish(self, outcome: Outcome) -> None:
-        self._worker.tap.record(self, outcome, monotonic_ns())
-        self._worker.tally.add_ended()
+        self._record(outcome)
         self.caller.exchange_done(not self._closing)
 
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
@@ -374,8 +356,7 @@ class Exchange:
         """The caller closed its connection: the upstream need not go on."""
         self.waiting = False
         self._drop_upstream()
-        self._worker.tap.record(self, Outcome.CALLER_GONE, monotonic_ns())
-        self._worker.tally.add_ended()
+        self._record(Outcome.CALLER_GONE)
 
     def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
         self.waiting = False
@@ -385,10 +366,8 @@ class Exchange:
 
     def _answer(self, status: int, detail: str, outcome: Outcome, side: str) -> None:
         """Answers ourselves, or cuts the connection when the upstream's answer has already begun."""
-        tap = self._worker.tap
         if self.response is not None:
-            tap.record(self, outcome, monotonic_ns())
-            self._worker.tally.add_ended()
+            self._record(outcome)
             self.caller.exchange_cut()
             return
         keep = self.head.keep_alive and self.request_done and not self._worker.draining
@@ -397,14 +376,18 @@ class Exchange:
                 status,
                 detail,
                 "upstream" if side == "upstream" else "downstream",
-                self.request_id(),
+                self._worker.identities.request_id(self.head, self.number),
                 close=not keep,
                 without_body=self.head.is_head,
             )
         )
-        tap.record(self, outcome, monotonic_ns(), status)
-        self._worker.tally.add_ended()
+        self._record(outcome, status)
         self.caller.exchange_done(keep)
+
+    def _record(self, outcome: Outcome, own_status: int = 0) -> None:
+        self.ended = True
+        self._worker.tap.record(self, outcome, monotonic_ns(), own_status)
+        self._worker.tally.add_ended()
 
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None

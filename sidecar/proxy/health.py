@@ -1,7 +1,7 @@
 """`GET /livez` and `GET /readyz`, answered by every worker on the health port.
 
-Alive means that the loop turns. Ready means that the upstream took a connection within the last second or takes one
-now, and that the sidecar is not draining. Trouble in monitoring never makes a worker unready.
+Alive means that the loop turns. Ready means that the upstream took a connection within the last second or
+takes one now, and that the sidecar is not draining. Trouble in monitoring never makes a worker unready.
 """
 
 from __future__ import annotations

@@ -1,4 +1,5 @@
-"""The worker's counters in shared memory: each change is one aligned store that a kill cannot split and that outlives us."""
+"""The worker's counters in shared memory: each change is one aligned store that a kill cannot split and that
+outlives us."""
 
 from __future__ import annotations
 

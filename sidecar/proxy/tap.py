@@ -1,8 +1,9 @@
 """The tap: copies what an exchange sends and receives into the ring, without ever waiting for it.
 
-A small exchange's bodies are held as they came (references, no copy) and written as one record at the end. Once the two
-bodies together pass `tap.inline_limit_bytes`, what is held goes into the ring as pieces and later ones follow as they come,
-so a worker never holds a body. A body beyond `tap.body_limit_bytes` is no longer taken and the record says that it was cut.
+A small exchange's bodies are held as they came (references, no copy) and written as one record at the end.
+Once the two bodies together pass `tap.inline_limit_bytes`, what is held goes into the ring as pieces and
+later ones follow as they come, so a worker never holds a body. A body beyond `tap.body_limit_bytes` is no
+longer taken and the record says that it was cut.
 """
 
 from __future__ import annotations
@@ -26,7 +27,6 @@ _IN_PIECES = int(ExchangeFlag.IN_PIECES)
 _REQUEST_CUT = int(ExchangeFlag.REQUEST_CUT)
 _RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
 _OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
-_MASK = (1 << 64) - 1
 
 
 class Tap:
@@ -47,7 +47,7 @@ class Tap:
         self._writer = writer
         self._config = config
         self._log = log
-        self._high = identities.high.to_bytes(8, "big")
+        self._identities = identities
         self._loop = asyncio.get_running_loop()
         self._flush_s = config.flush_ms / 1000.0
         self._flush_planned = False
@@ -80,7 +80,8 @@ class Tap:
                 self._spill(exchange)
 
     def _spill(self, exchange: Exchange) -> None:
-        """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its record tells."""
+        """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its
+        record tells."""
         exchange.tap_flags |= _IN_PIECES
         now_ns = monotonic_ns()
         for kind, pieces in (
@@ -123,7 +124,6 @@ class Tap:
         if own_status:
             flags |= _OWN_ANSWER
             status = own_status
-        low = number.to_bytes(8, "big")
         self._writer.try_exchange(
             number,
             end_ns,
@@ -135,10 +135,10 @@ class Tap:
             outcome,
             flags,
             exchange.ratio,
-            self._high + low if parent is None else parent.trace_id,
-            exchange.span_id().to_bytes(8, "big"),
+            self._identities.trace_id(parent, number),
+            self._identities.span_id(number),
             NO_SPAN if parent is None else parent.span_id,
-            exchange.trace_flags(),
+            self._identities.trace_flags(parent, number),
             exchange.bytes_in,
             exchange.bytes_out,
             head.recorded,

@@ -11,7 +11,7 @@ from sidecar.http1.memo import HeadMemo
 from sidecar.http1.request import RequestHead
 from sidecar.log import Log
 from sidecar.proxy.downstream import DownstreamConnection
-from sidecar.proxy.identity import Identities, share_limit
+from sidecar.proxy.identity import Identities
 from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
 from sidecar.upstream.pool import Pool
@@ -27,7 +27,6 @@ class Worker:
         tap: copies exchanges into the ring.
         tally: the counters in shared memory.
         identities: makes trace and span ids.
-        trace_ratio: share of exchanges without a caller's trace that are marked as sampled, 0 to 1.
         log: where to write.
 
     Attributes:
@@ -35,14 +34,11 @@ class Worker:
         draining: no new exchange is wanted; connections close behind their answers.
     """
 
-    def __init__(
-        self, config: Config, tap: Tap, tally: Tally, identities: Identities, trace_ratio: float, log: Log
-    ) -> None:
+    def __init__(self, config: Config, tap: Tap, tally: Tally, identities: Identities, log: Log) -> None:
         self.config = config
         self.tap = tap
         self.tally = tally
         self.identities = identities
-        self.trace_limit = share_limit(trace_ratio)
         self.memo: HeadMemo[RequestHead] = HeadMemo()
         self.pool = Pool(parse_upstream(config.upstream), config)
         self.draining = False
@@ -85,7 +81,8 @@ class Worker:
     # --- the end
 
     async def drain(self) -> int:
-        """Closes idle connections, waits for exchanges in flight up to `drain.limit_s`, then cuts off the rest.
+        """Closes idle connections, waits for exchanges in flight up to `drain.limit_s`, then cuts off the
+        rest.
 
         Returns:
             How many connections were cut off.

@@ -4,8 +4,8 @@ It knows nothing of callers. Whoever has it reads the answer through `ResponseSi
 
     begin -> (on_interim)* -> on_response -> (on_body)* -> done, or on_broken at any point
 
-`complete=True` in the last of them says that the message is whole; by then the connection has already gone back to the
-pool (or is closing), so the sink may take another one at once.
+`complete=True` in the last of them says that the message is whole; by then the connection has already gone
+back to the pool (or is closing), so the sink may take another one at once.
 """
 
 from __future__ import annotations
@@ -36,8 +36,8 @@ class ResponseSink(Protocol):
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
         """The response will not become whole.
 
-        `reusable_before`: an idle connection was reused and closed before a byte of the response came, which is what
-        a server does that closed it at the same moment.
+        `reusable_before`: an idle connection was reused and closed before a byte of the response came, which
+        is what a server does that closed it at the same moment.
         """
 
     def on_upstream_writable(self, writable: bool) -> None:

@@ -1,4 +1,5 @@
-"""Connections to the model server, for one worker: reused last in, first out, so that spare ones grow idle and close."""
+"""Connections to the model server, for one worker: reused last in, first out, so that spare ones grow idle
+and close."""
 
 from __future__ import annotations
 

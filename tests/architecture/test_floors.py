@@ -38,7 +38,19 @@ FLOORS = {
     "__main__": 12,
 }
 HEAVY = ("numba", "numpy", "msgpack", "aiohttp", "opentelemetry")
-BANNED_NAMES = {"utils", "helpers", "common", "misc", "base", "core", "manager", "handler", "process", "data", "info"}
+BANNED_NAMES = {
+    "utils",
+    "helpers",
+    "common",
+    "misc",
+    "base",
+    "core",
+    "manager",
+    "handler",
+    "process",
+    "data",
+    "info",
+}
 MAX_FILE_LINES = 400
 MAX_FUNCTION_LINES = 60
 MAX_KERNEL_LINES = 80
@@ -108,7 +120,9 @@ def test_imports_go_down(source: Path) -> None:
         assert not rooms_imported(source)
         return
     for other in rooms_imported(source) - {room}:
-        assert FLOORS[other] < FLOORS[room], f"{named(source)} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+        assert FLOORS[other] < FLOORS[room], (
+            f"{named(source)} (floor {FLOORS[room]}) imports {other} (floor {FLOORS[other]})"
+        )
 
 
 def test_kernels_import_nothing_of_ours() -> None:
@@ -153,7 +167,11 @@ def test_any_exception_is_caught_only_where_it_must_be_contained(source: Path) -
         return
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.ExceptHandler):
-            names = {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)} if node.type else {"everything"}
+            names = (
+                {name.id for name in ast.walk(node.type) if isinstance(name, ast.Name)}
+                if node.type
+                else {"everything"}
+            )
             assert not names & {"Exception", "BaseException", "everything"}, f"{named(source)}:{node.lineno}"
 
 
@@ -162,7 +180,9 @@ def test_the_environment_is_read_at_the_door(source: Path) -> None:
         return
     for node in ast.walk(ast.parse(source.read_text())):
         if isinstance(node, ast.Attribute) and node.attr in {"environ", "getenv"}:
-            assert not (isinstance(node.value, ast.Name) and node.value.id == "os"), f"{named(source)}:{node.lineno}"
+            assert not (isinstance(node.value, ast.Name) and node.value.id == "os"), (
+                f"{named(source)}:{node.lineno}"
+            )
 
 
 def test_no_kernel_is_compiled_past_the_decorator() -> None:

@@ -90,7 +90,7 @@ def _start_demo(*arguments: str, folder: Path) -> subprocess.Popen[str]:
 
 
 def _processes(folder: Path) -> set[str]:
-    """Ids of processes whose standard error is a file of the demonstration, deleted or not: all that it started."""
+    """Ids of all processes that a demonstration started: their standard error is its file, deleted or not."""
     found = set()
     for stderr in Path("/proc").glob("[0-9]*/fd/2"):
         try:

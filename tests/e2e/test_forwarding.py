@@ -22,7 +22,11 @@ def upstream() -> Iterator[FakeUpstream]:
 @pytest.fixture(scope="module")
 def sidecar(upstream: FakeUpstream) -> Iterator[Sidecar]:
     limits = {"SIDECAR_LIMITS__HEAD_BYTES": "8192", "SIDECAR_LIMITS__BODY_BYTES": "4000000"}
-    timeouts = {"SIDECAR_TIMEOUTS__FIRST_BYTE_S": "1", "SIDECAR_TIMEOUTS__HEAD_S": "1", "SIDECAR_TIMEOUTS__BODY_IDLE_S": "1"}
+    timeouts = {
+        "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "1",
+        "SIDECAR_TIMEOUTS__HEAD_S": "1",
+        "SIDECAR_TIMEOUTS__BODY_IDLE_S": "1",
+    }
     with Sidecar(f"http://127.0.0.1:{upstream.port}", **limits, **timeouts) as running:
         yield running
 
@@ -54,7 +58,9 @@ class TestRequests:
     def test_a_large_body_streams_both_ways(self, sidecar: Sidecar) -> None:
         assert split(sidecar.send(request("/echo", MEGABYTE * 3)))[2] == MEGABYTE * 3
 
-    def test_requests_on_one_connection_use_one_upstream_connection(self, sidecar: Sidecar, upstream: FakeUpstream) -> None:
+    def test_requests_on_one_connection_use_one_upstream_connection(
+        self, sidecar: Sidecar, upstream: FakeUpstream
+    ) -> None:
         sidecar.send(request("/echo", b"1"))
         before = upstream.n_connections
         with sidecar.connect() as caller:
@@ -89,7 +95,9 @@ class TestRequests:
         assert child != parent.encode()
         assert upstream.requests[-1].lines("tracestate") == [b"a=b"]
 
-    def test_ids_are_made_once_for_an_exchange_and_told_to_both_sides(self, sidecar: Sidecar, upstream: FakeUpstream) -> None:
+    def test_ids_are_made_once_for_an_exchange_and_told_to_both_sides(
+        self, sidecar: Sidecar, upstream: FakeUpstream
+    ) -> None:
         _, lines, _ = split(sidecar.send(request("/echo", b"1")))
         [made] = upstream.requests[-1].lines("x-request-id")
         assert b"x-request-id: " + made in lines
@@ -97,7 +105,10 @@ class TestRequests:
         assert b"x-request-id: mine" in lines
 
     def test_continue_is_forwarded(self, sidecar: Sidecar) -> None:
-        head = b"POST /echo HTTP/1.1\r\nHost: m\r\nExpect: 100-continue\r\nContent-Length: 0\r\nConnection: close\r\n\r\n"
+        head = (
+            b"POST /echo HTTP/1.1\r\nHost: m\r\nExpect: 100-continue\r\nContent-Length: 0\r\n"
+            b"Connection: close\r\n\r\n"
+        )
         assert sidecar.send(head).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")
 
 
@@ -105,7 +116,14 @@ class TestResponses:
     def test_chunks(self, sidecar: Sidecar) -> None:
         answer = sidecar.send(request("/chunked"))
         assert b"transfer-encoding: chunked\r\n" in answer
-        assert re.sub(rb"[0-9a-f]+\r\n|\r\n", b"", split(answer)[2].replace(b"abc", b"ABC").replace(b"defg", b"DEFG")) == b"ABCDEFG"
+        assert (
+            re.sub(
+                rb"[0-9a-f]+\r\n|\r\n",
+                b"",
+                split(answer)[2].replace(b"abc", b"ABC").replace(b"defg", b"DEFG"),
+            )
+            == b"ABCDEFG"
+        )
         assert answer.endswith(b"0\r\n\r\n")
 
     def test_chunks_for_an_old_caller_end_with_the_connection(self, sidecar: Sidecar) -> None:
@@ -130,7 +148,9 @@ class TestResponses:
         assert answer.count(b"HTTP/1.1 ") == 2
 
     def test_the_answer_to_head_has_a_length_and_no_body(self, sidecar: Sidecar) -> None:
-        answer = sidecar.send(request("/v2/models/m/infer", method="HEAD", close=False), request("/echo", method="HEAD"))
+        answer = sidecar.send(
+            request("/v2/models/m/infer", method="HEAD", close=False), request("/echo", method="HEAD")
+        )
         assert answer.count(b"HTTP/1.1 200") == 2
         assert b"content-length: %d" % len(ANSWER) in answer
 
@@ -143,7 +163,9 @@ class TestResponses:
         assert re.findall(rb"(?i)x-request-id: (\S+)", answer) == [b"theirs"]
 
     def test_interim_answers_come_first(self, sidecar: Sidecar) -> None:
-        assert sidecar.send(request("/early-hints")).startswith(b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200")
+        assert sidecar.send(request("/early-hints")).startswith(
+            b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200"
+        )
 
     def test_an_error_of_the_models_is_the_models(self, sidecar: Sidecar) -> None:
         status, lines, body = split(sidecar.send(request("/500")))
@@ -152,7 +174,7 @@ class TestResponses:
 
     def test_a_slow_reader_gets_all_of_it(self, sidecar: Sidecar) -> None:
         with sidecar.connect() as caller:
-            caller.sendall(request("/megabyte") )
+            caller.sendall(request("/megabyte"))
             received = bytearray()
             while more := caller.recv(1000):
                 received += more
@@ -164,8 +186,14 @@ class TestFaults:
         ("path", "detail"),
         [
             ("/cut", "the upstream closed the connection before it answered"),
-            ("/two-lengths", "the upstream broke HTTP: head: refused by the parser: Content-Length already present"),
-            ("/not-http", "the upstream broke HTTP: head: expected 'HTTP/1.1 code reason', got b'hello there'"),
+            (
+                "/two-lengths",
+                "the upstream broke HTTP: head: refused by the parser: Content-Length already present",
+            ),
+            (
+                "/not-http",
+                "the upstream broke HTTP: head: expected 'HTTP/1.1 code reason', got b'hello there'",
+            ),
         ],
     )
     def test_a_server_that_breaks_off_is_a_502(self, sidecar: Sidecar, path: str, detail: str) -> None:
@@ -182,10 +210,16 @@ class TestFaults:
     def test_a_server_that_does_not_answer_is_a_504(self, sidecar: Sidecar, upstream: FakeUpstream) -> None:
         upstream.released.clear()
         upstream.aborted.clear()
-        assert problem(sidecar.send(request("/held"))) == (504, "upstream", "the upstream did not answer in time")
+        assert problem(sidecar.send(request("/held"))) == (
+            504,
+            "upstream",
+            "the upstream did not answer in time",
+        )
         assert upstream.aborted.wait(5)
 
-    def test_a_caller_that_goes_away_cancels_the_upstream(self, sidecar: Sidecar, upstream: FakeUpstream) -> None:
+    def test_a_caller_that_goes_away_cancels_the_upstream(
+        self, sidecar: Sidecar, upstream: FakeUpstream
+    ) -> None:
         upstream.released.clear()
         upstream.aborted.clear()
         before = len(upstream.requests)
@@ -206,7 +240,11 @@ class TestFaults:
             (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 9000 + b"\r\n\r\n", 431),
             (b"GET / HTTP/1.1\r\nHost: a\r\nX: " + b"y" * 9000, 431),
             (request("/echo")[:-2] + b"Content-Length: 4000001\r\n\r\n", 413),
-            (b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: chunked\r\n\r\n0\r\n\r\n", 400),
+            (
+                b"GET / HTTP/1.1\r\nHost: a\r\nContent-Length: 1\r\nTransfer-Encoding: "
+                b"chunked\r\n\r\n0\r\n\r\n",
+                400,
+            ),
             (b"GET / HTTP/1.1\r\nHost : a\r\n\r\n", 400),
             (b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\nzz\r\n", 400),
             (b"\x16\x03\x01\x02\x00", 400),
@@ -241,7 +279,11 @@ def test_an_upstream_that_is_not_there_is_a_502_and_unready() -> None:
     with FakeUpstream() as gone:
         port = gone.port
     with Sidecar(f"http://127.0.0.1:{port}") as sidecar:
-        assert problem(sidecar.send(request("/echo"))) == (502, "upstream", "cannot connect to the upstream: connection refused")
+        assert problem(sidecar.send(request("/echo"))) == (
+            502,
+            "upstream",
+            "cannot connect to the upstream: connection refused",
+        )
         with pytest.raises(OSError, match="503"):
             sidecar.get("/readyz", sidecar.health)
         assert sidecar.get("/livez", sidecar.health) == {"status": "ok"}

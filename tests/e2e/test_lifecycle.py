@@ -92,7 +92,9 @@ class TestStart:
 
 
 class TestKill:
-    def test_killing_the_monitor_under_load_fails_no_request_and_loses_no_count(self, upstream: FakeUpstream) -> None:
+    def test_killing_the_monitor_under_load_fails_no_request_and_loses_no_count(
+        self, upstream: FakeUpstream
+    ) -> None:
         with Sidecar(url(upstream)) as sidecar:
             sidecar.monitored()
             with Load(sidecar.traffic, BODY) as load:
@@ -115,7 +117,12 @@ class TestKill:
             sidecar.settled(150)
             before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
             checkpoint = eventually(lambda: sidecar.get("/api/v1/drift"))
-            eventually(lambda: sidecar.get("/api/v1/drift")["window"]["end_unix_s"] > checkpoint["window"]["end_unix_s"] + 1)
+            eventually(
+                lambda: (
+                    sidecar.get("/api/v1/drift")["window"]["end_unix_s"]
+                    > checkpoint["window"]["end_unix_s"] + 1
+                )
+            )
             os.kill(sidecar.pid("monitor"), signal.SIGKILL)
             eventually(lambda: len(sidecar.events("monitoring")) > 1, 60)
             after = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])
@@ -149,12 +156,16 @@ class TestKill:
 
 class TestEnd:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-    def test_a_signal_drains_what_is_in_flight_and_ends_0(self, upstream: FakeUpstream, number: signal.Signals) -> None:
+    def test_a_signal_drains_what_is_in_flight_and_ends_0(
+        self, upstream: FakeUpstream, number: signal.Signals
+    ) -> None:
         answers: list[bytes] = []
         upstream.released.clear()
         with Sidecar(url(upstream)) as sidecar:
             sidecar.monitored()
-            caller = threading.Thread(target=lambda: answers.append(sidecar.send(request("/held", close=False))))
+            caller = threading.Thread(
+                target=lambda: answers.append(sidecar.send(request("/held", close=False)))
+            )
             caller.start()
             eventually(lambda: upstream.requests and upstream.requests[-1].path == "/held")
             sidecar.child.send_signal(number)
@@ -194,5 +205,7 @@ def test_several_workers_share_the_port(upstream: FakeUpstream) -> None:
         for _ in range(40):
             post_all(sidecar.traffic, [BODY])
         assert sidecar.settled(40)["analysed"] == 40
-        used = [line for line in sidecar.metrics().splitlines() if line.startswith("sidecar_ring_size_bytes{")]
+        used = [
+            line for line in sidecar.metrics().splitlines() if line.startswith("sidecar_ring_size_bytes{")
+        ]
         assert len(used) == 2

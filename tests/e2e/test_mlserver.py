@@ -1,6 +1,8 @@
-"""A real MLServer answers its own client through the sidecar as it does directly, and its features are watched.
+"""A real MLServer answers its own client through the sidecar as it does directly, and its features are
+watched.
 
-MLServer lives in an environment of its own (`.venv-peers`, made by `make test`): its dependencies are not ours.
+MLServer lives in an environment of its own (`.venv-peers`, made by `make test`): its dependencies are not
+ours.
 """
 
 from __future__ import annotations
@@ -53,7 +55,11 @@ def free_port() -> int:
 def mlserver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
     assert (PEERS / "mlserver").exists(), "MLServer is missing: `make peers` installs it into .venv-peers"
     folder = tmp_path_factory.mktemp("mlserver")
-    model = {"name": "iris", "implementation": "mlserver_sklearn.SKLearnModel", "parameters": {"uri": "./iris.joblib", "version": "v1"}}
+    model = {
+        "name": "iris",
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": "./iris.joblib", "version": "v1"},
+    }
     ports = {"http_port": free_port(), "grpc_port": free_port(), "metrics_port": free_port()}
     (folder / "model-settings.json").write_text(json.dumps(model))
     (folder / "settings.json").write_text(json.dumps({"host": "127.0.0.1", "parallel_workers": 0, **ports}))
@@ -84,7 +90,11 @@ def exchange(port: int, method: str, path: str, body: bytes | None = None) -> tu
 
 def predict(port: int) -> list[int]:
     done = subprocess.run(
-        [PEERS / "python", "-c", CLIENT, f"127.0.0.1:{port}"], capture_output=True, text=True, timeout=120, check=False
+        [PEERS / "python", "-c", CLIENT, f"127.0.0.1:{port}"],
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     assert done.returncode == 0, done.stderr
     classes: list[int] = json.loads(done.stdout)
@@ -106,8 +116,16 @@ def test_its_own_client_sees_no_difference_and_its_features_are_watched(mlserver
 @pytest.mark.parametrize(
     ("method", "path", "body"),
     [
-        ("POST", "/v2/models/iris/infer", b'{"id":"1","inputs":[{"name":"predict","shape":[1,4],"datatype":"FP64","data":[5,3,1,0]}]}'),
-        ("POST", "/v2/models/iris/versions/v1/infer", b'{"id":"1","inputs":[{"name":"predict","shape":[1,4],"datatype":"FP64","data":[[5,3,1,0]]}]}'),
+        (
+            "POST",
+            "/v2/models/iris/infer",
+            b'{"id":"1","inputs":[{"name":"predict","shape":[1,4],"datatype":"FP64","data":[5,3,1,0]}]}',
+        ),
+        (
+            "POST",
+            "/v2/models/iris/versions/v1/infer",
+            b'{"id":"1","inputs":[{"name":"predict","shape":[1,4],"datatype":"FP64","data":[[5,3,1,0]]}]}',
+        ),
         ("POST", "/v2/models/iris/infer", b"{broken"),
         ("POST", "/v2/models/none/infer", b'{"id":"1","inputs":[]}'),
         ("GET", "/v2/models/iris", None),

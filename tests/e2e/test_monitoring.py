@@ -29,7 +29,7 @@ def rows(rng: np.random.Generator, n: int, shift: float = 0.0) -> list[bytes]:
     """Requests of 20 rows with three features: x[0] may be shifted, x[2] is missing for one row in ten."""
     bodies = []
     for _ in range(n // 20):
-        block = rng.normal(size=(20, 3)) + [shift, 0.0, 0.0]
+        block = rng.normal(loc=(shift, 0.0, 0.0), size=(20, 3))
         bodies.append(infer_body(block.tolist()).replace(b"NaN", b"null"))
     return bodies
 
@@ -60,7 +60,9 @@ def test_drift_is_found_in_the_feature_that_drifts_and_in_no_other(upstream: Fak
         feature = sidecar.get("/api/v1/features/x[0]")
         assert sum(cell["reference"] for cell in feature["histogram"]["bins"]) == 4000
         assert [alert["name"] for alert in sidecar.get("/api/v1/alerts")["alerts"]] == ["x[0]"]
-        assert 'model_feature_drifted{model="m",version="1",role="input",feature="x[0]"} 1' in sidecar.metrics()
+        assert (
+            'model_feature_drifted{model="m",version="1",role="input",feature="x[0]"} 1' in sidecar.metrics()
+        )
         assert sidecar.settled(550)["analysed"] == 550
 
 
@@ -93,7 +95,7 @@ def test_a_share_of_payloads_is_analysed_and_the_rest_is_counted(upstream: FakeU
         found = sidecar.settled(800)
         assert found["analysed"] + found["sampled_out"] == 800
         assert 195 <= found["analysed"] <= 205  # the ids are evenly spread, so the share is nearly exact
-        assert 'http_server_request_duration_seconds_count{' in sidecar.metrics()
+        assert "http_server_request_duration_seconds_count{" in sidecar.metrics()
 
 
 def test_the_reference_file_names_and_judges_the_columns(upstream: FakeUpstream, tmp_path: Path) -> None:
@@ -101,16 +103,20 @@ def test_the_reference_file_names_and_judges_the_columns(upstream: FakeUpstream,
     table = tmp_path / "train.csv"
     table.write_text("age,income\n" + "".join(f"{a},{b}\n" for a, b in rng.normal(size=(4000, 2))))
     reference = tmp_path / "reference.msgpack"
-    from sidecar.cli import main  # noqa: PLC0415 - the verb under test
+    from sidecar.cli import main
 
     assert main(["reference", "build", str(table), "-o", str(reference)]) == 0
     config = tmp_path / "sidecar.yaml"
-    config.write_text(f"reference: {{path: {reference}}}\nmodels:\n  - {{name: m, features: [age, income]}}\n")
+    config.write_text(
+        f"reference: {{path: {reference}}}\nmodels:\n  - {{name: m, features: [age, income]}}\n"
+    )
     flags = ("--config", str(config))
     with Sidecar(f"http://127.0.0.1:{upstream.port}", *flags, **PANE, **BUSY) as sidecar:
         sidecar.monitored()
         post_all(sidecar.traffic, [infer_body(rng.normal(size=(20, 2)).tolist()) for _ in range(30)])
-        eventually(lambda: features(sidecar)["age"]["rows"] == 600 and features(sidecar)["age"]["state"] == "ok")
+        eventually(
+            lambda: features(sidecar)["age"]["rows"] == 600 and features(sidecar)["age"]["state"] == "ok"
+        )
         document = sidecar.get("/api/v1/drift")
         assert document["reference"]["rows"] == 4000
         assert [entry["name"] for entry in document["features"]][:2] == ["age", "income"]

@@ -52,5 +52,7 @@ def test_what_we_accept_whole_llhttp_reads_alike(raw: bytes) -> None:
         return
     judge = Body()
     parser = httptools.HttpRequestParser(judge)
-    parser.feed_data(b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + raw[: len(raw) - len(rest)])
+    parser.feed_data(
+        b"POST / HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n" + raw[: len(raw) - len(rest)]
+    )
     assert (judge.received, judge.complete) == (body, True)

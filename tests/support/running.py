@@ -43,7 +43,16 @@ class Sidecar:
     """
 
     def __init__(self, upstream: str, *flags: str, **variables: str) -> None:
-        self._command = [sys.executable, "-m", "sidecar", "run", "--upstream", upstream, "--log-format", "json"]
+        self._command = [
+            sys.executable,
+            "-m",
+            "sidecar",
+            "run",
+            "--upstream",
+            upstream,
+            "--log-format",
+            "json",
+        ]
         for name in ("listen", "health", "admin"):
             if f"--{name}" not in flags:
                 self._command += [f"--{name}", "127.0.0.1:0"]
@@ -65,7 +74,9 @@ class Sidecar:
         )
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         if self.child.poll() is None:
             self.child.send_signal(signal.SIGTERM)
             try:
@@ -92,7 +103,10 @@ class Sidecar:
         except (BlockingIOError, ValueError, OSError):
             pass
         *whole, self._rest = self._rest.split(b"\n")
-        self._lines += [json.loads(line) if line.startswith(b"{") else {"event": "raw", "text": line.decode()} for line in whole]
+        self._lines += [
+            json.loads(line) if line.startswith(b"{") else {"event": "raw", "text": line.decode()}
+            for line in whole
+        ]
         return self._lines
 
     def events(self, name: str) -> list[dict[str, Any]]:
@@ -114,7 +128,9 @@ class Sidecar:
     def accounting(self) -> dict[str, Any]:
         """The accounting, whose identity must hold whenever it is read."""
         found: dict[str, Any] = self.get("/api/v1/status")["accounting"]
-        settled = found["analysed"] + found["sampled_out"] + found["in_flight"] + sum(found["dropped"].values())
+        settled = (
+            found["analysed"] + found["sampled_out"] + found["in_flight"] + sum(found["dropped"].values())
+        )
         assert found["seen"] == settled, found
         return found
 
@@ -147,7 +163,8 @@ class Sidecar:
         return socket.create_connection(("127.0.0.1", self.traffic), timeout=10)
 
     def send(self, *pieces: bytes, until: bytes | None = None) -> bytes:
-        """Sends raw bytes on one connection; everything that comes back until its end, or until these bytes came."""
+        """Sends raw bytes on one connection; everything that comes back until its end, or until these bytes
+        came."""
         with self.connect() as caller:
             for piece in pieces:
                 caller.sendall(piece)
@@ -163,7 +180,9 @@ class Sidecar:
             return received
 
 
-def request(path: str, body: bytes | None = None, *lines: str, method: str | None = None, close: bool = True) -> bytes:
+def request(
+    path: str, body: bytes | None = None, *lines: str, method: str | None = None, close: bool = True
+) -> bytes:
     """The bytes of a request."""
     head = [f"{method or ('GET' if body is None else 'POST')} {path} HTTP/1.1", "Host: model", *lines]
     if body is not None:

@@ -12,7 +12,12 @@ from types import TracebackType
 
 def infer_body(rows: Sequence[Sequence[float]], name: str = "x") -> bytes:
     """A V2 request with one FP64 tensor."""
-    tensor = {"name": name, "shape": [len(rows), len(rows[0])], "datatype": "FP64", "data": [list(row) for row in rows]}
+    tensor = {
+        "name": name,
+        "shape": [len(rows), len(rows[0])],
+        "datatype": "FP64",
+        "data": [list(row) for row in rows],
+    }
     return json.dumps({"inputs": [tensor]}).encode()
 
 
@@ -49,7 +54,9 @@ class Load:
             thread.start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._stop.set()
         for thread in self._threads:
             thread.join()

@@ -1,4 +1,5 @@
-"""A model server for tests, on threads and plain sockets: what it does is chosen by the path, and it keeps what it got."""
+"""A model server for tests, on threads and plain sockets: what it does is chosen by the path, and it keeps
+what it got."""
 
 from __future__ import annotations
 
@@ -8,7 +9,10 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from types import TracebackType
 
-ANSWER = b'{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
+ANSWER = (
+    b'{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
+    b'{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
+)
 MEGABYTE = b"0123456789abcdef" * 65536
 
 
@@ -26,7 +30,11 @@ class Request:
     def lines(self, name: str) -> list[bytes]:
         """Values of a header, in order."""
         prefix = name.lower().encode() + b":"
-        return [line[len(prefix) :].strip() for line in self.head.split(b"\r\n")[1:] if line.lower().startswith(prefix)]
+        return [
+            line[len(prefix) :].strip()
+            for line in self.head.split(b"\r\n")[1:]
+            if line.lower().startswith(prefix)
+        ]
 
 
 def with_length(body: bytes, status: bytes = b"200 OK", extra: bytes = b"") -> bytes:
@@ -41,7 +49,9 @@ ANSWERS: dict[str, bytes] = {
     "/500": with_length(b'{"error":"it broke"}', b"500 Internal Server Error"),
     "/megabyte": with_length(MEGABYTE),
     "/own-id": with_length(b"x", extra=b"X-Request-Id: theirs\r\n"),
-    "/hop": with_length(b"x", extra=b"Connection: keep-alive, X-Gone\r\nKeep-Alive: timeout=9\r\nX-Gone: 1\r\nX-Kept: 2\r\n"),
+    "/hop": with_length(
+        b"x", extra=b"Connection: keep-alive, X-Gone\r\nKeep-Alive: timeout=9\r\nX-Gone: 1\r\nX-Kept: 2\r\n"
+    ),
     "/early-hints": b"HTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\n" + with_length(b"x"),
     "/two-lengths": b"HTTP/1.1 200 OK\r\ncontent-length: 1\r\ncontent-length: 2\r\n\r\nx",
     "/not-http": b"hello there\r\n\r\n",
@@ -75,7 +85,9 @@ class FakeUpstream:
         threading.Thread(target=self._accept, args=(self._listener,), daemon=True).start()
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self.stop()
 
     def stop(self) -> None:

@@ -207,8 +207,8 @@ function row(feature) {
   const made = element("tr", { className: view.feature === key ? "chosen" : "" },
     element("th", { scope: "row" }, button, element("span", { className: "role", textContent: feature.role === "output" ? "output" : feature.kind === "categorical" ? "categories" : "" })),
     element("td", {}, element("span", { className: `badge ${feature.state}`, textContent: STATES[feature.state] ?? feature.state })),
-    meterCell(feature.log_e, feature.log_e_threshold, 90),
-    meterCell(feature.psi_debiased, feature.psi_critical, 60),
+    meterCell(feature.log_e, feature.log_e_threshold, 90, "over"),
+    meterCell(feature.psi_debiased, feature.psi_critical, 60, "unusual"),
     cell(number(feature.js_distance, 2)), cell(number(feature.ks, 2)), cell(number(feature.wasserstein, 2)), cell(percent(feature.missing_ratio)),
     cell(moved(feature.moved), ""), cell(clock(feature.since_unix_s) || "–", ""));
   made.addEventListener("click", () => choose(key));
@@ -222,7 +222,7 @@ function moved(where) {
 }
 
 // A bar whose tick is the limit at two thirds of its length, so that being over it is seen at once.
-function meterCell(value, limit, width) {
+function meterCell(value, limit, width, overClass) {
   const made = element("td");
   if (!isNumber(value)) return Object.assign(made, { textContent: "–", className: "soft" });
   const over = isNumber(limit) && value >= limit;
@@ -232,7 +232,7 @@ function meterCell(value, limit, width) {
     shape("svg", { class: "meter", width, height: 12, role: "img", "aria-label": `${number(value)} of ${number(limit)}` },
       shape("title", {}, `${number(value)}, limit ${number(limit)}`),
       shape("rect", { y: 2, width, height: 8, rx: 3, class: "track" }),
-      shape("rect", { y: 2, width: share * width, height: 8, rx: 3, class: over ? "fill over" : "fill" }),
+      shape("rect", { y: 2, width: share * width, height: 8, rx: 3, class: over ? `fill ${overClass}` : "fill" }),
       shape("line", { x1: tick, x2: tick, y1: 0, y2: 12, class: "tick" })),
     number(value, 2));
   return made;

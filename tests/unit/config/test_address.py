@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.address import ListenAddress, TcpUpstream, UnixUpstream, is_loopback, parse_listen, parse_upstream
+from sidecar.config.address import (
+    ListenAddress,
+    TcpUpstream,
+    UnixUpstream,
+    is_loopback,
+    parse_listen,
+    parse_upstream,
+)
 
 
 @pytest.mark.parametrize(
@@ -29,6 +36,8 @@ def test_upstream(text: str, upstream: TcpUpstream | UnixUpstream) -> None:
     assert parse_upstream(text) == upstream
 
 
-@pytest.mark.parametrize(("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)])
+@pytest.mark.parametrize(
+    ("host", "loopback"), [("127.0.0.1", True), ("::1", True), ("localhost", True), ("0.0.0.0", False)]
+)
 def test_loopback(host: str, loopback: bool) -> None:
     assert is_loopback(ListenAddress(host, 1)) is loopback

@@ -22,9 +22,16 @@ class TestLayers:
     def test_file_then_variables_then_flags(self) -> None:
         text = "workers: 2\nwindow: {pane_s: 10, min_rows: 50}\ntap: {ratio: 0.1}"
         config = load_config(
-            text, environ={"SIDECAR_WINDOW__PANE_S": "5", "SIDECAR_TAP__RATIO": "0.2"}, flags={"tap": {"ratio": 0.3}}
+            text,
+            environ={"SIDECAR_WINDOW__PANE_S": "5", "SIDECAR_TAP__RATIO": "0.2"},
+            flags={"tap": {"ratio": 0.3}},
         )
-        assert (config.workers, config.window.pane_s, config.window.min_rows, config.tap.ratio) == (2, 5.0, 50, 0.3)
+        assert (config.workers, config.window.pane_s, config.window.min_rows, config.tap.ratio) == (
+            2,
+            5.0,
+            50,
+            0.3,
+        )
 
     def test_toml_has_the_same_keys(self) -> None:
         assert load_config("[window]\npane_s = 1", "toml").window.pane_s == 1.0
@@ -34,7 +41,10 @@ class TestLayers:
         assert config.window.horizons_s == (60.0, 120.0)
 
     def test_variables_of_a_kubernetes_service_called_sidecar_are_not_ours(self) -> None:
-        assert load_config(environ={"SIDECAR_SERVICE_HOST": "10.0.0.1", "SIDECAR_PORT": "tcp://10.0.0.1:80"}) == load_config()
+        assert (
+            load_config(environ={"SIDECAR_SERVICE_HOST": "10.0.0.1", "SIDECAR_PORT": "tcp://10.0.0.1:80"})
+            == load_config()
+        )
 
 
 class TestSecrets:
@@ -46,10 +56,13 @@ class TestSecrets:
         assert (config.upstream, config.admin_server.token) == ("http://model:1", "s3cret")
 
     def test_what_is_missing_is_named(self) -> None:
-        assert complaint("upstream: http://${HOST}:1") == "upstream: expected the variable HOST to be set, got no such variable"
-        assert complaint("admin_server: {token: '${file:/no}'}", read_file=lambda name: Path(name).read_text()) == (
-            "admin_server.token: expected a readable file /no, got No such file or directory"
+        assert (
+            complaint("upstream: http://${HOST}:1")
+            == "upstream: expected the variable HOST to be set, got no such variable"
         )
+        assert complaint(
+            "admin_server: {token: '${file:/no}'}", read_file=lambda name: Path(name).read_text()
+        ) == ("admin_server.token: expected a readable file /no, got No such file or directory")
 
     def test_a_wrong_token_is_not_shown(self) -> None:
         assert complaint("admin_server: {token: 12345}") == "admin_server.token: expected str | null, got int"
@@ -68,15 +81,24 @@ class TestSecrets:
         ("upstream: http://x/path", "upstream: expected http://host:port or unix:/path, got 'http://x/path'"),
         ("listen: '9000'", "listen: expected HOST:PORT, got '9000'"),
         ("listen: 'a:70000'", "listen: expected HOST:PORT, got 'a:70000'"),
-        ("tap: {ring_bytes: 100000}", "tap.ring_bytes: expected a power of two in [65536, 1073741824], got 100000"),
+        (
+            "tap: {ring_bytes: 100000}",
+            "tap.ring_bytes: expected a power of two in [65536, 1073741824], got 100000",
+        ),
         (
             "admin: 0.0.0.0:9002",
             "admin_server.token: expected a token, since 0.0.0.0:9002 is not a loopback address, got none",
         ),
-        ("window: {horizons_s: [20, 10]}", "window.horizons_s: expected lengths in rising order, got [20.0, 10.0]"),
+        (
+            "window: {horizons_s: [20, 10]}",
+            "window.horizons_s: expected lengths in rising order, got [20.0, 10.0]",
+        ),
         ("window: {horizons_s: [30]}", "window.horizons_s: expected at least one pane of 60.0 s, got 30.0"),
         ("models: [{name: a}, {name: a}]", "models: expected one entry a name, got 'a' twice"),
-        ("a: [", "file: expected YAML, got line 1, column 5: expected the node content, but found '<stream end>'"),
+        (
+            "a: [",
+            "file: expected YAML, got line 1, column 5: expected the node content, but found '<stream end>'",
+        ),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(text: str, message: str) -> None:

@@ -61,6 +61,16 @@ def test_nothing_seen_is_no_success() -> None:
     ]
 
 
+def test_of_claims_in_one_reading_the_strongest_comes_first() -> None:
+    weak, strong = (
+        FeatureState(name, "input", "drift", 9, 0, 0, e, 15.9, "") for name, e in (("a", 16.0), ("b", 40.0))
+    )
+    assert [alarm.name for alarm in Story().see(Act.TURNING, (weak, strong), seconds=0.5, when="")] == [
+        "b",
+        "a",
+    ]
+
+
 def test_an_alarm_in_another_feature_is_shown_and_is_no_fault() -> None:
     story = Story()
     _see(story, Act.QUIET, temp="ok", dewp="ok", humid="ok")

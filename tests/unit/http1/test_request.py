@@ -29,7 +29,8 @@ class TestForwarding:
     def test_lines_keep_order_case_and_repeats(self) -> None:
         forwarded = parse("X-B: 1", "x-a: 2", "X-B: 3", "Content-Length: 5").forwarded
         assert forwarded.startswith(
-            b"POST /v2/models/m/infer HTTP/1.1\r\nHost: model:9000\r\nX-B: 1\r\nx-a: 2\r\nX-B: 3\r\nContent-Length: 5\r\n"
+            b"POST /v2/models/m/infer HTTP/1.1\r\nHost: model:9000\r\nX-B: 1\r\nx-a: 2\r\nX-B: "
+            b"3\r\nContent-Length: 5\r\n"
         )
 
     def test_our_own_lines_come_behind(self) -> None:
@@ -44,7 +45,14 @@ class TestForwarding:
 
     @pytest.mark.parametrize(
         "line",
-        ["Keep-Alive: 5", "Proxy-Connection: x", "TE: gzip", "Trailer: x", "Upgrade: h2c", "Proxy-Authorization: Basic x"],
+        [
+            "Keep-Alive: 5",
+            "Proxy-Connection: x",
+            "TE: gzip",
+            "Trailer: x",
+            "Upgrade: h2c",
+            "Proxy-Authorization: Basic x",
+        ],
     )
     def test_hop_by_hop_lines_are_dropped(self, line: str) -> None:
         assert line.encode() not in parse(line).forwarded
@@ -76,7 +84,9 @@ class TestIdentity:
     def test_a_request_id_is_kept(self) -> None:
         assert parse("X-Request-Id: abc").request_id == b"abc"
 
-    @pytest.mark.parametrize("lines", [(), ("X-Request-Id: a", "X-Request-Id: b"), ("X-Request-Id: " + "a" * 257,)])
+    @pytest.mark.parametrize(
+        "lines", [(), ("X-Request-Id: a", "X-Request-Id: b"), ("X-Request-Id: " + "a" * 257,)]
+    )
     def test_none_or_an_unusable_one_is_none(self, lines: tuple[str, ...]) -> None:
         assert parse(*lines).request_id is None
 
@@ -88,7 +98,9 @@ class TestIdentity:
         assert parent.flags == 1
 
     def test_credentials_never_enter_the_recorded_head(self) -> None:
-        recorded = parse("Authorization: Bearer s3cret", "Cookie: s3cret", "X-Api-Key: s3cret", "X-Kept: 1").recorded
+        recorded = parse(
+            "Authorization: Bearer s3cret", "Cookie: s3cret", "X-Api-Key: s3cret", "X-Kept: 1"
+        ).recorded
         assert b"s3cret" not in recorded
         assert b"X-Kept: 1\r\n" in recorded
 
@@ -152,7 +164,10 @@ def test_messages_name_the_header_and_no_value() -> None:
 
 
 def test_limits() -> None:
-    assert refusal(head("A: 1", "B: 2"), LimitsConfig(headers=2)) == (431, "head: expected at most 2 header lines, got 3")
+    assert refusal(head("A: 1", "B: 2"), LimitsConfig(headers=2)) == (
+        431,
+        "head: expected at most 2 header lines, got 3",
+    )
     assert refusal(head("Content-Length: 11"), LimitsConfig(body_bytes=10)) == (
         413,
         "content-length: expected at most 10 bytes, got 11",

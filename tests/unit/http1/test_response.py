@@ -34,7 +34,9 @@ def test_framing(first: str, lines: tuple[str, ...], length: int, keep: bool) ->
 
 
 def test_lines_go_on_but_for_hop_by_hop() -> None:
-    parsed = parse("Server: x", "Keep-Alive: timeout=5", "Content-Length: 0", "Connection: keep-alive", "Date: now")
+    parsed = parse(
+        "Server: x", "Keep-Alive: timeout=5", "Content-Length: 0", "Connection: keep-alive", "Date: now"
+    )
     assert parsed.forwarded == b"HTTP/1.1 200 OK\r\nServer: x\r\nContent-Length: 0\r\nDate: now\r\n"
     assert parsed.idle_s == 5
 

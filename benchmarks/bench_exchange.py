@@ -1,0 +1,118 @@
+"""What one exchange costs a worker beside the kernel: the real connections, exchange, tap and ring over
+transports that do nothing. `python -m benchmarks.bench_exchange` prints microseconds an exchange; `--profile`
+where they go.
+"""
+
+from __future__ import annotations
+
+import argparse
+import asyncio
+import cProfile
+import os
+import pstats
+import time
+from typing import Any
+
+from sidecar.config.load import load_config
+from sidecar.log import Log
+from sidecar.proxy.downstream import DownstreamConnection
+from sidecar.proxy.identity import Identities
+from sidecar.proxy.tally import Tally
+from sidecar.proxy.tap import Tap
+from sidecar.proxy.worker import Worker
+from sidecar.ring.layout import word_of
+from sidecar.ring.segment import create_ring
+from sidecar.ring.writer import RingWriter
+from sidecar.upstream.connection import UpstreamConnection
+
+BODY = (
+    b'{"inputs":[{"name":"x","shape":[1,20],"datatype":"FP32","data":['
+    + b",".join([b"0.1234"] * 20)
+    + b"]}]}"
+)
+REQUEST = (
+    b"POST /v2/models/m/infer HTTP/1.1\r\nHost: 127.0.0.1:9000\r\nContent-Type: application/json\r\n"
+    b"Content-Length: %d\r\n\r\n%b" % (len(BODY), BODY)
+)
+ANSWER = b'{"model_name":"m","outputs":[{"name":"y","shape":[1],"datatype":"FP32","data":[0.123456]}]}'
+RESPONSE = (
+    b"HTTP/1.1 200 OK\r\nServer: nginx\r\nDate: Mon, 23 Nov 2026 16:44:06 GMT\r\nContent-Type: "
+    b"application/json\r\n"
+    b"Content-Length: %d\r\nConnection: keep-alive\r\n\r\n%b" % (len(ANSWER), ANSWER)
+)
+
+
+class Transport:
+    """Takes what is written and keeps the last of it."""
+
+    def __init__(self) -> None:
+        self.written = b""
+
+    def write(self, data: bytes) -> None:
+        self.written = data
+
+    def get_extra_info(self, _name: str) -> tuple[str, int]:
+        return ("127.0.0.1", 1)
+
+    def set_write_buffer_limits(self, high: int) -> None: ...
+
+    def is_closing(self) -> bool:
+        return False
+
+
+class Bench:
+    """One caller and one upstream connection of a real worker."""
+
+    def __init__(self) -> None:
+        self.ring = create_ring("bench", 1 << 25)
+        _, hand_off = os.pipe2(os.O_NONBLOCK)
+        writer = RingWriter(self.ring, hand_off)
+        log, identities = Log("bench"), Identities(trace_ratio=0.0)
+        config = load_config("upstream: http://127.0.0.1:1")
+        self.tap = Tap(writer, config.tap, identities, log)
+        worker = Worker(config, self.tap, Tally(self.ring), identities, log)
+        self.caller: Any = DownstreamConnection(worker)
+        self.caller.connection_made(Transport())
+        self.upstream: Any = UpstreamConnection(worker.pool, worker.pool._memo, config.limits)
+        self.upstream.connection_made(Transport())
+        worker.pool.release(self.upstream)
+
+    def run(self, n: int) -> float:
+        """Seconds for n exchanges; the ring is emptied now and then, as a reader would."""
+        caller, upstream, words, tail = self.caller, self.upstream, self.ring.words, word_of("tail")
+        start = time.perf_counter()
+        for number in range(n):
+            caller.data_received(REQUEST)
+            upstream.data_received(RESPONSE)
+            if not number & 1023:
+                self.tap.close()
+                words[tail] = self.ring.read_publication().head
+        return time.perf_counter() - start
+
+    def check(self) -> None:
+        """The answer is the upstream's, and every exchange has its record."""
+        assert self.upstream.transport.written.endswith(BODY)
+        assert self.caller.transport.written.endswith(ANSWER)
+        self.tap.close()
+        assert self.ring.read_publication().n_recorded == self.ring.words[word_of("worker_counters")]
+
+
+async def main(options: argparse.Namespace) -> None:
+    bench = Bench()
+    bench.run(2000)
+    bench.check()
+    if options.profile:
+        profile = cProfile.Profile()
+        profile.runcall(bench.run, options.n)
+        pstats.Stats(profile).sort_stats("tottime").print_stats(25)
+        return
+    best = min(bench.run(options.n) / options.n for _ in range(options.rounds))
+    print(f"{best * 1e6:.2f} us an exchange, best of {options.rounds} x {options.n}")
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--profile", action="store_true")
+    parser.add_argument("-n", type=int, default=20_000)
+    parser.add_argument("--rounds", type=int, default=7)
+    asyncio.run(main(parser.parse_args()))

@@ -1,0 +1,96 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+from scipy.stats import binom
+
+from sidecar.drift.rates import chernoff_bound, make_rates
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.lanes import lane_table
+from sidecar.profile.learning import learn_reference
+from sidecar.profile.pane import Pane
+
+NUMBER = FeatureSpec("n", "input", "numeric")
+TEXT = FeatureSpec("c", "input", "categorical")
+
+
+def features_of(rows=2000, seed=1):
+    rng = np.random.default_rng(seed)
+    matrix = np.column_stack(
+        [rng.normal(size=rows), rng.choice([1.0, 2.0, 0.0], p=[0.7, 0.2, 0.1], size=rows)]
+    )
+    matrix[:10] = np.nan
+    return learn_reference([NUMBER, TEXT], matrix, [(), ("a", "b")])
+
+
+def test_rates_are_counted_from_the_lanes():
+    features = features_of()
+    rates = make_rates(features, 0.01)
+    rng = np.random.default_rng(2)
+    column = rng.normal(size=300)
+    column[:4], column[4], column[5] = np.nan, np.inf, -np.inf
+    codes = rng.choice([1.0, 2.0, 5.0, np.nan], size=300)
+    table = lane_table([NUMBER, TEXT], features)
+    pane = Pane.empty(0, 0, 2, table.lanes)
+    pane.fill(table, np.column_stack([column, codes]))
+    successes, trials = rates.count(pane.counts)
+    present = column[~np.isnan(column)]
+    expected = [4, *((present < edge).sum() for edge in features[0].edges)]
+    expected += [np.isnan(codes).sum(), (codes == 5).sum(), (codes == 1).sum(), (codes == 2).sum()]
+    assert successes.tolist() == expected
+    n_codes = int((~np.isnan(codes)).sum())
+    assert trials.tolist() == [300, *[296] * features[0].edges.size, 300, *[n_codes] * 3]
+
+
+def test_places():
+    rates = make_rates(features_of(), 0.01)
+    assert rates.places[:4] == ("missing", "q0.001", "q0.01", "q0.05")
+    assert rates.places[-4:] == ("missing", "other", "category=a", "category=b")
+    assert rates.is_quantile[1]
+    assert not rates.is_quantile[0]
+
+
+def test_atom_is_named_by_its_own_share():
+    (feature,) = learn_reference([NUMBER], np.r_[np.zeros(930), np.ones(70)][:, None], [()])
+    assert make_rates([feature], 0.01).places == ("missing", "q0", "q0.93", "q0.93", "q1")
+
+
+@pytest.mark.parametrize("rows", [100, 2000, 50_000])
+def test_band_holds_the_rate_and_more_rows_narrow_it(rows):
+    rates = make_rates(features_of(rows), 0.01)
+    wider = make_rates(features_of(rows), 0.05)
+    assert np.all(rates.lower < rates.upper)
+    assert np.all(wider.upper >= rates.upper)
+    width = rates.upper - rates.lower
+    assert np.median(width) < 0.05 + 6 / math.sqrt(rows)
+
+
+def test_band_never_closes_however_large_the_reference():
+    column = np.tile(np.arange(10.0), 500_000)
+    (feature,) = learn_reference([NUMBER], column[:, None], [()])
+    rates = make_rates([feature], 0.01)
+    assert rates.upper[0] - 0.0 >= 2 * 0.01**2  # missing: never seen in 5 million rows
+    assert (rates.upper - rates.lower).max() >= 0.02
+
+
+@pytest.mark.parametrize(("rows", "hits"), [(100, 0), (2000, 0), (2000, 2), (2000, 1000), (10_000, 9990)])
+def test_chernoff_bound_is_an_upper_confidence_limit(rows, hits):
+    level = math.log(1 / 0.01)
+    (bound,) = chernoff_bound(np.array([hits / rows]), np.array([float(rows)]), level)
+    # were the true rate the bound, so few hits would have come with probability at most 1 %
+    assert 1e-5 < binom.cdf(hits, rows, bound) <= 0.01
+
+
+def test_chernoff_bound_without_hits():
+    (bound,) = chernoff_bound(np.array([0.0]), np.array([2000.0]), 10.0)
+    assert bound == pytest.approx(1 - math.exp(-10 / 2000), rel=1e-9)
+    assert chernoff_bound(np.array([1.0]), np.array([2000.0]), 10.0)[0] == 1.0
+
+
+def test_unwatched_and_empty_features_have_no_rates():
+    (empty,) = learn_reference([NUMBER], np.empty((0, 1)), [()])
+    assert make_rates([None, empty], 0.01).places == ()
+    (absent,) = learn_reference([NUMBER], np.full((100, 1), np.nan), [()])
+    assert make_rates([absent], 0.01).places == ("missing",)

@@ -7,14 +7,15 @@ SECONDS ?=
 # Debian packages that only some tests need; installed when run as root, else those tests say what is missing.
 DEBIAN := nginx-light haproxy wrk prometheus chromium
 
-.PHONY: demo test check bench apt peers format docs clean
+.PHONY: demo test check bench apt peers lowest format docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.product
 	$(BIN)/sidecar demo $(if $(SECONDS),--seconds $(SECONDS))
 
-test: $(VENV)/.tests apt peers
+test: $(VENV)/.tests apt peers lowest
 	$(BIN)/python -m tests.run all
+	$(LOWEST)/bin/python -m tests.run lowest
 
 check: $(VENV)/.tests
 	$(BIN)/python -m tests.run check
@@ -44,6 +45,16 @@ peers: .venv-peers/.mlserver
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# The lowest versions that pyproject.toml allows, tested as well.
+LOWEST := .venv-lowest
+lowest: $(LOWEST)/.tests
+$(LOWEST)/.tests: pyproject.toml tests/lowest.py
+	$(PYTHON) -m venv $(LOWEST)
+	$(PYTHON) tests/lowest.py > $(LOWEST)/constraints.txt
+	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[parquet]' \
+	  pytest pytest-timeout hypothesis scipy --constraint $(LOWEST)/constraints.txt
+	touch $@
+
 format: $(VENV)/.tests
 	$(BIN)/ruff format .
 	$(BIN)/ruff check --fix .
@@ -52,4 +63,4 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m tests.generate
 
 clean:
-	rm -rf $(VENV) .venv-peers .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-peers $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -6,6 +6,7 @@ import http.client
 import json
 import os
 import resource
+import signal
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -50,6 +51,12 @@ class Standing:
     def account(self) -> CpuAccount:
         """The CPU used so far, by role."""
         return CpuAccount.open(self.child.pid, self.peer.role_of if self.peer else lambda _pid: "all")
+
+    def signal_monitor(self, number: signal.Signals) -> None:
+        """Sends a signal to the process that is not in the path, when there is one."""
+        for pid, (role, _seconds) in self.account().seconds.items():
+            if role == "monitor":
+                os.kill(pid, number)
 
     def settle(self, limit_s: float = 20.0) -> None:
         """Waits until work that outlasts the last answer (the monitor's) is done, so that it is counted."""

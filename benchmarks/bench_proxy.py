@@ -59,11 +59,12 @@ class Plan:
     open_payloads: tuple[Payload, ...]
     rounds: int
     seconds: float
+    pausing: bool  # whether the monitor stands still while load runs, and works off the ring afterwards
 
 
 @dataclass(frozen=True, slots=True)
 class Others:
-    """What everything else on the machine uses: a proxy that must share its core batches less and looks dearer."""
+    """What else runs on the machine: a proxy that must share its core batches less and looks dearer."""
 
     cpu_s: float
     time_s: float
@@ -94,7 +95,9 @@ def plan_of(given: argparse.Namespace) -> Plan:
             cells += [Cell(payload, connections, fresh_heads=True) for connections in given.connections]
     rounds = given.rounds or (3 if given.quick else 5)
     opened = () if given.no_latency else tuple(p for p in payloads if not given.quick or p.name == "small")
-    return Plan(tuple(cells), opened, rounds, given.seconds or (2.0 if given.quick else 5.0))
+    return Plan(
+        tuple(cells), opened, rounds, given.seconds or (2.0 if given.quick else 5.0), given.pause_monitor
+    )
 
 
 def measure(arena: Arena, plan: Plan) -> Iterator[dict[str, Any]]:
@@ -104,7 +107,7 @@ def measure(arena: Arena, plan: Plan) -> Iterator[dict[str, Any]]:
         fewest = min(cell.connections for cell in plan.cells)
         for cell in plan.cells:
             for each in _in_turn(arena, turn):
-                row = {"round": turn, **closed_row(arena, each, cell, plan.seconds)}
+                row = {"round": turn, **closed_row(arena, each, cell, plan.seconds, plan.pausing)}
                 if cell.connections == fewest and not cell.fresh_heads and row["cpu_us"]:
                     alone_per_s[cell.payload.name, each.name] = 1e6 / row["cpu_us"]
                 yield row
@@ -118,7 +121,7 @@ def _in_turn(arena: Arena, turn: int) -> list[Standing]:
     return arena.standing[shift:] + arena.standing[:shift]
 
 
-def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float) -> dict[str, Any]:
+def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float, pausing: bool) -> dict[str, Any]:
     """One closed-loop measurement: a second to warm up, then a run between two readings of the CPU."""
     body = arena.body_file(cell.payload)
 
@@ -136,9 +139,14 @@ def closed_row(arena: Arena, each: Standing, cell: Cell, seconds: float) -> dict
     load(1.0)
     each.settle()
     seen_before, before = each.accounting(), each.account()
+    if pausing:
+        each.signal_monitor(signal.SIGSTOP)
     others = Others.now(arena)
-    run = load(seconds)
-    others_cores = others.cores_since(arena)
+    try:
+        run = load(seconds)
+        others_cores = others.cores_since(arena)
+    finally:
+        each.signal_monitor(signal.SIGCONT)
     each.settle()
     spent = each.account().since(before)
     taken = _delta(seen_before, each.accounting())
@@ -239,6 +247,11 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--no-latency", action="store_true", help="leave the open loops out")
     parser.add_argument("--unpinned", action="store_true", help="let the kernel choose cores")
     parser.add_argument(
+        "--pause-monitor",
+        action="store_true",
+        help="the monitor stands still during closed loops, and catches up",
+    )
+    parser.add_argument(
         "--assert", dest="asserting", action="store_true", help="exit 1 when the budget is exceeded"
     )
     parser.add_argument(
@@ -307,7 +320,9 @@ def _words(given: argparse.Namespace) -> list[str]:
     for name in ("rounds", "seconds", "payloads"):
         if getattr(given, name):
             words += [f"--{name}", str(getattr(given, name))]
-    return words + (["--unpinned"] if given.unpinned else [])
+    return words + [
+        f"--{name}" for name in ("unpinned", "pause-monitor") if getattr(given, name.replace("-", "_"))
+    ]
 
 
 def _say(row: Mapping[str, Any]) -> None:

@@ -11,10 +11,12 @@ and the stream's value follows M <- (M + 1) exp(L). Under any rate that the null
 depends on sums only: order-free, additive over processes. Averages of e-detectors are e-detectors, whatever
 the dependence between them, so a feature's value is the mean over its streams.
 
-**The cap.** A stream is cut at `cap` after every pane. Let M be the plain and M' the cut recursion on the
-same rows. The recursion is monotone in M and cutting only lowers it, so M' <= M always, and whenever M'
-raises an alarm M would have raised one then or before: the bound of M holds for M'. What the cut buys is
-recovery: after a long drift M would need as long to fall as it took to rise.
+**The cap.** After every pane the streams of a feature are scaled down together, so that their mean is at most
+`cap`. Let M be the plain and M' the scaled recursion on the same rows. The recursion is monotone in M and
+scaling only lowers it, so M' <= M always, and whenever M' raises an alarm M would have raised one then or
+before: the bound of M holds for M'. What the cap buys is recovery: after a long drift M would need as long to
+fall as it took to rise. Cutting each stream by itself would do as well for the bound, but then the slow
+alternatives catch up with the quick ones at the cap, and take their time to fall.
 
 **Looking into the open pane.** Within a pane the partial value (M + 1) exp(L of the rows so far) is a
 supermartingale from row to row that starts at M + 1 when the pane starts. So at any stopping time, also
@@ -33,10 +35,8 @@ from kernels.binning import F64, I64
 from kernels.jit import kernel
 
 
-@kernel("void(f8[::1], f8[::1], i8[::1], f8[:,::1], f8, f8[::1])")
-def advance_streams(
-    successes: F64, trials: F64, rate_of: I64, gains: F64, log_cap: float, log_m: F64
-) -> None:
+@kernel("void(f8[::1], f8[::1], i8[::1], f8[:,::1], f8[::1])")
+def advance_streams(successes: F64, trials: F64, rate_of: I64, gains: F64, log_m: F64) -> None:
     """Let every stream take in one pane.
 
     Args:
@@ -44,7 +44,6 @@ def advance_streams(
         trials: n of each rate, shape (R,), float64.
         rate_of: the rate that a stream watches, shape (S,), int64.
         gains: what a success and a failure add to L, shape (S, 2), float64.
-        log_cap: highest ln M kept.
         log_m: ln M, shape (S,), float64, -inf at the start; changed in place.
     """
     for s in range(log_m.shape[0]):
@@ -55,7 +54,7 @@ def advance_streams(
             ratio = hits * gains[s, 0] + (n - hits) * gains[s, 1]
             before = log_m[s]
             grown = max(before, 0.0) + math.log1p(math.exp(-abs(before)))  # ln(1 + M), without overflow
-            log_m[s] = min(grown + ratio, log_cap)
+            log_m[s] = grown + ratio
 
 
 @kernel("void(f8[::1], i8[::1], f8[::1])")
@@ -80,3 +79,21 @@ def fill_log_means(log_m: F64, starts: I64, log_means: F64) -> None:
         for s in range(start, end):
             total += math.exp(log_m[s] - highest)
         log_means[f] = highest + math.log(total / (end - start))
+
+
+@kernel("void(f8[::1], i8[::1], f8, f8[::1])")
+def lower_to_cap(log_m: F64, starts: I64, log_cap: float, log_means: F64) -> None:
+    """Scale down the streams of every feature whose mean lies above the cap.
+
+    Args:
+        log_m: ln M, shape (S,), float64, changed in place.
+        starts: as in `fill_log_means`.
+        log_cap: highest logarithm of a mean.
+        log_means: from `fill_log_means`, shape (F,), float64, changed in place.
+    """
+    for f in range(log_means.shape[0]):
+        excess = log_means[f] - log_cap
+        if excess > 0.0:
+            log_means[f] = log_cap
+            for s in range(starts[f], starts[f + 1]):
+                log_m[s] -= excess

@@ -7,6 +7,7 @@ import sys
 
 from sidecar.config.model import Config
 from sidecar.log import Log
+from sidecar.profile.envelope import open_envelope, read_reference_file
 from sidecar.proxy.app import run_worker
 from sidecar.supervisor import ChildMain, Estate, supervise
 from sidecar.telemetry.environment import parse_span_settings
@@ -21,7 +22,10 @@ def run(config: Config) -> int:
 
     Raises:
         StartError: an address cannot be listened on.
+        BadReference: the reference file is none.
     """
+    if config.reference.path is not None:
+        open_envelope(read_reference_file(config.reference.path), config.reference.path)
     log = Log("supervisor", config.log_format, sys.stderr)
     return supervise(config, log, _worker_main, _monitor_main)
 

@@ -64,6 +64,25 @@ class Estate:
     board: Board
     started_unix_ns: int
 
+    def keep_for(self, place: int) -> None:
+        """Closes what a child of this place on the board does not serve: a socket that some process still
+        holds takes callers who then wait for nobody, and the life pipe ends only when nobody else can write
+        it.
+        """
+        os.close(self.life[1])
+        if place != MONITOR:
+            self.admin_listener.close()
+        for worker, listener in enumerate(zip(self.listeners, self.health_listeners, strict=True), start=1):
+            if worker != place:
+                for other in listener:
+                    other.close()
+
+    def refuse_callers(self) -> None:
+        """Closes the supervisor's own hold on the traffic sockets, so that the workers' closing is the end of
+        them."""
+        for listener in self.listeners:
+            listener.close()
+
 
 ChildMain = Callable[[Config, Estate, Log], int]
 
@@ -130,6 +149,7 @@ def supervise(
         _start(child, family, config, estate, log)
     reason = _watch(family, config, estate, log)
     log.info("draining", reason=reason)
+    estate.refuse_callers()
     _drain(family, config, log)
     _clear(config, estate)
     log.info("ended")
@@ -194,7 +214,7 @@ def _be_child(child: Child, config: Config, estate: Estate, log: Log) -> None:
     status = 1
     try:
         setproctitle(f"sidecar: {child.role}")
-        os.close(estate.life[1])
+        estate.keep_for(child.place)
         signal.signal(
             signal.SIGINT, signal.SIG_IGN
         )  # Ctrl-C reaches the whole group; the supervisor passes on what it means

@@ -1,6 +1,7 @@
-"""Runs the checks in order and stops at the first that fails: `python -m tests.run check|all`.
+"""Runs the checks in order and stops at the first that fails: `python -m tests.run check|all|lowest`.
 
-`check` takes under a minute; `all` is what continuous integration runs.
+`check` takes under a minute; `all` is what continuous integration runs; `lowest` is run by an environment that has the
+lowest versions which pyproject.toml allows.
 """
 
 from __future__ import annotations
@@ -27,9 +28,26 @@ ALL: list[list[str]] = [
 VARIANTS = {"NUMBA_DISABLE_JIT": "1", "NUMBA_BOUNDSCHECK": "1"}
 
 
+LOWEST = [
+    [
+        PYTHON,
+        "-m",
+        "pytest",
+        "-q",
+        "tests/unit",
+        "tests/integration",
+        "tests/e2e/test_monitoring.py",
+        "-m",
+        "not slow",
+    ]
+]
+
+
 def main(which: str) -> int:
     if which == "check":
         return _run_all([*STATIC, *UNIT], {})
+    if which == "lowest":
+        return _run_all(LOWEST, {})
     status = _run_all([*STATIC, *ALL], {})
     for name, value in VARIANTS.items():
         if status:

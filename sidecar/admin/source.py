@@ -20,7 +20,8 @@ class AdminSource(Protocol):
 
         Returns:
             `{"version", "uptime_s", "workers": [{"worker", "pid", "restarts"}],
-            "monitor": {"lag_s", "restarts"}, "level": "full", "tap_ratio", "models": [{"model", "version"}], "accounting": {...}}`.
+            "monitor": {"lag_s", "restarts"}, "level": "full", "tap_ratio",
+            "models": [{"model", "version"}], "accounting": {...}}`.
         """
         ...
 
@@ -41,8 +42,8 @@ class AdminSource(Protocol):
         Returns:
             The feature's entry of the drift document, and `{"model", "version",
             "histogram": {"bins": [{"label", "low", "high", "reference", "current"}]},
-            "quantiles": {"reference": {"q0.05": ...}, "current": {"q0.05": ...}}}`, with counts by bin in order,
-            `low` and `high` null where there is no border. None when unknown.
+            "quantiles": {"reference": {"q0.05": ...}, "current": {"q0.05": ...}}}`. Counts are by bin in
+            order, `low` and `high` null where there is no border. None when unknown.
         """
         ...
 

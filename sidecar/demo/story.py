@@ -69,11 +69,11 @@ class Story:
             if act is Act.QUIET and feature.state == "ok":
                 self._judged_quiet.add(feature.name)
         new = []
-        for feature in sorted(features, key=lambda feature: feature.log_e, reverse=True):
-            if feature.state == "drift" and feature.name not in self.alarms:
-                alarm = Alarm(feature.name, feature.role, act, seconds, when, feature.moved)
-                self.alarms[feature.name] = alarm
-                new.append(alarm)
+        claimed = [f for f in features if f.state == "drift" and f.name not in self.alarms]
+        for feature in sorted(claimed, key=lambda f: f.log_e, reverse=True):
+            alarm = Alarm(feature.name, feature.role, act, seconds, when, feature.moved)
+            self.alarms[feature.name] = alarm
+            new.append(alarm)
         return new
 
     @property

@@ -26,11 +26,11 @@ from typing import Literal
 import numpy as np
 
 from kernels.binning import F64, I64
-from kernels.sequential import advance_streams, fill_log_means
+from kernels.sequential import advance_streams, fill_log_means, lower_to_cap
 from sidecar.drift.rates import Rates, make_rates
 from sidecar.profile.reference import FeatureReference
 
-ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)  # of equals the first is named: the sharpest dates the change best
+ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 ROLES = 2  # inputs and outputs share the false alarms of a model
 CAP_MARGIN = (
     1.0  # nats above what an alarm needs; small, so that the value falls soon after the drift has ended
@@ -112,8 +112,7 @@ class Detector:
             np.int64
         )
         self._log_alarm = math.log(max(self.width, 1) * max(panes, 1.0))
-        most = int(np.diff(self._starts).max()) if self.width else 1
-        self._log_cap = self._log_alarm + math.log(max(most, 1)) + CAP_MARGIN
+        self._log_cap = self._log_alarm + CAP_MARGIN
         self.log_m = np.full(self._rate_of.size, -np.inf)
         self.began_unix_s = np.full(self._rate_of.size, np.nan)
         self.drift_since_unix_s = np.full(self.width, np.nan)
@@ -130,34 +129,29 @@ class Detector:
             start_unix_s: begin of the pane.
         """
         self.began_unix_s = self._began(start_unix_s)
-        self._advance(self.log_m, counts)
-        log_e = self._log_means(self.log_m)
+        log_e = self._advance(self.log_m, counts)
         threshold = self._threshold(log_e)
         for feature in range(self.width):
             if log_e[feature] < threshold:
                 self.drift_since_unix_s[feature] = np.nan
             elif np.isnan(self.drift_since_unix_s[feature]):
-                leader = self._starts[feature] + np.argmax(self.log_m[self._streams_of(feature)])
-                self.drift_since_unix_s[feature] = self.began_unix_s[leader]
+                leader = self._leader(self.log_m, feature)
+                self.drift_since_unix_s[feature] = np.nan if leader is None else self.began_unix_s[leader]
 
-    def evidence(self, open_counts: I64, open_start_unix_s: float, window_counts: I64) -> Evidence:
+    def evidence(self, open_counts: I64, open_start_unix_s: float) -> Evidence:
         """The evidence up to now, the rows of the open pane included.
 
         Args:
             open_counts: counts of the open pane, shape (F, L), int64.
             open_start_unix_s: its begin.
-            window_counts: counts of the window judged, shape (F, L); only say which of several streams that
-                have reached the cap is named.
 
         Returns:
             The evidence; the detector itself does not change.
         """
         log_m = self.log_m.copy()
-        self._advance(log_m, open_counts)
-        log_e = self._log_means(log_m)
+        log_e = self._advance(log_m, open_counts)
         began = self._began(open_start_unix_s)
-        away = self._deviations(window_counts)
-        leaders = [self._leader(log_m, away, feature) for feature in range(self.width)]
+        leaders = [self._leader(log_m, feature) for feature in range(self.width)]
         since = np.array([np.nan if leader is None else began[leader] for leader in leaders])
         return Evidence(
             log_e=log_e,
@@ -182,14 +176,14 @@ class Detector:
     def _streams_of(self, feature: int) -> slice:
         return slice(int(self._starts[feature]), int(self._starts[feature + 1]))
 
-    def _log_means(self, log_m: F64) -> F64:
+    def _advance(self, log_m: F64, counts: I64) -> F64:
+        """Moves the streams on in place; gives ln M of every feature."""
+        successes, trials = self._rates.count(counts)
+        advance_streams(successes, trials, self._rate_of, self._gains, log_m)
         log_e = np.empty(self.width)
         fill_log_means(log_m, self._starts, log_e)
+        lower_to_cap(log_m, self._starts, self._log_cap, log_e)
         return log_e
-
-    def _advance(self, log_m: F64, counts: I64) -> None:
-        successes, trials = self._rates.count(counts)
-        advance_streams(successes, trials, self._rate_of, self._gains, self._log_cap, log_m)
 
     def _began(self, start_unix_s: float) -> F64:
         """A stream at or below ln M = 0 starts afresh with the next pane."""
@@ -205,27 +199,18 @@ class Detector:
         largest = int(ranks[passed].max()) if passed.any() else 1
         return self._log_alarm - math.log(largest)
 
-    def _deviations(self, counts: I64) -> F64:
-        """How far each stream's rate lies beyond its band, in standard deviations of one row."""
-        successes, trials = self._rates.count(counts)
-        rate = (successes / np.maximum(trials, 1.0))[self._rate_of]
-        lower, upper = self._rates.lower[self._rate_of], self._rates.upper[self._rate_of]
-        bound = np.clip(np.where(self._rises == 1, upper, lower), 1e-6, 1.0 - 1e-6)
-        return np.where(self._rises == 1, rate - bound, bound - rate) / np.sqrt(bound * (1.0 - bound))
-
-    def _leader(self, log_m: F64, away: F64, feature: int) -> int | None:
+    def _leader(self, log_m: F64, feature: int) -> int | None:
+        """The strongest stream; of equals the first, which is the sharpest alternative."""
         streams = self._streams_of(feature)
-        highest = log_m[streams].max(initial=-np.inf)
-        if highest == -np.inf:
+        if log_m[streams].max(initial=-np.inf) == -np.inf:
             return None
-        equals = np.where(log_m[streams] == highest, away[streams], -np.inf)
-        return int(streams.start) + int(np.argmax(equals))
+        return int(streams.start) + int(np.argmax(log_m[streams]))
 
     def _moved(self, stream: int) -> Moved:
         rate = int(self._rate_of[stream])
-        up = (
-            bool(self._rises[stream]) != self._rates.is_quantile[rate]
-        )  # more values below an edge: it moved down
+        up = bool(self._rises[stream])
+        if self._rates.is_quantile[rate]:
+            up = not up  # more values below an edge: it moved down
         return Moved(self._rates.places[rate], "up" if up else "down")
 
 

@@ -171,7 +171,7 @@ def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
                     MISSING + 1,
                     share,
                     present,
-                    _quantile_name(share),
+                    _quantile_name(share, present),
                     True,
                 )
             )
@@ -184,8 +184,9 @@ def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
     return rates
 
 
-def _quantile_name(share: float) -> str:
-    """`q0.95` for a share that is within sampling distance of it, else the share itself."""
+def _quantile_name(share: float, rows: int) -> str:
+    """`q0.95` for a share that is as near to it as a quantile of so many rows can be, else the share itself."""
     nearest = min(SHARES, key=lambda nominal: abs(nominal - share))
-    near = abs(nearest - share) <= 0.2 * min(nearest, 1.0 - nearest, 0.05)
+    reach = max(0.2 * min(nearest, 1.0 - nearest, 0.05), 1.5 / rows)
+    near = 0.0 < share < 1.0 and abs(nearest - share) <= reach
     return f"q{nearest if near else share:.3g}"

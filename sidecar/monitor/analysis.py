@@ -178,7 +178,7 @@ class ModelAnalysis:
         self.advance(now_unix_ns)
         sums = [window.with_open(self._open) for window in self._windows]
         judged = sums[0]
-        evidence = self._detector.evidence(self._open.counts, self._open.start_unix_ns / NS, judged.counts)
+        evidence = self._detector.evidence(self._open.counts, self._open.start_unix_ns / NS)
         reference_id, reference_rows = self._reference_identity()
         return ModelReport(
             model=self.model,

@@ -7,7 +7,6 @@ nothing: prefix, version, hash and then the shape of every feature.
 
 from __future__ import annotations
 
-import hashlib
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -20,13 +19,10 @@ from kernels.binning import EDGES, F64, I64
 from kernels.histogram import FIRST_CELL
 from kernels.moments import WIDTH
 from sidecar.errors import BadReference
+from sidecar.profile.envelope import MAGIC, VERSION, identify, open_envelope, read_reference_file
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.vocabulary import CATEGORY_LIMIT
-
-MAGIC = "sidecar-reference"
-VERSION = 1
-_PREFIX = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(MAGIC)
 
 
 def seal(
@@ -48,7 +44,7 @@ def seal(
         The reference.
     """
     content = _pack_content(rows, features)
-    return Reference(_identify(content), rows, tuple(features), created_unix_s, dict(provenance))
+    return Reference(identify(content), rows, tuple(features), created_unix_s, dict(provenance))
 
 
 def encode(reference: Reference) -> bytes:
@@ -87,24 +83,9 @@ def decode(data: bytes, name: str) -> Reference:
         cut off, of
             another version, or does not hash to its id.
     """
-    if not data.startswith(_PREFIX):
-        got = "a file that is cut off" if data and _PREFIX.startswith(data) else "other data"
-        raise BadReference(f"{name}: expected a sidecar reference, got {got if data else 'an empty file'}")
+    outer = open_envelope(data, name)
     try:
-        outer: dict[str, Any] = msgspec.msgpack.decode(data)
-    except ValueError as exc:
-        raise BadReference(
-            f"{name}: expected a whole reference, got a file that is cut off or damaged"
-        ) from exc
-    if outer.get("version") != VERSION:
-        raise BadReference(f"{name}: expected reference version {VERSION}, got {outer.get('version')!r}")
-    content = outer.get("content")
-    if not isinstance(content, bytes) or _identify(content) != outer.get("id"):
-        raise BadReference(
-            f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content"
-        )
-    try:
-        rows, features = _unpack_content(content)
+        rows, features = _unpack_content(outer["content"])
         created_unix_s, provenance = float(outer["created_unix_s"]), dict(outer["provenance"])
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
         raise BadReference(f"{name}: expected the fields of a reference, got {exc}") from exc
@@ -123,11 +104,7 @@ def load(path: Path | str) -> Reference:
     Raises:
         BadReference: "ref.msgpack: expected a readable file, got No such file or directory"; or as `decode`.
     """
-    try:
-        data = Path(path).read_bytes()
-    except OSError as exc:
-        raise BadReference(f"{path}: expected a readable file, got {exc.strerror}") from exc
-    return decode(data, str(path))
+    return decode(read_reference_file(path), str(path))
 
 
 def save(reference: Reference, path: Path | str) -> None:
@@ -148,10 +125,6 @@ def save(reference: Reference, path: Path | str) -> None:
     except OSError as exc:
         draft.unlink(missing_ok=True)
         raise BadReference(f"{path}: expected a writable file, got {exc.strerror}") from exc
-
-
-def _identify(content: bytes) -> str:
-    return f"sha256:{hashlib.sha256(content).hexdigest()}"
 
 
 def _pack_content(rows: int, features: Sequence[FeatureReference]) -> bytes:

@@ -85,8 +85,9 @@ def learn_reference(
     """References of features from the rows themselves.
 
     Args:
-        specs: F features. matrix: shape (n, F), float64: numbers, codes, NaN for missing. categories: for
-            each feature the texts of code 1 to K; empty for numbers. Other codes count as `other`.
+        specs: F features.
+        matrix: shape (n, F), float64: numbers, codes, NaN for missing.
+        categories: for each feature the texts of code 1 to K; empty for numbers. Others count as `other`.
 
     Returns:
         One for each feature, with exact counts.

@@ -48,9 +48,11 @@ class Reference:
     """All features of a model as they were.
 
     Args:
-        id: `sha256:...` of the canonical content, the same for the same counts whenever and from whatever
-            they were made. rows: rows it was made of. features: one for each column. created_unix_s: when it
-            was made. provenance: what it was made of; free text pairs.
+        id: `sha256:...` of the canonical content; the same for the same rows in whatever format and whenever.
+        rows: rows it was made of.
+        features: one for each column.
+        created_unix_s: when it was made.
+        provenance: what it was made of; free text pairs.
     """
 
     id: str

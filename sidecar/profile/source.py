@@ -49,9 +49,9 @@ def read_blocks(path: Path, categorical: Container[str], advanced: Advanced) -> 
     """The rows of a file, in order.
 
     Args:
-        path: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson` (also with `.gz`) or `.parquet`. categorical: names of
-            CSV columns to leave as text, so that "01" stays "01"; asked anew for every block. advanced: told
-            how many bytes of the file have been read so far.
+        path: `.csv`, `.csv.gz`, `.jsonl`, `.ndjson` (also with `.gz`) or `.parquet`.
+        categorical: names of CSV columns to leave as text, so that "01" stays "01"; asked for every block.
+        advanced: told how many bytes of the file have been read so far.
 
     Yields:
         Blocks of at most `BLOCK_ROWS` rows.

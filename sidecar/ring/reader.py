@@ -118,10 +118,8 @@ class RingReader:
             best, n_bad = None, n_bad + 1
         if n_bad:
             self._note_fault("hand-off", n_bad)
-        if best is not None and best.head >= self._handed.head:
+        if best is not None and best.head > self._handed.head:
             self._handed = best
-            if best.head == self._position:
-                self._reach(best.n_recorded + 1)
 
     def read_batch(self, most: int = BATCH_RECORDS) -> list[Record]:
         """The next records of what has been handed off, in order.

@@ -86,3 +86,16 @@ def read_all(reader: RingReader, fate: Fate | None = "analysed") -> list[Record]
             if fate is not None and isinstance(record, ExchangeRecord):
                 reader.settle(record, fate)
     return records
+
+
+def resident_bytes(pair: Pair) -> int:
+    """What of this segment's mapping the kernel counts as resident here."""
+    inode = f" {os.fstat(pair.segment.fd).st_ino} "
+    total, ours = 0, False
+    with open("/proc/self/smaps") as lines:  # noqa: PTH123
+        for line in lines:
+            if line[0] in "0123456789abcdef" and "-" in line.split()[0]:
+                ours = inode in line
+            elif ours and line.startswith("Rss:"):
+                total += int(line.split()[1]) * 1024
+    return total

@@ -5,21 +5,20 @@ import math
 import numpy as np
 import pytest
 
-from kernels.sequential import advance_streams, fill_log_means
+from kernels.sequential import advance_streams, fill_log_means, lower_to_cap
 
 
 def gains(null, theta):
     return [math.log(theta / null), math.log((1 - theta) / (1 - null))]
 
 
-def advanced(log_m, successes, trials, streams, log_cap=1e9):
+def advanced(log_m, successes, trials, streams):
     values = np.array(log_m, dtype=np.float64)
     advance_streams(
         np.array(successes, dtype=np.float64),
         np.array(trials, dtype=np.float64),
         np.array([rate for rate, _ in streams], dtype=np.int64),
         np.array([gain for _, gain in streams]),
-        log_cap,
         values,
     )
     return values
@@ -49,24 +48,41 @@ def test_rate_without_trials_keeps_its_streams():
     assert found[2] != 1.0
 
 
-def test_cap_is_never_exceeded_and_lets_the_value_fall_at_once():
-    stream = [(0, gains(0.1, 0.4))]
-    value = np.array([-np.inf])
+def capped(log_m, log_cap):
+    values, starts, means = np.array(log_m), np.array([0, len(log_m)]), np.empty(1)
+    fill_log_means(values, starts, means)
+    lower_to_cap(values, starts, log_cap, means)
+    return values, means[0]
+
+
+def test_streams_are_scaled_down_together():
+    values, mean = capped([30.0, 20.0], 10.0)
+    assert mean == 10.0
+    assert values[0] - values[1] == pytest.approx(10.0)
+    assert math.log(np.exp(values).mean()) == pytest.approx(10.0)
+
+
+def test_streams_below_the_cap_are_left_alone():
+    assert capped([3.0, 2.0], 10.0)[0].tolist() == [3.0, 2.0]
+
+
+def test_capped_value_falls_at_once():
+    streams = [(0, gains(0.1, theta)) for theta in (0.105, 0.11, 0.2, 0.4)]
+    values = np.full(4, -np.inf)
     for _ in range(100):
-        value = advanced(value, [90.0], [100.0], stream, log_cap=20.0)
-    assert value[0] == 20.0
-    assert advanced(value, [10.0], [100.0], stream, log_cap=20.0)[0] < 0.0
+        values, _ = capped(advanced(values, [90.0], [100.0], streams), 20.0)
+    assert capped(advanced(values, [10.0], [100.0], streams), 20.0)[1] < 5.0
 
 
 def test_capped_never_lies_above_uncapped():
     rng = np.random.default_rng(2)
-    stream = [(0, gains(0.3, 0.4))]
-    capped, plain = np.array([-np.inf]), np.array([-np.inf])
+    streams = [(0, gains(0.3, 0.33)), (0, gains(0.3, 0.4))]
+    low, plain = np.full(2, -np.inf), np.full(2, -np.inf)
     for _ in range(200):
         hits = [float(rng.binomial(20, 0.36))]
-        capped = advanced(capped, hits, [20.0], stream, log_cap=3.0)
-        plain = advanced(plain, hits, [20.0], stream)
-        assert capped[0] <= plain[0]
+        low, _ = capped(advanced(low, hits, [20.0], streams), 3.0)
+        plain = advanced(plain, hits, [20.0], streams)
+        assert np.all(low <= plain + 1e-12)
 
 
 def test_huge_values_do_not_overflow():

@@ -12,7 +12,7 @@ from sidecar.ring.layout import EXCHANGE_BYTES
 from sidecar.ring.reader import FORGET_BYTES
 from sidecar.ring.record import PieceKind
 from sidecar.ring.segment import TAIL, Publication
-from tests.support.ring_pair import Pair, read_all, ring_pair, write_exchange
+from tests.support.ring_pair import Pair, read_all, resident_bytes, ring_pair, write_exchange
 
 
 def exchanges(records: list[object]) -> list[ExchangeRecord]:
@@ -214,19 +214,6 @@ def test_what_was_read_is_not_resident() -> None:
             reader.release()
             if number % 64 == 0:
                 assert resident_bytes(pair) < FORGET_BYTES + (1 << 18)
-
-
-def resident_bytes(pair: Pair) -> int:
-    """What of this segment's mapping the kernel counts as resident here."""
-    inode = f" {os.fstat(pair.segment.fd).st_ino} "
-    total, ours = 0, False
-    with open("/proc/self/smaps") as lines:  # noqa: PTH123
-        for line in lines:
-            if line[0] in "0123456789abcdef" and "-" in line.split()[0]:
-                ours = inode in line
-            elif ours and line.startswith("Rss:"):
-                total += int(line.split()[1]) * 1024
-    return total
 
 
 def test_a_piece_needs_no_settling() -> None:

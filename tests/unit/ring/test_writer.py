@@ -11,7 +11,7 @@ from sidecar.ring.layout import EXCHANGE_BYTES, PIECE_BYTES
 from sidecar.ring.record import PieceKind
 from sidecar.ring.segment import PUBLICATION_BYTES, TAIL, Publication, parse_publications
 from sidecar.ring.writer import RingWriter
-from tests.support.ring_pair import Pair, read_all, ring_pair, write_exchange
+from tests.support.ring_pair import Pair, read_all, resident_bytes, ring_pair, write_exchange
 
 
 def handed(pair: Pair) -> Publication | None:
@@ -120,6 +120,37 @@ def test_exact_fit_at_the_areas_end_needs_no_padding() -> None:
             assert [r.exchange_id for r in read_all(reader)] == [number]
             reader.release()
         assert pair.segment.words[TAIL] == 100 * 512
+
+
+@pytest.mark.parametrize("publish_every", [1, 3, 5, 7])
+def test_a_stage_ends_where_the_area_does(publish_every: int) -> None:
+    """Records of 256 bytes meet the area's end exactly, with up to three of them staged."""
+    with ring_pair(4096) as pair:
+        writer, reader = pair.writer(), pair.reader()
+        for number in range(1, 201):
+            assert write_exchange(writer, number, bytes([number]) * (256 - EXCHANGE_BYTES))
+            if number % publish_every == 0:
+                writer.publish()
+                for record in read_all(reader):
+                    assert isinstance(record, ExchangeRecord)
+                    assert bytes(record.request_body) == bytes([record.exchange_id]) * (256 - EXCHANGE_BYTES)
+                reader.release()
+        assert pair.segment.words[TAIL] == 256 * (200 // publish_every * publish_every)
+        assert os.fstat(pair.segment.fd).st_size == 8192
+
+
+@pytest.mark.parametrize("left", [0, 8, 16, 104])
+def test_room_is_counted_to_the_byte(left: int) -> None:
+    """With the tail at 1024, as many bytes are left for a record of 256 as it needs, or fewer."""
+    with ring_pair(4096) as pair:
+        writer, reader = pair.writer(), pair.reader()
+        write_exchange(writer, 1, b"a" * (1024 - EXCHANGE_BYTES))
+        writer.publish()
+        read_all(reader)
+        reader.release()
+        for size in (3072, 1024 - 256 + left):
+            assert write_exchange(writer, 2, b"b" * (size - EXCHANGE_BYTES))
+        assert write_exchange(writer, 3, b"c" * (256 - EXCHANGE_BYTES)) == (left == 0)
 
 
 @pytest.mark.parametrize("left", [8, 16, 24, 32, 40, 144, 152])
@@ -231,3 +262,13 @@ def test_a_successor_clears_gauges_and_wakes_the_reader() -> None:
         pair.writer()
         assert (read_counter(pair.segment, "active"), read_counter(pair.segment, "connections")) == (0, 0)
         assert handed(pair) == Publication(EXCHANGE_BYTES, 1, 1)
+
+
+def test_the_ring_is_never_resident_in_the_writer() -> None:
+    with ring_pair(1 << 22) as pair:
+        writer = pair.writer()
+        for number in range(1, 400):
+            assert write_exchange(writer, number, b"x" * 30_000)
+            writer.publish()
+            pair.segment.words[TAIL] = pair.segment.read_publication().head
+        assert resident_bytes(pair) <= 8192  # the header's page

@@ -1,0 +1,70 @@
+"""The outside of a reference file: prefix, version, hash. Free of numpy, so that the supervisor can refuse a bad
+file before anything starts; the inside is `sidecar.profile.codec`'s.
+"""
+
+from __future__ import annotations
+
+import hashlib
+from pathlib import Path
+from typing import Any
+
+import msgspec
+
+from sidecar.errors import BadReference
+
+MAGIC = "sidecar-reference"
+VERSION = 1
+_PREFIX = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(MAGIC)
+
+
+def open_envelope(data: bytes, name: str) -> dict[str, Any]:
+    """The fields of a reference file, its content checked against its id.
+
+    Args:
+        data: the whole file.
+        name: its name, for messages.
+
+    Returns:
+        `id`, `created_unix_s`, `provenance`, and `content` as bytes.
+
+    Raises:
+        BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is
+            cut off, of another version, or does not hash to its id.
+    """
+    if not data.startswith(_PREFIX):
+        got = "a file that is cut off" if data and _PREFIX.startswith(data) else "other data"
+        raise BadReference(f"{name}: expected a sidecar reference, got {got if data else 'an empty file'}")
+    try:
+        outer: dict[str, Any] = msgspec.msgpack.decode(data)
+    except ValueError as exc:
+        raise BadReference(
+            f"{name}: expected a whole reference, got a file that is cut off or damaged"
+        ) from exc
+    if outer.get("version") != VERSION:
+        raise BadReference(f"{name}: expected reference version {VERSION}, got {outer.get('version')!r}")
+    content = outer.get("content")
+    if not isinstance(content, bytes) or identify(content) != outer.get("id"):
+        raise BadReference(
+            f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content"
+        )
+    return outer
+
+
+def read_reference_file(path: Path | str) -> bytes:
+    """The bytes of a file.
+
+    Args:
+        path: as `sidecar reference build` made it.
+
+    Raises:
+        BadReference: "ref.msgpack: expected a readable file, got No such file or directory".
+    """
+    try:
+        return Path(path).read_bytes()
+    except OSError as exc:
+        raise BadReference(f"{path}: expected a readable file, got {exc.strerror}") from exc
+
+
+def identify(content: bytes) -> str:
+    """The id of a reference's content: its SHA-256."""
+    return f"sha256:{hashlib.sha256(content).hexdigest()}"

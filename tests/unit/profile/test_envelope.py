@@ -1,0 +1,52 @@
+from __future__ import annotations
+
+from pathlib import Path
+
+import msgspec
+import pytest
+
+from sidecar.errors import BadReference
+from sidecar.profile.envelope import identify, open_envelope, read_reference_file
+
+
+def sealed(**changes: object) -> bytes:
+    fields = {
+        "magic": "sidecar-reference",
+        "version": 1,
+        "id": identify(b"content"),
+        "created_unix_s": 0.0,
+        "provenance": {},
+        "content": b"content",
+    }
+    return msgspec.msgpack.encode({**fields, **changes})
+
+
+def complaint(data: bytes) -> str:
+    with pytest.raises(BadReference) as caught:
+        open_envelope(data, "ref")
+    return str(caught.value)
+
+
+def test_a_whole_one_opens() -> None:
+    assert open_envelope(sealed(), "ref")["content"] == b"content"
+
+
+def test_what_is_none_is_said() -> None:
+    assert complaint(b"") == "ref: expected a sidecar reference, got an empty file"
+    assert complaint(b"a,b\n1,2\n") == "ref: expected a sidecar reference, got other data"
+    assert complaint(sealed()[:10]) == "ref: expected a sidecar reference, got a file that is cut off"
+    assert (
+        complaint(sealed()[:60]) == "ref: expected a whole reference, got a file that is cut off or damaged"
+    )
+    assert complaint(sealed(version=2)) == "ref: expected reference version 1, got 2"
+    assert complaint(sealed(content=b"other")) == (
+        f"ref: expected content that hashes to {identify(b'content')!r}, got damaged content"
+    )
+
+
+def test_a_file_that_is_not_there(tmp_path: Path) -> None:
+    with pytest.raises(BadReference) as caught:
+        read_reference_file(tmp_path / "gone")
+    assert (
+        str(caught.value) == f"{tmp_path / 'gone'}: expected a readable file, got No such file or directory"
+    )

@@ -30,6 +30,7 @@ from sidecar.config.address import parse_listen
 from sidecar.config.model import Config
 from sidecar.listen import address_of, bind_listeners
 from sidecar.log import Log
+from sidecar.ring.counters import settle_dead_worker
 from sidecar.ring.segment import Segment, create_ring
 
 YOUNG_S = 10.0  # a child that lived longer starts with a clean slate
@@ -150,7 +151,7 @@ def supervise(
     reason = _watch(family, config, estate, log)
     log.info("draining", reason=reason)
     estate.refuse_callers()
-    _drain(family, config, log)
+    _drain(family, config, estate, log)
     _clear(config, estate)
     log.info("ended")
     return 0
@@ -286,9 +287,11 @@ def _plan_restart(child: Child, status: int, log: Log) -> None:
 # --- the end
 
 
-def _drain(family: Family, config: Config, log: Log) -> None:
+def _drain(family: Family, config: Config, estate: Estate, log: Log) -> None:
     """Workers first, since what they still serve must reach the monitor. A second signal cuts it short."""
     hurry = _end(family, family.workers, config.drain.limit_s + GRACE_S, log)
+    for ring in estate.rings:
+        settle_dead_worker(ring)  # what a killed worker had begun; there will be no next one to count it
     limit_s = GRACE_S if hurry else config.drain.monitor_s + GRACE_S
     _end(family, [family.monitor], limit_s, log)
 

@@ -192,7 +192,8 @@ def _likely(a: FeatureReference, b: FeatureReference, below: F64) -> F64:
 
 def _has_atoms(feature: FeatureReference) -> bool:
     edges = feature.edges
-    return bool(edges.size > 1 and np.diff(edges).min() < 1e-6 * (edges[-1] - edges[0]))
+    with np.errstate(over="ignore"):
+        return bool(edges.size > 1 and np.diff(edges).min() < 1e-6 * (edges[-1] - edges[0]))
 
 
 def _lanes(b: FeatureReference, below: F64, finite: float) -> I64:

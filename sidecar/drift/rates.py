@@ -185,7 +185,7 @@ def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
 
 
 def _quantile_name(share: float, rows: int) -> str:
-    """`q0.95` for a share that is as near to it as a quantile of so many rows can be, else the share itself."""
+    """`q0.95` for a share as near to it as a quantile of so many rows can be, else the share."""
     nearest = min(SHARES, key=lambda nominal: abs(nominal - share))
     reach = max(0.2 * min(nearest, 1.0 - nearest, 0.05), 1.5 / rows)
     near = 0.0 < share < 1.0 and abs(nearest - share) <= reach

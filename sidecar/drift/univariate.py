@@ -291,7 +291,7 @@ def _spread(feature: FeatureReference, clip: tuple[int, int]) -> float:
     low, high = float(feature.moments[3]), float(feature.moments[4])
     quartiles = [approx_quantile(feature.edges, feature.cells, low, high, share) for share in (0.25, 0.75)]
     width = quartiles[1] - quartiles[0]
-    whole = float(feature.edges[clip[1]] - feature.edges[clip[0]])
+    whole = float(feature.edges[clip[1]]) - float(feature.edges[clip[0]])
     return width if width > 1e-9 * whole else whole
 
 

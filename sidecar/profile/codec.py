@@ -166,7 +166,7 @@ def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
         edges.size <= EDGES
         and len(set(categories)) == len(categories) <= CATEGORY_LIMIT
         and all(isinstance(text, str) for text in categories)
-        and bool(np.all(np.isfinite(edges)) and np.all(np.diff(edges) > 0))
+        and bool(np.all(np.isfinite(edges)) and np.all(edges[1:] > edges[:-1]))
         and counts.size == FIRST_CELL + cells
         and bool(np.all(counts >= 0))
         and moments.size == WIDTH

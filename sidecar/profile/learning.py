@@ -156,5 +156,6 @@ def _pivot(values: F64) -> float:
     if finite.size == 0:
         return 0.0
     cut = finite.size // 100
-    pivot = float(np.mean(finite[cut : finite.size - cut]))
+    with np.errstate(over="ignore"):
+        pivot = float(np.mean(finite[cut : finite.size - cut]))
     return pivot if np.isfinite(pivot) else 0.0

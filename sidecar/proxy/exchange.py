@@ -65,6 +65,7 @@ class Exchange:
         "_held",
         "_held_bytes",
         "_rechunk",
+        "_resendable",
         "_retried",
         "_worker",
         "bytes_in",
@@ -114,6 +115,7 @@ class Exchange:
         self._held_bytes = 0
         self._rechunk = False
         self._closing = False
+        self._resendable = False  # whole, still held, and idempotent
         self._retried = False
 
     # --- the request
@@ -222,8 +224,9 @@ class Exchange:
             *self._held,
         )
         connection.transport.write(b"".join(message))
-        if not (self.request_done and head.idempotent):
-            self._held = []  # cannot be sent a second time, so it need not be kept
+        self._resendable = self.request_done and head.idempotent
+        if not self._resendable:
+            self._held = []
         self.forwarded_ns = monotonic_ns()
         timeouts = self._worker.config.timeouts
         self.caller.expect_within(timeouts.first_byte_s if self.request_done else timeouts.body_idle_s)
@@ -330,7 +333,7 @@ class Exchange:
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
         """The upstream's answer will not become whole."""
         self.upstream = None
-        if reusable_before and self._held and not self._retried:
+        if reusable_before and self._resendable and not self._retried:
             self._retried = (
                 True  # the idle connection had been closed under us, and the request may be sent twice
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import os
 from collections.abc import Iterator
 
@@ -216,5 +217,5 @@ def test_delta_points_start_where_the_last_success_ended(
     ]
     assert sum(p.as_int for p in points) == 8
     assert points[0].start_time_unix_nano == START_UNIX_NS
-    for earlier, later in zip(points, points[1:], strict=False):
+    for earlier, later in itertools.pairwise(points):
         assert later.start_time_unix_nano == earlier.time_unix_nano

@@ -1,7 +1,8 @@
 """An OTLP receiver over HTTP (protobuf) and gRPC that keeps what it gets and can answer badly.
 
-`answer` is read at each request: "ok", "partial" (accepted with a rejected item), an HTTP status such as "503" or "429"
-(gRPC: UNAVAILABLE, with `retry_after_s` in the matching form), "slow" (ok after `slow_s`) or "never".
+`answer` is read at each request: "ok", "partial" (accepted with a rejected item), an HTTP status such as
+"503" or "429" (gRPC: UNAVAILABLE, with `retry_after_s` in the matching form), "slow" (ok after `slow_s`) or
+"never".
 """
 
 from __future__ import annotations
@@ -148,7 +149,7 @@ class _Service:
         self._receiver = receiver
         self._signal = signal
 
-    async def Export(self, request: Any, context: grpc.aio.ServicerContext) -> Any:  # noqa: N802
+    async def Export(self, request: Any, context: grpc.aio.ServicerContext) -> Any:
         return await self._receiver._answer_grpc(self._signal, request, context)
 
 

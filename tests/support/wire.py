@@ -1,0 +1,151 @@
+"""A worker without sockets: real connections, exchange, tap and ring over transports that only remember."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from types import TracebackType
+from typing import Any
+
+from sidecar.config.load import load_config
+from sidecar.log import Log
+from sidecar.proxy.downstream import DownstreamConnection
+from sidecar.proxy.identity import Identities
+from sidecar.proxy.tally import Tally
+from sidecar.proxy.tap import Tap
+from sidecar.proxy.worker import Worker
+from sidecar.ring.counters import read_counter
+from sidecar.ring.segment import create_ring
+from sidecar.ring.writer import RingWriter
+from sidecar.upstream.connection import UpstreamConnection
+
+
+class FakeTransport:
+    """Remembers what was written and what was asked of it."""
+
+    def __init__(self) -> None:
+        self.sent = b""
+        self.reading = True
+        self.closed = False
+        self.aborted = False
+        self.ended = False
+
+    def write(self, data: bytes) -> None:
+        assert not self.closed, "written after close"
+        self.sent += data
+
+    def take(self) -> bytes:
+        """What was written since the last look."""
+        sent, self.sent = self.sent, b""
+        return sent
+
+    def get_extra_info(self, _name: str) -> tuple[str, int]:
+        return ("10.0.0.9", 1)
+
+    def set_write_buffer_limits(self, high: int) -> None:
+        self.high = high
+
+    def is_closing(self) -> bool:
+        return self.closed or self.aborted
+
+    def pause_reading(self) -> None:
+        self.reading = False
+
+    def resume_reading(self) -> None:
+        self.reading = True
+
+    def can_write_eof(self) -> bool:
+        return True
+
+    def write_eof(self) -> None:
+        self.ended = True
+
+    def close(self) -> None:
+        self.closed = True
+
+    def abort(self) -> None:
+        self.aborted = True
+
+
+class Conversation:
+    """One caller, and idle connections to the upstream that are ready from the start.
+
+    Attributes:
+        caller: the caller's transport.
+        servers: the upstream connections' transports, the first one used first.
+    """
+
+    def __init__(self, n_upstreams: int = 1, **settings: Any) -> None:
+        self._settings = settings
+        self._n_upstreams = n_upstreams
+
+    def __enter__(self) -> Conversation:
+        self._loop = asyncio.new_event_loop()
+        self._loop.run_until_complete(self._set_up())
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._loop.close()
+        for fd in self._pipe:
+            os.close(fd)
+
+    async def _set_up(self) -> None:
+        self.ring = create_ring("test", 1 << 20)
+        self._pipe = os.pipe2(os.O_NONBLOCK)
+        config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings})
+        identities, log = Identities(1.0), Log("test")
+        self.writer = RingWriter(self.ring, self._pipe[1])
+        tap = Tap(self.writer, config.tap, identities, log)
+        self.worker = Worker(config, tap, Tally(self.ring), identities, log)
+        self.downstream: Any = DownstreamConnection(self.worker)
+        self.caller = FakeTransport()
+        self.downstream.connection_made(self.caller)
+        self._connections: list[Any] = []
+        for _ in range(self._n_upstreams):
+            connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._memo, config.limits)
+            connection.connection_made(FakeTransport())
+            self._connections.append(connection)
+        for connection in reversed(self._connections):
+            self.worker.pool.release(connection)
+        self.servers = [connection.transport for connection in self._connections]
+
+    def _do(self, *calls: Any) -> None:
+        async def turn() -> None:
+            for call, *arguments in calls:
+                call(*arguments)
+            await asyncio.sleep(0)  # lets what was put off to the next turn happen
+
+        self._loop.run_until_complete(turn())
+
+    def caller_sends(self, *pieces: bytes) -> None:
+        self._do(*((self.downstream.data_received, piece) for piece in pieces))
+
+    def caller_leaves(self) -> None:
+        self._do((self.downstream.connection_lost, None))
+
+    def caller_blocks(self, blocks: bool = True) -> None:
+        self._do((self.downstream.pause_writing if blocks else self.downstream.resume_writing,))
+
+    def server_sends(self, *pieces: bytes, place: int = 0) -> None:
+        self._do(*((self._connections[place].data_received, piece) for piece in pieces))
+
+    def server_leaves(self, place: int = 0) -> None:
+        self._do((self._connections[place].connection_lost, None))
+
+    def server_blocks(self, blocks: bool = True, place: int = 0) -> None:
+        connection = self._connections[place]
+        self._do((connection.pause_writing if blocks else connection.resume_writing,))
+
+    def time_passes(self, seconds: float) -> None:
+        """Moves every deadline so much nearer, and sweeps."""
+        self.downstream.deadline_s -= seconds
+        self._do((self.worker.sweep,))
+
+    def counter(self, name: str) -> int:
+        return read_counter(self.ring, name)
+
+    def n_recorded(self) -> int:
+        self.writer.publish()
+        return self.ring.read_publication().n_recorded

@@ -1,0 +1,258 @@
+from __future__ import annotations
+
+import json
+
+import msgpack
+import numpy as np
+import pytest
+
+from sidecar.config.model import AlarmConfig, Config, ModelConfig, ReferenceConfig, WindowConfig
+from sidecar.errors import ShapeMismatch
+from sidecar.monitor.analysis import NS, AnalysisSettings, ModelAnalysis
+from sidecar.payload.columns import Columns, intern_schema
+from sidecar.profile.codec import seal
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.learning import learn_reference
+
+PANE = 60 * NS
+START = 1_700_000_040 * NS  # a multiple of 60 s
+SCHEMA = intern_schema(("x[0]", "x[1]", "c"), ("numeric", "numeric", "categorical"))
+SETTINGS = AnalysisSettings(features=("age", "income"), auto_rows=500, false_alarm_days=1.0)
+
+
+def reference(rows=5000, seed=1):
+    specs = [
+        FeatureSpec("age", "input", "numeric"),
+        FeatureSpec("c", "input", "categorical"),
+        FeatureSpec("late", "output", "numeric"),
+    ]
+    rng = np.random.default_rng(seed)
+    matrix = np.column_stack([rng.normal(size=rows), rng.choice([1.0, 2.0], size=rows), rng.random(rows)])
+    features = learn_reference(specs, matrix, [(), ("a", "b"), ()])
+    return seal(rows, features, created_unix_s=0.0, provenance={})
+
+
+class Traffic:
+    def __init__(self, analysis, seed=2):
+        self.analysis = analysis
+        self.rng = np.random.default_rng(seed)
+
+    def columns(self, rows, shift=0.0):
+        numeric = self.rng.normal(size=(rows, 2))
+        numeric[:, 0] += shift
+        texts = (self.rng.choice(["a", "b"], size=rows).tolist(),)
+        return Columns("v2", "request", "m", None, None, rows, SCHEMA, numeric, texts, ())
+
+    def send(self, now_ns, rows=300, shift=0.0):
+        self.analysis.add_rows(self.analysis.encoder.encode(self.columns(rows, shift)), now_ns)
+
+
+def analysis_of(given=None, settings=SETTINGS):
+    return ModelAnalysis("m", "1", "input", SCHEMA, settings, given)
+
+
+def states(report):
+    return {verdict.spec.name: verdict.state for verdict in report.verdicts}
+
+
+def body(analysis, now_ns):
+    return json.dumps(analysis.report(now_ns).drift_json(), allow_nan=False)
+
+
+def test_settings_come_from_the_configuration():
+    config = Config(
+        reference=ReferenceConfig(auto_rows=700),
+        window=WindowConfig(pane_s=5.0, horizons_s=(10.0,), min_rows=50),
+        alarm=AlarmConfig(false_alarm_days=3.0, tolerance=0.02),
+        models=(ModelConfig(name="m", features=("a",), prediction="p"),),
+    )
+    assert AnalysisSettings.from_config(config, "m") == AnalysisSettings(
+        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p"
+    )
+    assert AnalysisSettings.from_config(config, "other").features == ()
+
+
+def test_known_columns_are_judged_at_once_and_others_are_learnt():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START, 300)
+    report = traffic.analysis.report(START)
+    assert states(report) == {"age": "ok", "income": "not_enough_data", "c": "ok"}
+    assert report.verdicts[1].effects.psi is None
+    assert report.verdicts[1].log_e is None
+    assert report.feature_json("income")["reference"] is None
+    traffic.send(START, 450)
+    report = traffic.analysis.report(START)
+    assert [verdict.rows for verdict in report.verdicts] == [750, 250, 750]
+    assert states(report) == {"age": "ok", "income": "ok", "c": "ok"}
+    assert report.reference_id == reference().id
+    assert report.reference_rows == 5000
+
+
+def test_everything_is_learnt_without_a_reference():
+    traffic = Traffic(analysis_of())
+    traffic.send(START, 400)
+    report = traffic.analysis.report(START)
+    assert (report.reference_id, report.reference_rows) == (None, 400)
+    assert set(states(report).values()) == {"not_enough_data"}
+    traffic.send(START, 400)
+    report = traffic.analysis.report(START)
+    assert report.reference_id.startswith("sha256:")
+    assert report.reference_rows == 500
+    assert [verdict.rows for verdict in report.verdicts] == [300, 300, 300]
+    assert report.feature_json("c")["categories"] in (["other", "a", "b"], ["other", "b", "a"])
+    assert traffic.analysis.encoder.encode(traffic.columns(5)).shape == (5, 3)
+
+
+def test_the_same_rows_learn_the_same_reference_however_they_are_cut():
+    whole, parts = Traffic(analysis_of()), Traffic(analysis_of())
+    matrix = whole.analysis.encoder.encode(whole.columns(600))
+    parts.analysis.encoder.encode(parts.columns(600))
+    whole.analysis.add_rows(matrix, START)
+    for row in range(0, 600, 7):
+        parts.analysis.add_rows(np.ascontiguousarray(matrix[row : row + 7]), START)
+    one, two = whole.analysis.report(START), parts.analysis.report(START)
+    assert one.reference_id == two.reference_id
+    assert np.array_equal(one.window.counts, two.window.counts)
+
+
+def test_drift_is_found_and_ends():
+    traffic = Traffic(analysis_of(reference()))
+    for pane in range(10):
+        traffic.send(START + pane * PANE)
+    assert set(states(traffic.analysis.report(START + 9 * PANE)).values()) <= {"ok"}
+    for pane in range(10, 13):
+        traffic.send(START + pane * PANE, shift=1.0)
+    report = traffic.analysis.report(START + 12 * PANE)
+    assert states(report) == {"age": "drift", "income": "ok", "c": "ok"}
+    drifted = report.drift_json()["features"][0]
+    assert drifted["moved"]["direction"] == "up"
+    assert drifted["since_unix_s"] == (START + 10 * PANE) / NS
+    assert drifted["log_e"] >= drifted["log_e_threshold"]
+    for pane in range(13, 23):
+        traffic.send(START + pane * PANE)
+    assert states(traffic.analysis.report(START + 22 * PANE))["age"] == "ok"
+
+
+def test_open_pane_is_judged_too():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START, 1000, shift=2.0)
+    assert states(traffic.analysis.report(START + NS))["age"] == "drift"
+
+
+def test_window_slides_with_the_panes():
+    traffic = Traffic(analysis_of(reference()))
+    for pane in range(8):
+        traffic.send(START + pane * PANE, 100)
+    report = traffic.analysis.report(START + 7 * PANE + 5 * NS)
+    assert report.window.rows == 600  # five closed panes and the open one
+    assert report.start_unix_s == (START + 2 * PANE) / NS
+    assert report.end_unix_s == (START + 7 * PANE) / NS + 5
+    assert [pane.rows for _, pane in report.horizons] == [600, 800, 800]
+
+
+def test_window_empties_when_traffic_stops():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START)
+    assert traffic.analysis.report(START + 5 * PANE).window.rows == 300
+    report = traffic.analysis.report(START + 6 * PANE)
+    assert report.window.rows == 0
+    assert states(report)["age"] == "not_enough_data"
+    assert report.horizons[1][1].rows == 300
+
+
+def test_late_rows_count_in_the_open_pane():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + PANE, 10)
+    traffic.send(START, 10)
+    assert traffic.analysis.report(START).window.rows == 20
+    assert traffic.analysis.report(START + 2 * PANE).start_unix_s == (START + PANE) / NS
+
+
+def test_panes_begin_at_multiples_of_their_length():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + 17 * NS, 10)
+    assert traffic.analysis.report(START + 18 * NS).start_unix_s == START / NS
+
+
+def test_report_does_not_change_afterwards():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START, 300)
+    report = traffic.analysis.report(START)
+    before = json.dumps([report.drift_json(), report.feature_json("age")])
+    traffic.send(START, 300, shift=5.0)
+    traffic.send(START + 3 * PANE, 300, shift=5.0)
+    assert json.dumps([report.drift_json(), report.feature_json("age")]) == before
+
+
+def test_asking_often_changes_nothing():
+    asked, unasked = Traffic(analysis_of(reference())), Traffic(analysis_of(reference()))
+    for pane in range(6):
+        now = START + pane * PANE
+        asked.send(now)
+        unasked.send(now)
+        for second in range(5):
+            asked.analysis.report(now + second * NS)
+    assert body(asked.analysis, now + 50 * NS) == body(unasked.analysis, now + 50 * NS)
+
+
+@pytest.mark.parametrize("given", [None, reference()])
+@pytest.mark.parametrize("panes", [0, 1, 2, 9])
+def test_checkpoint_goes_on_without_changing_a_number(given, panes):
+    traffic = Traffic(analysis_of(given))
+    for pane in range(panes):
+        traffic.send(START + pane * PANE)
+    state = msgpack.unpackb(msgpack.packb(traffic.analysis.to_state()))
+    resumed = Traffic(ModelAnalysis.from_state(state, SETTINGS, given))
+    resumed.rng = np.random.default_rng()
+    resumed.rng.bit_generator.state = traffic.rng.bit_generator.state
+    assert resumed.analysis.to_state() == traffic.analysis.to_state()
+    for pane in range(panes, panes + 8):
+        for each in (traffic, resumed):
+            each.send(START + pane * PANE, shift=0.7)
+        now = START + pane * PANE + NS
+        assert body(traffic.analysis, now) == body(resumed.analysis, now)
+        one = traffic.analysis.report(now).feature_json("age")
+        assert one == resumed.analysis.report(now).feature_json("age")
+
+
+def test_checkpoint_of_other_settings_is_refused():
+    state = analysis_of(reference()).to_state()
+    for settings, given in (
+        (AnalysisSettings(features=("age", "income"), auto_rows=500), reference()),
+        (SETTINGS, None),
+        (SETTINGS, reference(seed=9)),
+    ):
+        with pytest.raises(ShapeMismatch, match="analysis state: expected settings "):
+            ModelAnalysis.from_state(state, settings, given)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"format": 2}, {"open": {}}, {"log_m": b"123"}, {"windows": []}, {"names": ["a"]}, {"log_m": b""}],
+)
+def test_damaged_checkpoint_is_refused(change):
+    state = {**analysis_of(reference()).to_state(), **change}
+    with pytest.raises(ShapeMismatch, match="analysis state: expected "):
+        ModelAnalysis.from_state(state, SETTINGS, reference())
+
+
+def test_rows_of_another_width_are_refused():
+    with pytest.raises(ShapeMismatch) as caught:
+        analysis_of().add_rows(np.zeros((2, 7)), START)
+    assert str(caught.value) == "pane: expected rows of 3 float64 in C order, got (2, 7) float64"
+
+
+def test_read_only_rows_are_counted():
+    analysis = analysis_of(reference())
+    rows = np.zeros((5, 3))
+    rows.setflags(write=False)
+    analysis.add_rows(rows, START)
+    assert analysis.report(START).window.rows == 5
+
+
+def test_first_output_is_the_prediction_of_the_reference():
+    schema = intern_schema(("predict",), ("numeric",))
+    analysis = ModelAnalysis("m", None, "output", schema, SETTINGS, reference())
+    assert analysis.specs == (FeatureSpec("late", "output", "numeric"),)
+    analysis.add_rows(np.random.default_rng(3).random(size=(300, 1)), START)
+    assert states(analysis.report(START)) == {"late": "ok"}

@@ -1,0 +1,209 @@
+"""Conversations: what goes to the upstream and to the caller, step by step, without sockets."""
+
+from __future__ import annotations
+
+import pytest
+
+from tests.support.wire import Conversation
+
+HEAD = b"POST /m HTTP/1.1\r\nHost: m\r\nContent-Length: 4\r\n\r\n"
+OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
+
+
+def body_of(message: bytes) -> bytes:
+    return message.partition(b"\r\n\r\n")[2]
+
+
+def test_a_small_exchange_is_one_write_each_way() -> None:
+    with Conversation() as talk:
+        talk.caller_sends(HEAD + b"body")
+        assert body_of(talk.servers[0].take()) == b"body"
+        talk.server_sends(OK)
+        assert body_of(talk.caller.take()) == b"ok"
+        assert (talk.counter("seen"), talk.n_recorded(), talk.counter("active")) == (1, 1, 0)
+
+
+def test_a_body_is_forwarded_as_it_comes_and_never_held() -> None:
+    with Conversation() as talk:
+        talk.caller_sends(HEAD + b"b")
+        assert body_of(talk.servers[0].take()) == b"b"
+        talk.caller_sends(b"o")
+        assert talk.servers[0].take() == b"o"
+        talk.caller_sends(b"dy")
+        assert talk.servers[0].take() == b"dy"
+
+
+def test_a_response_is_forwarded_as_it_comes() -> None:
+    with Conversation() as talk:
+        talk.caller_sends(HEAD + b"body")
+        talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na")
+        assert body_of(talk.caller.take()) == b"a"
+        talk.server_sends(b"bcd")
+        assert talk.caller.take() == b"bcd"
+        assert talk.n_recorded() == 1
+
+
+class TestBackPressure:
+    def test_a_full_upstream_stops_the_caller(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"b")
+            talk.server_blocks()
+            assert not talk.caller.reading
+            talk.server_blocks(False)
+            assert talk.caller.reading
+
+    def test_a_full_caller_stops_the_upstream(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na")
+            talk.caller_blocks()
+            assert not talk.servers[0].reading
+            talk.caller_blocks(False)
+            assert talk.servers[0].reading
+
+    def test_a_caller_that_blocks_behind_a_whole_answer_does_not_stop_a_pooled_connection(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK)
+            talk.caller_blocks()
+            assert talk.servers[0].reading
+
+    def test_a_flood_of_pipelined_requests_is_held_back(self) -> None:
+        with Conversation(limits={"buffer_bytes": 1000}) as talk:
+            talk.caller_sends(HEAD + b"body", *[HEAD + b"body"] * 30)
+            assert not talk.caller.reading
+            talk.server_sends(OK)
+            assert talk.servers[0].take().count(b"POST /m") == 2
+
+
+class TestRetry:
+    def used_once(self, talk: Conversation) -> None:
+        """Both connections have served before, so a close may be the server's idle time-out."""
+        for place in (0, 0):
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK, place=place)
+        talk.caller.take()
+        talk.servers[0].take()
+
+    def test_an_idempotent_request_is_sent_again(self) -> None:
+        with Conversation(2) as talk:
+            self.used_once(talk)
+            talk.caller_sends(b"GET /m HTTP/1.1\r\nHost: m\r\n\r\n")
+            talk.server_leaves(0)
+            assert talk.servers[1].take().startswith(b"GET /m HTTP/1.1\r\n")
+            talk.server_sends(OK, place=1)
+            assert talk.caller.take().startswith(b"HTTP/1.1 200 OK\r\n")
+            assert talk.counter("retried") == 1
+
+    def test_one_that_is_not_idempotent_is_not(self) -> None:
+        with Conversation(2) as talk:
+            self.used_once(talk)
+            talk.caller_sends(HEAD + b"body")
+            talk.server_leaves(0)
+            assert talk.caller.take().startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+            assert talk.servers[1].take() == b""
+
+    def test_one_whose_answer_had_begun_is_not(self) -> None:
+        with Conversation(2) as talk:
+            self.used_once(talk)
+            talk.caller_sends(b"GET /m HTTP/1.1\r\nHost: m\r\n\r\n")
+            talk.server_sends(b"HTTP/1.1 2")
+            talk.server_leaves(0)
+            assert talk.caller.take().startswith(b"HTTP/1.1 502 Bad Gateway\r\n")
+
+
+class TestEnds:
+    def test_a_caller_that_leaves_takes_its_upstream_connection_with_it(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.caller_leaves()
+            assert talk.servers[0].aborted
+            assert (talk.n_recorded(), talk.counter("active")) == (1, 0)
+
+    def test_an_answer_before_the_request_has_ended_ends_both_connections(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"b")
+            talk.server_sends(OK)
+            assert b"connection: close\r\n" in talk.caller.take()
+            assert talk.caller.ended
+            assert talk.servers[0].closed
+
+    def test_an_upstream_that_says_close_is_not_used_again(self) -> None:
+        with Conversation(2) as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK.replace(b"\r\n\r\n", b"\r\nConnection: close\r\n\r\n"))
+            assert talk.servers[0].closed
+            talk.caller_sends(HEAD + b"body")
+            assert talk.servers[1].take()
+
+    def test_bytes_behind_an_answer_condemn_the_connection(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK + b"more")
+            assert body_of(talk.caller.take()) == b"ok"
+            assert talk.servers[0].closed
+
+    def test_bytes_that_nobody_asked_for_condemn_the_connection(self) -> None:
+        with Conversation() as talk:
+            talk.server_sends(OK)
+            assert talk.servers[0].aborted
+
+    @pytest.mark.parametrize(("sent", "seconds", "status"), [(HEAD, 31, 408), (HEAD + b"body", 61, 504)])
+    def test_time_outs(self, sent: bytes, seconds: float, status: int) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(sent)
+            talk.time_passes(seconds - 2)
+            assert talk.caller.take() == b""
+            talk.time_passes(2.5)
+            assert talk.caller.take().startswith(b"HTTP/1.1 %d " % status)
+            assert talk.servers[0].aborted
+
+    def test_an_answer_that_stops_half_way_cuts_the_caller(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\na")
+            talk.time_passes(61)
+            assert talk.caller.aborted
+            assert talk.n_recorded() == 1
+
+    def test_a_request_beyond_the_limit_is_refused_while_it_comes(self) -> None:
+        chunked = b"POST /m HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n"
+        with Conversation(limits={"body_bytes": 10}) as talk:
+            talk.caller_sends(chunked + b"8\r\n01234567\r\n")
+            talk.caller_sends(b"8\r\n01234567\r\n")
+            assert talk.caller.take().startswith(b"HTTP/1.1 413 ")
+            assert talk.servers[0].aborted
+
+    def test_draining_says_close_behind_the_answer(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.worker.draining = True
+            talk.server_sends(OK)
+            assert b"connection: close\r\n" in talk.caller.take()
+            assert talk.caller.closed
+
+
+class TestTap:
+    def test_without_payload_nothing_is_held(self) -> None:
+        with Conversation(tap={"ratio": 0.0}) as talk:
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK)
+            assert talk.n_recorded() == 1
+            assert b"body" not in bytes(talk.ring.data)
+
+    def test_payload_and_head_are_in_the_record_and_credentials_are_not(self) -> None:
+        with Conversation() as talk:
+            talk.caller_sends(HEAD.replace(b"\r\n\r\n", b"\r\nAuthorization: s3cret\r\n\r\n") + b"body")
+            assert b"Authorization: s3cret" in talk.servers[0].take()
+            talk.server_sends(OK)
+            assert talk.n_recorded() == 1
+            area = bytes(talk.ring.data)
+            assert (b"POST /m HTTP/1.1" in area, b"body" in area, b"s3cret" in area) == (True, True, False)
+
+    def test_a_fault_in_the_tap_is_counted_and_does_not_reach_the_caller(self) -> None:
+        with Conversation() as talk:
+            talk.worker.tap._identities = None  # type: ignore[assignment]
+            talk.caller_sends(HEAD + b"body")
+            talk.server_sends(OK)
+            assert body_of(talk.caller.take()) == b"ok"
+            assert talk.counter("tap_failed") == 1

@@ -32,9 +32,7 @@ from sidecar.profile.reference import FeatureReference
 
 ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 ROLES = 2  # inputs and outputs share the false alarms of a model
-CAP_MARGIN = (
-    1.0  # nats above what an alarm needs; small, so that the value falls soon after the drift has ended
-)
+CAP_MARGIN = 8.0  # nats above an alarm: weak panes do not end the state, some without drift do
 LEAST_RATE = 1e-12
 
 Direction = Literal["up", "down"]

@@ -4,6 +4,7 @@ and close."""
 from __future__ import annotations
 
 import asyncio
+import os
 from collections import deque
 from typing import Protocol
 
@@ -139,8 +140,7 @@ class Pool:
                 504, f"no connection to the upstream within {self._timeouts.connect_s} s"
             ) from exc
         except OSError as exc:
-            reason = exc.strerror or type(exc).__name__
-            raise UpstreamError(502, f"cannot connect to the upstream: {reason.lower()}") from exc
+            raise UpstreamError(502, f"cannot connect to the upstream: {_reason(exc)}") from exc
         if connection.transport.is_closing():
             raise UpstreamError(502, "the upstream closed the connection at once")
         self._open.add(connection)
@@ -162,3 +162,9 @@ class Pool:
         if connection.idle_limit_s is None:
             return self._timeouts.upstream_idle_s
         return min(self._timeouts.upstream_idle_s, max(connection.idle_limit_s - 1.0, 0.5))
+
+
+def _reason(exc: OSError) -> str:
+    """The system's own words: event loops put theirs around them. A name that is not known has no error number."""
+    named = exc.errno is not None and exc.errno > 0
+    return (os.strerror(exc.errno) if named else exc.strerror or type(exc).__name__).lower()

@@ -115,8 +115,10 @@ def test_a_busy_receiver_is_asked_again_by_the_exporter(
     settings.setenv("OTEL_EXPORTER_OTLP_TIMEOUT", "1")
     exports = make(log_file, Collected())
     assert exports.metrics is not None
+    tried_before = receiver.attempts
     exports.start()
     eventually(lambda: exports.metrics.counts.failures >= 1)
+    assert receiver.attempts - tried_before > exports.metrics.counts.failures  # the exporter's own retries
     receiver.answer, receiver.retry_after_s = "ok", None
     eventually(lambda: exports.metrics.counts.successes >= 1)
     assert exports.shutdown(5)

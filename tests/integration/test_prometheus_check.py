@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import subprocess
 
+import pytest
+
 from sidecar.telemetry.names import INSTRUMENTS, Instrument
 from sidecar.telemetry.points import Buckets, Family, Point
 from sidecar.telemetry.prometheus import render
@@ -27,3 +29,10 @@ def test_promtool_accepts_every_instrument() -> None:
         [tool, "check", "metrics"], input=render(every_family()).encode(), capture_output=True, timeout=30
     )
     assert (checked.returncode, checked.stdout.decode(), checked.stderr.decode()) == (0, "", "")
+
+
+def test_a_missing_tool_fails_and_names_its_package() -> None:
+    with pytest.raises(
+        pytest.fail.Exception, match="expected 'no-such-tool' of the Debian package 'nowhere', got none"
+    ):
+        require_tool("no-such-tool", "nowhere")

@@ -31,7 +31,7 @@ RESPONSES = {
 
 
 class OtlpReceiver:
-    """Started by `receiving`; requests are in `metrics` and `traces`, refused ones too count in `attempts`."""
+    """Made by `receiving`; requests are in `metrics` and `traces`, refused ones only count in `attempts`."""
 
     def __init__(self) -> None:
         self.answer = "ok"

@@ -8,10 +8,8 @@ import pytest
 
 
 def require_tool(name: str, package: str) -> str:
-    """Gives the program's path; a tool that is missing is a failure, not a skip, and names its Debian package."""
+    """Gives the program's path; a missing one fails the test and names its Debian package, it is no skip."""
     path = shutil.which(name)
     if path is None:
-        pytest.fail(
-            f"tool: expected {name!r} (Debian package {package!r}) to be installed, got none", pytrace=False
-        )
+        pytest.fail(f"tool: expected {name!r} of the Debian package {package!r}, got none", pytrace=False)
     return path

@@ -85,8 +85,8 @@ def test_an_unknown_exporter_and_temporality_are_faults() -> None:
     assert settings.enabled
     assert settings.temporality == "cumulative"
     assert settings.faults == (
-        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: expected one of ['cumulative', 'delta', 'lowmemory'], "
-        "got 'often'",
+        "OTEL_EXPORTER_OTLP_METRICS_TEMPORALITY_PREFERENCE: "
+        "expected one of ['cumulative', 'delta', 'lowmemory'], got 'often'",
         "OTEL_METRICS_EXPORTER: expected one of ['none', 'otlp', 'prometheus'], got 'console'",
     )
 

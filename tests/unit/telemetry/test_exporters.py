@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import logging
-import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -36,12 +34,3 @@ def test_the_resource_names_the_sdk_and_the_sender() -> None:
     attributes = make_resource({"service.name": "s"}).attributes
     assert attributes["service.name"] == "s"
     assert attributes["telemetry.sdk.language"] == "python"
-
-
-def test_grpc_is_loaded_only_when_chosen() -> None:
-    code = (
-        "import sys, sidecar.telemetry.exporters as e; e.make_metric_exporter('http/protobuf');"
-        "e.make_span_exporter('http/protobuf'); print('grpc' in sys.modules)"
-    )
-    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert shown == "False\n"

@@ -69,7 +69,8 @@ def test_a_histogram_is_cumulative_and_escaped() -> None:
 def test_openmetrics_names_the_family_and_its_unit() -> None:
     counter = Family(Instrument("c.d", "counter", "By", 'Of "y".'), [Point((), 4)])
     assert render([counter], openmetrics=True) == (
-        '# HELP c_d_bytes Of \\"y\\".\n# TYPE c_d_bytes counter\n# UNIT c_d_bytes bytes\nc_d_bytes_total 4\n# EOF\n'
+        '# HELP c_d_bytes Of \\"y\\".\n# TYPE c_d_bytes counter\n'
+        "# UNIT c_d_bytes bytes\nc_d_bytes_total 4\n# EOF\n"
     )
 
 

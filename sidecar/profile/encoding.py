@@ -12,6 +12,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.binning import F64
 from sidecar.payload.columns import Columns, Schema
@@ -27,8 +28,10 @@ Pairs = tuple[tuple[int, int], ...]
 class _Plan:
     schema: Schema  # held, so that its identity is not given to another
     as_is: bool
-    sources: list[int]
-    targets: list[int]
+    permuted: bool  # all features are there and numeric: one gather
+    complete: bool  # every feature is there
+    sources: NDArray[np.intp]
+    targets: NDArray[np.intp] | slice
     texts: Pairs  # text column -> categorical feature
     numbers_as_text: Pairs  # numeric column -> categorical feature
     texts_as_numbers: Pairs  # text column -> numeric feature
@@ -74,9 +77,12 @@ class RowEncoder:
         if plan.as_is:
             return columns.numeric
         self.n_unknown_columns += plan.n_unknown
-        matrix = np.full((columns.rows, self.width), np.nan)
-        if plan.targets:
-            matrix[:, plan.targets] = columns.numeric[:, plan.sources]
+        if plan.permuted:
+            return columns.numeric.take(plan.sources, axis=1)
+        shape = (columns.rows, self.width)
+        matrix = np.empty(shape) if plan.complete else np.full(shape, np.nan)
+        if plan.sources.size:
+            matrix[:, plan.targets] = columns.numeric.take(plan.sources, axis=1)
         for source, target in plan.texts:
             matrix[:, target] = self._codes(target, columns.texts[source])
         for source, target in plan.numbers_as_text:
@@ -89,8 +95,7 @@ class RowEncoder:
     def _codes(self, target: int, texts: Sequence[str | None]) -> list[float]:
         vocabulary = self._vocabularies[target]
         assert vocabulary is not None  # a categorical feature always has one
-        code = vocabulary.code
-        return [math.nan if text is None else code(text) for text in texts]
+        return vocabulary.codes(texts)
 
     def _keep_plan(self, schema: Schema) -> _Plan:
         if len(self._plans) >= PLAN_LIMIT:
@@ -114,17 +119,29 @@ class RowEncoder:
                 plain.append((source, place))
             else:
                 crossed.setdefault((kind, self.specs[place].kind), []).append((source, place))
+        filled = {place for _, place in plain}.union(*({p for _, p in pairs} for pairs in crossed.values()))
         identity = [(place, place) for place in range(self.width)]
+        by_place = sorted(plain, key=lambda pair: pair[1])
+        targets = [place for _, place in by_place]
         return _Plan(
             schema=schema,
             as_is=plain == identity and not crossed and n_unknown == 0,
-            sources=[source for source, _ in plain],
-            targets=[target for _, target in plain],
+            permuted=targets == list(range(self.width)) and not crossed,
+            complete=len(filled) == self.width,
+            sources=np.array([source for source, _ in by_place], dtype=np.intp),
+            targets=_places(targets),
             texts=tuple(crossed.get(("categorical", "categorical"), ())),
             numbers_as_text=tuple(crossed.get(("numeric", "categorical"), ())),
             texts_as_numbers=tuple(crossed.get(("categorical", "numeric"), ())),
             n_unknown=n_unknown,
         )
+
+
+def _places(targets: list[int]) -> NDArray[np.intp] | slice:
+    """A slice where the places are side by side: numpy writes to it three times faster."""
+    if targets == list(range(targets[0], targets[0] + len(targets)) if targets else []):
+        return slice(targets[0], targets[0] + len(targets)) if targets else slice(0, 0)
+    return np.array(targets, dtype=np.intp)
 
 
 def number_text(value: float) -> str:

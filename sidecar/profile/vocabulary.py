@@ -8,6 +8,7 @@ while another counts.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from math import nan
 
 OTHER = 0
 CATEGORY_LIMIT = 64  # more categories share `other`: a lane each, and a stream each in the detector
@@ -28,7 +29,8 @@ class Vocabulary:
         self, texts: Sequence[str] = (), *, frozen: bool = False, limit: int = CATEGORY_LIMIT
     ) -> None:
         self._texts = list(texts)
-        self._codes = {text: float(code) for code, text in enumerate(self._texts, 1)}
+        self._codes: dict[str | None, float] = {None: nan}
+        self._codes.update((text, float(code)) for code, text in enumerate(self._texts, 1))
         self._frozen = frozen
         self._limit = limit
 
@@ -59,6 +61,21 @@ class Vocabulary:
             self._texts.append(text)
             code = self._codes[text] = float(len(self._texts))
         return code
+
+    def codes(self, texts: Sequence[str | None]) -> list[float]:
+        """Codes of a column.
+
+        Args:
+            texts: categories, None where missing.
+
+        Returns:
+            As `code` gives them, NaN where missing.
+        """
+        known = self._codes
+        try:
+            return [known[text] for text in texts]
+        except KeyError:
+            return [nan if text is None else self.code(text) for text in texts]
 
     def freeze(self) -> tuple[str, ...]:
         """Ends the learning.

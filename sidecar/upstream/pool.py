@@ -165,6 +165,6 @@ class Pool:
 
 
 def _reason(exc: OSError) -> str:
-    """The system's own words: event loops put theirs around them. A name that is not known has no error number."""
-    named = exc.errno is not None and exc.errno > 0
-    return (os.strerror(exc.errno) if named else exc.strerror or type(exc).__name__).lower()
+    """The system's own words, for event loops put theirs around them; an unknown name has no error number."""
+    number = exc.errno or 0
+    return (os.strerror(number) if number > 0 else exc.strerror or type(exc).__name__).lower()

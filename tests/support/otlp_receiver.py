@@ -59,7 +59,7 @@ class OtlpReceiver:
             for found in metrics_of(request):
                 if found.name == name:
                     return found
-        raise AssertionError(f"receiver: no metric {name!r}")
+        raise LookupError(f"receiver: no metric {name!r}")
 
     def spans(self) -> list[Any]:
         """All spans received."""

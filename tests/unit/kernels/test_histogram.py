@@ -60,6 +60,7 @@ def test_filling_twice_is_filling_at_once():
     assert np.array_equal(whole, first + second)
 
 
+@pytest.mark.filterwarnings("ignore:overflow encountered:RuntimeWarning")  # told only without the compiler
 @pytest.mark.parametrize("value", [1e6, -1e300, 1e308])
 def test_one_outlier_is_one_count(value):
     counts, _ = filled([[0.1], [value]], [[0.0, 1.0]], [NUMERIC])

@@ -90,3 +90,19 @@ def test_ever_new_schemas_do_not_pile_up():
 )
 def test_number_text(value, text):
     assert number_text(value) == text
+
+
+def test_scattered_columns_find_their_places():
+    encoder = RowEncoder(
+        specs(a="numeric", c="categorical", b="numeric", gone="numeric"),
+        (None, Vocabulary(("x",), frozen=True), None, None),
+    )
+    matrix = encoder.encode(columns_of(b=[2.0, 4.0], z=[9.0, 9.0], a=[1.0, 3.0], c=["x", "y"]))
+    assert matrix[:, :3].tolist() == [[1.0, 1.0, 2.0], [3.0, 0.0, 4.0]]
+    assert np.isnan(matrix[:, 3]).all()
+    assert matrix.flags.c_contiguous
+
+
+def test_permuted_columns_are_in_c_order():
+    encoder = RowEncoder(specs(a="numeric", b="numeric"), (None, None))
+    assert encoder.encode(columns_of(b=[3.0, 4.0], a=[1.0, 2.0])).flags.c_contiguous

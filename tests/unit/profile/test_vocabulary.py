@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import math
+
 from sidecar.profile.vocabulary import Vocabulary
 
 
@@ -26,3 +28,18 @@ def test_freezing_ends_the_learning():
     assert vocabulary.freeze() == ("a",)
     assert vocabulary.code("b") == 0.0
     assert vocabulary.frozen
+
+
+def test_codes_of_a_column():
+    vocabulary = Vocabulary(("a", "b"))
+    assert vocabulary.codes(["b", "a", "b"]) == [2.0, 1.0, 2.0]
+    codes = vocabulary.codes(["new", None, "a"])
+    assert (codes[0], codes[2]) == (3.0, 1.0)
+    assert math.isnan(codes[1])
+    assert vocabulary.texts == ("a", "b", "new")
+
+
+def test_missing_is_no_category():
+    vocabulary = Vocabulary()
+    assert all(math.isnan(code) for code in vocabulary.codes([None, None]))
+    assert len(vocabulary) == 0

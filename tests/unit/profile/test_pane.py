@@ -43,6 +43,17 @@ def test_state_round_trip_is_exact():
     assert again.to_state() == pane.to_state()
 
 
+@pytest.mark.parametrize(
+    ("count", "size"), [(0, 1), (255, 1), (256, 2), (65_536, 4), (2**32 - 1, 4), (2**32, 8), (2**62, 8)]
+)
+def test_counts_take_no_more_bytes_than_they_need(count, size):
+    pane = Pane.empty(0, 1, 2, TABLE.lanes)
+    pane.counts[1, 7] = count
+    state = pane.to_state()
+    assert len(state["counts"]) == pane.counts.size * size
+    assert Pane.from_state(state, 2, TABLE.lanes).counts[1, 7] == count
+
+
 def test_state_of_another_shape():
     with pytest.raises(ValueError, match="reshape"):
         Pane.from_state(pane_of(ROWS).to_state(), 3, TABLE.lanes)

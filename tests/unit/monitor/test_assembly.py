@@ -1,0 +1,53 @@
+from __future__ import annotations
+
+from sidecar.monitor.assembly import MOST_AGE_NS, Assembly
+
+
+def add(
+    assembly: Assembly, exchange: int, place: int, piece: bytes, *, request: bool = True, at_ns: int = 0
+) -> None:
+    assembly.add_piece(exchange, at_ns, is_request=request, place=place, piece=piece)
+
+
+def test_pieces_of_both_sides_are_joined() -> None:
+    assembly = Assembly()
+    add(assembly, 1, 0, b"ab")
+    add(assembly, 1, 0, b"xy", request=False)
+    add(assembly, 2, 0, b"other")
+    add(assembly, 1, 2, b"c")
+    assert assembly.finish(1, 3, 2) == (b"abc", b"xy")
+    assert len(assembly) == 1
+
+
+def test_a_side_without_a_body_is_empty() -> None:
+    assembly = Assembly()
+    add(assembly, 1, 0, b"ab")
+    assert assembly.finish(1, 2, 0) == (b"ab", b"")
+
+
+def test_a_missing_piece_makes_it_incomplete() -> None:
+    for places in ((0, 4), (2, 4), (0, 2)):
+        assembly = Assembly()
+        for place in places:
+            add(assembly, 1, place, b"ab")
+        assert assembly.finish(1, 6, 0) is None
+
+
+def test_one_never_begun_is_incomplete() -> None:
+    assert Assembly().finish(1, 5, 0) is None
+
+
+def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
+    assembly = Assembly(most_bytes=10)
+    for exchange in range(5):
+        add(assembly, exchange, 0, b"abcd")
+    assert len(assembly) == 2
+    assert assembly.finish(0, 4, 0) is None
+    assert assembly.finish(4, 4, 0) == (b"abcd", b"")
+
+
+def test_what_never_ends_is_forgotten() -> None:
+    assembly = Assembly()
+    add(assembly, 1, 0, b"ab", at_ns=0)
+    add(assembly, 2, 0, b"ab", at_ns=MOST_AGE_NS + 1)
+    assert len(assembly) == 1

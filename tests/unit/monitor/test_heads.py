@@ -1,0 +1,29 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.monitor.heads import HeadReader, path_of
+
+
+def test_a_request() -> None:
+    line = HeadReader().request(b"POST /v2/m?x=1 HTTP/1.1\r\nContent-Type: a\r\nX-Two: 1\r\nx-two: 2\r\n\r\n")
+    assert (line.method, line.path, dict(line.headers)) == (
+        "POST",
+        "/v2/m",
+        {"content-type": "a", "x-two": "1, 2"},
+    )
+
+
+def test_a_response() -> None:
+    assert dict(HeadReader().response(b"HTTP/1.1 200 \r\ncontent-encoding: gzip\r\n\r\n")) == {
+        "content-encoding": "gzip"
+    }
+    assert dict(HeadReader().response(b"")) == {}
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/a?b", "/a"), ("http://host:1/a/b?c", "/a/b"), ("http://host", "/"), ("*", "*"), ("/a://b", "/a://b")],
+)
+def test_the_path_of_a_target(target: str, path: str) -> None:
+    assert path_of(target) == path

@@ -16,12 +16,7 @@ from pathlib import Path
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).resolve().parent
-
-
-def names() -> list[str]:
-    """The benchmarks of this folder, `bench_proxy` last: it takes longest."""
-    found = sorted(path.stem.removeprefix("bench_") for path in HERE.glob("bench_*.py"))
-    return sorted(found, key=lambda name: name == "proxy")
+NAMES = ("kernels", "ring", "monitor", "proxy")  # the proxy takes longest
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -35,7 +30,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     with tempfile.TemporaryDirectory() as folder:
         stored = Path(folder) / "stored"
         shutil.copytree(RESULTS, stored)
-        for name in names():
+        for name in NAMES:
+            if not (HERE / f"bench_{name}.py").is_file():
+                print(f"missing: benchmarks/bench_{name}.py")
+                continue
             failed = failed or _run_one(name, stored / f"{name}.json", given.full)
     return failed
 

@@ -33,7 +33,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     Returns:
         The exit code.
     """
-    options = _parser().parse_args(argv)
+    options = make_parser().parse_args(argv)
     try:
         return int(options.verb(options))
     except (ConfigError, BadReference) as exc:
@@ -138,7 +138,8 @@ def _inspect(options: argparse.Namespace) -> int:
     return DONE if inspection.protocol is not None else NEGATIVE
 
 
-def _parser() -> argparse.ArgumentParser:
+def make_parser() -> argparse.ArgumentParser:
+    """The whole command line; every verb sets `verb`, a function of the options that gives the exit code."""
     parser = argparse.ArgumentParser(
         prog="sidecar",
         description="Serving sidecar proxy with shadow monitoring for machine-learning models.",

@@ -18,6 +18,7 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
 from __future__ import annotations
 
 import math
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -102,8 +103,8 @@ def make_rates(features: Sequence[FeatureReference | None], tolerance: float) ->
     shares = np.array([rate.share for rate in rates])
     rows = np.array([float(rate.rows) for rate in rates])
     quantile = np.array([rate.is_quantile for rate in rates], dtype=bool)
-    per_feature = max((sum(r.feature == place for r in rates) for place in range(len(features))), default=1)
-    level = math.log(2.0 * max(1, per_feature) * len(features) / (REFERENCE_RISK / 2.0)) if rates else 1.0
+    per_feature = max(Counter(rate.feature for rate in rates).values(), default=1)
+    level = math.log(2.0 * per_feature * len(features) / (REFERENCE_RISK / 2.0)) if rates else 1.0
     level_of_all = math.log(2.0 * max(1, len(features)) / (REFERENCE_RISK / 2.0))
     uniform = np.sqrt(level_of_all / (2.0 * np.maximum(rows, 1.0)))
     high = chernoff_bound(shares, rows, level)

@@ -202,6 +202,17 @@ class TestComparison:
         for name in ("psi", "ks", "js_distance", "wasserstein"):
             assert getattr(after, name) == pytest.approx(getattr(before, name), rel=0.01), name
 
+    def test_ks_of_the_robustness_case_is_scipys_to_within_a_cell(self):
+        case = json.loads((GOLD / "peer_robustness.json").read_text())
+        rng = np.random.default_rng(0)  # the generator of the file
+        feature = numeric(rng.normal(size=20_000))
+        current = rng.normal(size=5000) + 1
+        for outlier in (current[0], 1000.0, 1e6):
+            current[0] = outlier
+            found = Comparison(feature, 200).measure(lanes_of(feature, current)).ks
+            exact = case["scipy_exact_ks_no_outlier"]
+            assert exact - 0.05 <= found <= exact + 1 / 5000
+
     def test_one_outlier_in_the_reference_moves_nothing_much(self):
         rng = np.random.default_rng(0)
         column, current = rng.normal(size=20_000), rng.normal(size=5000) + 1

@@ -9,6 +9,7 @@ monitoring: the rings hold what comes meanwhile.
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 import resource
 import signal
@@ -199,7 +200,7 @@ def run_monitor(
     Returns:
         Exit code 0.
     """
-    os.nice(NICE)
+    _step_back()
     monitor = Monitor(config, rings, hand_off_fds, state_path, board, started_unix_ns, environ, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(monitor, config, admin_listener, life_fd, log))
@@ -229,6 +230,13 @@ async def _serve(
     await loop.run_in_executor(None, monitor.stop, config.drain.monitor_s)
     await runner.cleanup()
     log.info("ended")
+
+
+def _step_back() -> None:
+    """Lower priority than the workers, and no pre-emption of one when the monitor wakes: it takes what is left over."""
+    os.nice(NICE)
+    with contextlib.suppress(OSError):  # a container's seccomp profile may forbid it
+        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _load_reference(config: Config, log: Log) -> Reference | None:

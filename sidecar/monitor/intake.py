@@ -33,7 +33,10 @@ from sidecar.telemetry.span import SpanRecord
 BATCH = 128
 POLL_MS = 100
 
-_CUT = ExchangeFlag.REQUEST_CUT | ExchangeFlag.RESPONSE_CUT
+_TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
+_CUT = int(ExchangeFlag.REQUEST_CUT | ExchangeFlag.RESPONSE_CUT)
+_IN_PIECES = int(ExchangeFlag.IN_PIECES)
+_WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
 _UNFINISHED = (Outcome.CALLER_GONE, Outcome.UPSTREAM_BROKE, Outcome.REJECTED)
 
 
@@ -156,7 +159,7 @@ class Intake:
             forwarded_ns=record.forwarded_ns,
             first_byte_ns=record.first_byte_ns,
             end_ns=record.end_ns,
-            whole_answer=ExchangeFlag.WHOLE_ANSWER in record.flags,
+            whole_answer=record.has(_WHOLE_ANSWER),
             request_bytes=record.request_body_bytes,
             response_bytes=record.response_body_bytes,
         )
@@ -168,20 +171,20 @@ class Intake:
 
     def _analyse(self, record: ExchangeRecord, request: RequestLine, assembly: Assembly) -> Fate:
         bodies = self._bodies(record, assembly)
-        if not record.payload_taken:
+        if not record.has(_TAKEN):
             return "sampled_out"
         if record.outcome in _UNFINISHED:
             return "incomplete"
         if record.outcome != Outcome.OK or not 200 <= record.status < 300:
             return "failed"
-        if record.flags & _CUT:
+        if record.has(_CUT):
             return "too_large"
         if bodies is None:
             return "incomplete"
         return self._decode(record, request, bodies) if not record.already_settled else "analysed"
 
     def _bodies(self, record: ExchangeRecord, assembly: Assembly) -> tuple[bytes, bytes] | None:
-        if ExchangeFlag.IN_PIECES in record.flags:
+        if record.has(_IN_PIECES):
             return assembly.finish(record.exchange_id, record.request_body_bytes, record.response_body_bytes)
         return bytes(record.request_body), bytes(record.response_body)
 

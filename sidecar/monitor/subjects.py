@@ -26,6 +26,9 @@ from sidecar.ring.feature_ring import FeatureRing
 MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
 RING_CELLS = 1 << 18  # rows x features of a feature ring: 2 MiB of float64
 LEAST_RING_ROWS = 1024
+WAKE_ROWS = (
+    256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick
+)
 WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
 UNNAMED = "default"  # a model that neither path nor body names
 
@@ -68,7 +71,7 @@ class Subjects:
     Args:
         config: the settings.
         reference: the reference file's content, if there is one.
-        wake: called after rows were pushed.
+        wake: called when enough rows were pushed, or one finds no room.
     """
 
     def __init__(self, config: Config, reference: Reference | None, wake: Callable[[], None]) -> None:
@@ -77,6 +80,7 @@ class Subjects:
         self._wake = wake
         self._by_key: dict[Key, Subject] = {}
         self.n_refused = 0
+        self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
 
     def all(self) -> list[Subject]:
@@ -102,12 +106,16 @@ class Subjects:
         matrix = subject.analysis.encoder.encode(columns)
         while len(matrix):
             taken = subject.ring.push(matrix)
-            self._wake()
+            self._pushed += taken
             if taken == len(matrix):
                 break
+            self._wake()
             matrix = matrix[taken:]
             self.room.wait(WAIT_S)
             self.room.clear()
+        if self._pushed >= WAKE_ROWS:
+            self._pushed = 0
+            self._wake()
         return True
 
     def _find(self, columns: Columns, key: Key) -> Subject | None:

@@ -6,8 +6,8 @@ Traffic meters see every exchange whose record reached the ring, whatever became
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from functools import lru_cache
+from typing import NamedTuple
 
 from sidecar.config.address import TcpUpstream, Upstream
 from sidecar.ring.record import Outcome
@@ -34,8 +34,7 @@ _OUTCOMES: dict[Outcome, Attributes] = {outcome: (("outcome", outcome.name.lower
 _S = 1e-9
 
 
-@dataclass(frozen=True, slots=True)
-class Ended:
+class Ended(NamedTuple):
     """What a final record says of an exchange beyond its bodies.
 
     Attributes:

@@ -63,7 +63,7 @@ class DownstreamConnection(asyncio.Protocol):
         if isinstance(peer, tuple):
             host = str(peer[0])
             self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
-        self.expect_within(worker.config.timeouts.keep_alive_s)
+        self.expect_within(worker.timeouts.keep_alive_s)
         if not worker.admit(self):
             self._refuse(WireError("downstream", 503, "connections: the sidecar holds as many as it may"))
 
@@ -131,7 +131,7 @@ class DownstreamConnection(asyncio.Protocol):
         if data[:1] in (b"\x16", b"\x80"):
             raise BadHead("downstream", 400, "head: expected HTTP, got what looks like TLS")
         if not self._buffer:
-            self.expect_within(self._worker.config.timeouts.head_s)
+            self.expect_within(self._worker.timeouts.head_s)
         self._buffer = data
 
     def _parse(self, raw: bytes) -> RequestHead:
@@ -149,7 +149,7 @@ class DownstreamConnection(asyncio.Protocol):
         return head
 
     def _continue(self, exchange: Exchange, data: bytes) -> None:
-        self.expect_within(self._worker.config.timeouts.body_idle_s)
+        self.expect_within(self._worker.timeouts.body_idle_s)
         try:
             self._buffer = exchange.on_request_data(data)
         except WireError as exc:
@@ -173,7 +173,7 @@ class DownstreamConnection(asyncio.Protocol):
         if not keep or (self._worker.draining and not self._buffer):
             self._close()
             return
-        self.deadline_s = self._worker.now_s + self._worker.config.timeouts.keep_alive_s
+        self.deadline_s = self._worker.now_s + self._worker.timeouts.keep_alive_s
         if self._held:
             self.hold_reading(False)
         if self._buffer and self.writable:
@@ -208,7 +208,7 @@ class DownstreamConnection(asyncio.Protocol):
         elif self._exchange is not None:
             self._exchange.on_late()
         elif self._buffer:
-            limit = self._worker.config.timeouts.head_s
+            limit = self._worker.timeouts.head_s
             self._refuse(
                 WireError("downstream", 408, f"head: expected its end within {limit} s, got part of it")
             )

@@ -18,15 +18,17 @@ whatever the bodies' sizes.
 
 from __future__ import annotations
 
+from binascii import hexlify
 from time import monotonic_ns
 from typing import TYPE_CHECKING, Protocol
 
-from sidecar.errors import BodyTooLarge, UpstreamError, WireError
-from sidecar.http1.chunked import LAST_CHUNK, ChunkReader, encode_chunk
-from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
+from sidecar.errors import UpstreamError, WireError
+from sidecar.http1.chunked import LAST_CHUNK, encode_chunk
+from sidecar.http1.fields import CHUNKED
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
+from sidecar.proxy.request_body import RequestBody
 from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
@@ -45,6 +47,7 @@ class Caller(Protocol):
     transport: asyncio.Transport
     forwarded_for: bytes
     writable: bool
+    deadline_s: float
 
     def exchange_done(self, keep: bool) -> None: ...
 
@@ -56,11 +59,16 @@ class Caller(Protocol):
 
 
 class Exchange:
-    """One request with its response."""
+    """One request with its response.
+
+    Attributes:
+        number: 64 bits, this exchange's own; `low` are its 8 bytes and `hexed` its 16 hex digits.
+        request_pieces, response_pieces: what the tap holds of the bodies until the record is written.
+        tapped: whether the payload is taken; `tap_flags` is what the record will say of it.
+    """
 
     __slots__ = (
-        "_body_left",
-        "_chunks",
+        "_body",
         "_closing",
         "_held",
         "_held_bytes",
@@ -75,6 +83,8 @@ class Exchange:
         "first_byte_ns",
         "forwarded_ns",
         "head",
+        "hexed",
+        "low",
         "number",
         "ratio",
         "request_done",
@@ -93,30 +103,24 @@ class Exchange:
         self.caller = caller
         self.head = head
         self.start_ns = start_ns
-        self.forwarded_ns = 0
-        self.first_byte_ns = 0
+        self.forwarded_ns = self.first_byte_ns = 0
         self.number = number = worker.identities.next()
+        self.low = low = number.to_bytes(8, "big")
+        self.hexed = hexlify(low)
         tap = worker.tap
         self.tapped = number < tap.limit
-        self.tap_flags = 0
         self.ratio = tap.ratio
-        self.request_pieces: list[bytes] = []  # kept for the record while small, see tap.py
+        self.tap_flags = self.bytes_in = self.bytes_out = 0
+        self.request_pieces: list[bytes] = []
         self.response_pieces: list[bytes] = []
         self.response: ResponseHead | None = None
         self.upstream: UpstreamConnection | None = None
-        self.waiting = False
-        self.ended = False
-        self.request_done = False
-        self.bytes_in = 0
-        self.bytes_out = 0
-        self._body_left = head.body_length
-        self._chunks = ChunkReader("downstream") if head.body_length == CHUNKED else None
+        self.waiting = self.ended = self.request_done = False
+        self._body: RequestBody | None = None  # for a body that did not come whole with its head
         self._held: list[bytes] = []  # framed body that waits for a connection
         self._held_bytes = 0
-        self._rechunk = False
-        self._closing = False
+        self._rechunk = self._closing = self._retried = False
         self._resendable = False  # whole, still held, and idempotent
-        self._retried = False
 
     # --- the request
 
@@ -129,10 +133,20 @@ class Exchange:
         Raises:
             WireError: the body's framing is broken; nothing has been sent upstream.
         """
-        body, rest = self._take_body(received)
-        self._held_bytes = len(body)
+        length = self.head.body_length
+        if length == len(received):  # the usual case: all of it is here
+            self.request_done = True
+            body, rest = received, b""
+            if length:
+                self._keep_request(body)
+        else:
+            limit_bytes = self._worker.config.limits.body_bytes
+            self._body = RequestBody(length, limit_bytes, self._keep_request)
+            body, rest = self._body.take(received)
+            self.request_done = self._body.done
         if body:
             self._held.append(body)
+            self._held_bytes = len(body)
         self._seek()
         return rest
 
@@ -145,7 +159,10 @@ class Exchange:
         Raises:
             WireError: the body's framing is broken.
         """
-        body, rest = self._take_body(received)
+        if self._body is None:
+            return received
+        body, rest = self._body.take(received)
+        self.request_done = self._body.done
         if self.upstream is not None:
             if body:
                 self.upstream.transport.write(body)
@@ -157,33 +174,6 @@ class Exchange:
             if self._held_bytes > self._worker.config.limits.buffer_bytes:
                 self.caller.hold_reading(True)
         return rest
-
-    def _take_body(self, received: bytes) -> tuple[bytes, bytes]:
-        """Splits off what belongs to this body, framed for the upstream."""
-        chunks = self._chunks
-        if chunks is None:
-            left = self._body_left
-            if left == len(received):
-                body, rest = received, b""
-            else:
-                body, rest = received[:left], received[left:]
-            self._body_left = left - len(body)
-            self.request_done = not self._body_left
-            if body:
-                self._keep_request(body)
-            return body, rest
-        pieces, rest = chunks.feed(received)
-        framed = []
-        for piece in pieces:
-            self._keep_request(piece)
-            framed.append(encode_chunk(piece))
-        if self.bytes_in > self._worker.config.limits.body_bytes:
-            limit = self._worker.config.limits.body_bytes
-            raise BodyTooLarge("downstream", 413, f"body: expected at most {limit} bytes, got more")
-        if chunks.done:
-            self.request_done = True
-            framed.append(b"0\r\n" + chunks.trailer + b"\r\n" if chunks.trailer else LAST_CHUNK)
-        return b"".join(framed), rest
 
     def _keep_request(self, body: bytes) -> None:
         self.bytes_in += len(body)
@@ -200,7 +190,7 @@ class Exchange:
             self._forward(connection)
         else:
             self.waiting = True
-            self.caller.expect_within(self._worker.config.timeouts.connect_s + 1.0)
+            self.caller.expect_within(self._worker.timeouts.connect_s + 1.0)
 
     def on_connection(self, connection: UpstreamConnection) -> None:
         """The pool has a connection for this exchange."""
@@ -215,26 +205,21 @@ class Exchange:
 
     def _forward(self, connection: UpstreamConnection) -> None:
         self.upstream = connection
-        head = self.head
-        connection.begin(self, head.is_head)
-        connection.request_open = not self.request_done
-        message = (
-            head.forwarded,
-            self._worker.identities.header_lines(head, self.number, self.caller.forwarded_for),
-            *self._held,
-        )
-        connection.transport.write(b"".join(message))
-        self._resendable = self.request_done and head.idempotent
+        head, worker, caller, done = self.head, self._worker, self.caller, self.request_done
+        own_lines = worker.identities.own_lines(head, self.number, self.hexed, caller.forwarded_for)
+        message = b"".join((head.forwarded, *own_lines, *self._held))
+        connection.send(self, message, head_only=head.is_head, more_follows=not done)
+        self._resendable = done and head.idempotent
         if not self._resendable:
             self._held = []
+        timeouts = worker.timeouts
+        caller.deadline_s = worker.now_s + (timeouts.first_byte_s if done else timeouts.body_idle_s)
         self.forwarded_ns = monotonic_ns()
-        timeouts = self._worker.config.timeouts
-        self.caller.expect_within(timeouts.first_byte_s if self.request_done else timeouts.body_idle_s)
 
     def _request_sent(self, connection: UpstreamConnection) -> None:
         connection.request_open = False
         if self.response is None:
-            self.caller.expect_within(self._worker.config.timeouts.first_byte_s)
+            self.caller.expect_within(self._worker.timeouts.first_byte_s)
 
     # --- the response
 
@@ -247,29 +232,37 @@ class Exchange:
         """Sends the upstream's head and first bytes to the caller in one write."""
         self.first_byte_ns = monotonic_ns()
         self.response = head
-        request = self.head
+        request, worker = self.head, self._worker
         if complete:
             self.upstream = None  # it is back in the pool and may already serve another exchange
             self.tap_flags |= WHOLE_ANSWER
         if body:
             self._keep_response(body)
-        self._closing = not request.keep_alive or not self.request_done or self._worker.draining
-        extra = (
-            b""
-            if head.has_request_id
-            else b"x-request-id: %b\r\n" % self._worker.identities.request_id(self.head, self.number)
-        )
-        if head.body_length in (CHUNKED, UNTIL_CLOSE) and not request.is_head:
-            extra += self._frame_response()
+        self._closing = worker.draining or not (request.keep_alive and self.request_done)
+        lines = () if head.has_request_id else worker.identities.id_line(request, self.hexed)
+        if head.body_length < 0 or self._closing or request.says_keep_alive:
+            lines = (*lines, *self._framing_lines(head))
             body = self._frame(body, complete)
-        elif head.body_length == CHUNKED:
-            extra += b"transfer-encoding: chunked\r\n"  # what a GET would have got
-        if self._closing:
-            extra += b"connection: close\r\n"
-        elif request.says_keep_alive:
-            extra += b"connection: keep-alive\r\n"
-        self.caller.transport.write(b"".join((head.forwarded, extra, b"\r\n", body)))
+        self.caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n", body)))
         self._after_write(complete)
+
+    def _framing_lines(self, head: ResponseHead) -> list[bytes]:
+        """How the body ends, and whether the connection does."""
+        request, lines = self.head, []
+        if request.is_head:
+            if head.body_length == CHUNKED:
+                lines.append(b"transfer-encoding: chunked\r\n")  # what a GET would have got
+        elif head.body_length < 0:
+            if request.chunks_allowed:
+                self._rechunk = True
+                lines.append(b"transfer-encoding: chunked\r\n")
+            else:
+                self._closing = True  # a caller that knows no chunks reads until the end
+        if self._closing:
+            lines.append(b"connection: close\r\n")
+        elif request.says_keep_alive:
+            lines.append(b"connection: keep-alive\r\n")
+        return lines
 
     def on_body(self, body: bytes, complete: bool) -> None:
         """Sends more of the response to the caller."""
@@ -287,14 +280,6 @@ class Exchange:
         if self.tapped:
             self._worker.tap.keep_response(self, body)
 
-    def _frame_response(self) -> bytes:
-        """Chunks for callers that know them, else the body ends with the connection."""
-        if self.head.chunks_allowed:
-            self._rechunk = True
-            return b"transfer-encoding: chunked\r\n"
-        self._closing = True
-        return b""
-
     def _frame(self, body: bytes, complete: bool) -> bytes:
         if not self._rechunk:
             return body
@@ -305,7 +290,7 @@ class Exchange:
         if complete:
             self._finish(Outcome.OK)
             return
-        self.caller.expect_within(self._worker.config.timeouts.response_idle_s)
+        self.caller.expect_within(self._worker.timeouts.response_idle_s)
         if not self.caller.writable:
             self.on_caller_writable(False)
 
@@ -345,7 +330,7 @@ class Exchange:
     def on_late(self) -> None:
         """A time-out passed: the upstream's, or the caller's while its body is still coming."""
         if not self.request_done and self.response is None and not self.waiting:
-            limit = self._worker.config.timeouts.body_idle_s
+            limit = self._worker.timeouts.body_idle_s
             self.refuse(WireError("downstream", 408, f"body: expected more within {limit} s, got nothing"))
         else:
             self._fail(UpstreamError(504, "the upstream did not answer in time"), Outcome.UPSTREAM_TIMEOUT)
@@ -379,7 +364,7 @@ class Exchange:
                 status,
                 detail,
                 "upstream" if side == "upstream" else "downstream",
-                self._worker.identities.request_id(self.head, self.number),
+                self._worker.identities.request_id(self.head, self.hexed),
                 close=not keep,
                 without_body=self.head.is_head,
             )

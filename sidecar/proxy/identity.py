@@ -3,19 +3,19 @@
 A Weyl sequence (add an odd constant, modulo 2**64) visits every 64-bit number once before it repeats, from a
 random start, and any run of it is spread evenly over the range. So ids are unique within a process, and
 comparing them with a limit samples a share of exchanges that is exact over any stretch and blind to what they
-hold. The upper half of a trace id is random for each process.
+hold. The upper half of a trace id is random for each process; its lower half is the exchange's number, which is the span's id as well.
 """
 
 from __future__ import annotations
 
 import secrets
+from binascii import hexlify
 
 from sidecar.http1.request import RequestHead
 from sidecar.http1.trace import TraceParent
 
 _MASK = (1 << 64) - 1
 _STEP = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
-_SPAN = 0xD1B54A32D192ED03  # tells a span id from the trace id's lower half
 
 
 class Identities:
@@ -30,38 +30,46 @@ class Identities:
 
     def __init__(self, trace_ratio: float) -> None:
         self.high = secrets.randbits(64) | 1  # an all-zero trace id is illegal
-        self._high_hex = b"%016x" % self.high
         self._high_bytes = self.high.to_bytes(8, "big")
         self._state = secrets.randbits(64)
         self._trace_limit = share_limit(trace_ratio)
+        high_hex = hexlify(self._high_bytes)
+        self._high_hex = high_hex
+        self._id_mark = b"x-request-id: " + high_hex
+        self._lines_marks = (b"\r\nx-request-id: " + high_hex, b"\r\ntraceparent: 00-" + high_hex)
 
     def next(self) -> int:
-        """The next exchange's number, 64 bits."""
+        """The next exchange's number: 64 bits, never 0, for its bytes are the span's id."""
         self._state = state = (self._state + _STEP) & _MASK
-        return state
+        return state or self.next()
 
-    def header_lines(self, head: RequestHead, number: int, caller: bytes) -> bytes:
-        """The header lines that differ from exchange to exchange, and the empty line behind the head.
+    def own_lines(self, head: RequestHead, number: int, hexed: bytes, caller: bytes) -> tuple[bytes, ...]:
+        """The header lines that differ from exchange to exchange, and the empty line behind the head, in parts to join.
 
         Args:
             head: the caller's.
-            number: the exchange's.
+            number: the exchange's, and `hexed` its 16 hex digits.
             caller: the caller's address for X-Forwarded-For.
         """
+        id_mark, trace_mark = self._lines_marks
         parent = head.parent
-        own = b"%b%016x" % (self._high_hex, number)
-        return b"x-forwarded-for: %b%b\r\nx-request-id: %b\r\ntraceparent: 00-%b-%016x-%02x\r\n\r\n" % (
-            head.forwarded_for,
-            caller,
-            head.request_id or own,
-            own if parent is None else parent.trace_hex,
-            number ^ _SPAN or 1,
-            self.trace_flags(parent, number),
-        )
+        start = (b"x-forwarded-for: ", head.forwarded_for, caller)
+        name = (id_mark, hexed) if head.request_id is None else (b"\r\nx-request-id: ", head.request_id)
+        if parent is None:
+            end = b"-01\r\n\r\n" if number < self._trace_limit else b"-00\r\n\r\n"
+            return (*start, *name, trace_mark, hexed, b"-", hexed, end)
+        end = b"-01\r\n\r\n" if parent.flags & 1 else b"-00\r\n\r\n"
+        return (*start, *name, b"\r\ntraceparent: 00-", parent.trace_hex, b"-", hexed, end)
 
-    def request_id(self, head: RequestHead, number: int) -> bytes:
+    def id_line(self, head: RequestHead, hexed: bytes) -> tuple[bytes, ...]:
+        """The X-Request-Id line for the caller, in parts to join."""
+        if head.request_id is None:
+            return (self._id_mark, hexed, b"\r\n")
+        return (b"x-request-id: ", head.request_id, b"\r\n")
+
+    def request_id(self, head: RequestHead, hexed: bytes) -> bytes:
         """The exchange's request id: the caller's, or the trace id made here."""
-        return head.request_id or b"%b%016x" % (self._high_hex, number)
+        return head.request_id or self._high_hex + hexed
 
     def trace_flags(self, parent: TraceParent | None, number: int) -> int:
         """Whether the trace is sampled: the caller's word, or our own ratio when it said nothing."""
@@ -69,14 +77,9 @@ class Identities:
             return parent.flags & 1
         return 1 if number < self._trace_limit else 0
 
-    def trace_id(self, parent: TraceParent | None, number: int) -> bytes:
-        """The trace's id, 16 bytes."""
-        return self._high_bytes + number.to_bytes(8, "big") if parent is None else parent.trace_id
-
-    @staticmethod
-    def span_id(number: int) -> bytes:
-        """The span's id, 8 bytes, never all zero."""
-        return (number ^ _SPAN or 1).to_bytes(8, "big")
+    def trace_id(self, parent: TraceParent | None, low: bytes) -> bytes:
+        """The trace's id, 16 bytes; `low` is the exchange's number, 8 bytes."""
+        return self._high_bytes + low if parent is None else parent.trace_id
 
 
 def share_limit(ratio: float) -> int:

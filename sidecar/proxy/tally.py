@@ -21,19 +21,24 @@ class Tally:
         segment: the worker's ring.
     """
 
-    __slots__ = ("_words",)
+    __slots__ = ("_n_ended", "_n_seen", "_n_seen_before", "_words")
 
     def __init__(self, segment: Segment) -> None:
         self._words = segment.words
+        self._n_seen = self._n_seen_before = self._words[_SEEN]  # goes on where a predecessor ended
+        self._n_ended = 0
 
     def add_seen(self) -> None:
-        """An exchange began."""
-        self._words[_SEEN] += 1
-        self._words[_ACTIVE] += 1
+        """An exchange began; stored at once, since a kill must not lose it."""
+        self._n_seen = self._words[_SEEN] = self._n_seen + 1
 
     def add_ended(self) -> None:
         """An exchange ended."""
-        self._words[_ACTIVE] -= 1
+        self._n_ended += 1
+
+    def sweep(self) -> None:
+        """Brings the gauge up to date; called a few times a second."""
+        self._words[_ACTIVE] = self._n_seen - self._n_seen_before - self._n_ended
 
     def add_rejected(self) -> None:
         """A head was refused, and is no exchange."""

@@ -36,6 +36,7 @@ class Worker:
 
     def __init__(self, config: Config, tap: Tap, tally: Tally, identities: Identities, log: Log) -> None:
         self.config = config
+        self.timeouts = config.timeouts
         self.tap = tap
         self.tally = tally
         self.identities = identities
@@ -74,6 +75,7 @@ class Worker:
         now_s = self.now_s = asyncio.get_running_loop().time()
         self.pool.sweep(now_s)
         self.tap.sweep()
+        self.tally.sweep()
         late = [connection for connection in self._connections if connection.deadline_s <= now_s]
         for connection in late:
             connection.on_late()

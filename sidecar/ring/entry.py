@@ -92,10 +92,13 @@ class ExchangeRecord:
         """What else is to be known of the exchange."""
         return ExchangeFlag(self._flags)
 
-    @property
-    def payload_taken(self) -> bool:
-        """Whether it was sampled in."""
-        return bool(self._flags & 1)
+    def has(self, flags: int) -> bool:
+        """Whether any of these flags is set; quicker than `flags`, which makes an enumeration member.
+
+        Args:
+            flags: of `ExchangeFlag`, as an int.
+        """
+        return bool(self._flags & flags)
 
     @property
     def ratio(self) -> float:

@@ -2,7 +2,7 @@
 
 It knows nothing of callers. Whoever has it reads the answer through `ResponseSink`:
 
-    begin -> (on_interim)* -> on_response -> (on_body)* -> done, or on_broken at any point
+    send -> (on_interim)* -> on_response -> (on_body)* -> done, or on_broken at any point
 
 `complete=True` in the last of them says that the message is whole; by then the connection has already gone
 back to the pool (or is closing), so the sink may take another one at once.
@@ -100,11 +100,20 @@ class UpstreamConnection(asyncio.Protocol):
 
     # --- the sending side
 
-    def begin(self, sink: ResponseSink, head_only: bool) -> None:
-        """Starts an exchange: what arrives from now on is the answer for `sink`."""
+    def send(self, sink: ResponseSink, message: bytes, *, head_only: bool, more_follows: bool) -> None:
+        """Starts an exchange: what arrives from now on is the answer for `sink`.
+
+        Args:
+            sink: who waits.
+            message: the request's head and what there is of its body.
+            head_only: the request is HEAD: its answer has no body.
+            more_follows: the body is not complete; the sender writes the rest and then clears `request_open`.
+        """
         self._sink = sink
         self._head_only = head_only
         self._responding = False
+        self.request_open = more_follows
+        self.transport.write(message)
 
     def abandon(self) -> None:
         """Drops the exchange and the connection: nobody wants the answer any more."""

@@ -71,7 +71,7 @@ class Pool:
 
     def release(self, connection: UpstreamConnection) -> None:
         """Takes back a connection whose response is complete."""
-        waiter = self._next_waiter()
+        waiter = self._next_waiter() if self._waiters else None
         if waiter is not None:
             waiter.on_connection(connection)
         elif self._closed:

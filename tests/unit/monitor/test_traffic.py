@@ -1,7 +1,5 @@
 from __future__ import annotations
 
-from dataclasses import replace
-
 from sidecar.config.address import TcpUpstream, UnixUpstream
 from sidecar.monitor.traffic import Ended, TrafficMeters, overhead_ns, span_of
 from sidecar.ring.record import Outcome
@@ -50,7 +48,7 @@ def test_an_exchange_is_counted_by_the_conventions() -> None:
 def test_a_failure_has_its_word_and_no_overhead() -> None:
     meters = TrafficMeters(UnixUpstream("/run/model.sock"))
     meters.observe(
-        replace(ENDED, outcome=Outcome.UPSTREAM_CONNECT, status=502, forwarded_ns=0, first_byte_ns=0)
+        ENDED._replace(outcome=Outcome.UPSTREAM_CONNECT, status=502, forwarded_ns=0, first_byte_ns=0)
     )
     [attributes] = points(meters, "http.server.request.duration")
     assert ("error.type", "upstream_connect") in attributes
@@ -60,7 +58,7 @@ def test_a_failure_has_its_word_and_no_overhead() -> None:
 
 def test_overhead_is_our_own_time() -> None:
     assert overhead_ns(ENDED) == 2 * MS
-    assert overhead_ns(replace(ENDED, whole_answer=False)) == 1 * MS  # a stream's tail is the model's
+    assert overhead_ns(ENDED._replace(whole_answer=False)) == 1 * MS  # a stream's tail is the model's
 
 
 def test_a_span_has_the_callers_as_its_parent() -> None:
@@ -74,5 +72,5 @@ def test_a_span_has_the_callers_as_its_parent() -> None:
 
 
 def test_a_root_span_that_failed() -> None:
-    span = span_of(replace(ENDED, status=503), b"t" * 16, b"s" * 8, bytes(8), 1)
+    span = span_of(ENDED._replace(status=503), b"t" * 16, b"s" * 8, bytes(8), 1)
     assert (span.parent_span_id, span.status) == (None, "error")

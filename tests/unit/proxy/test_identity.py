@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import re
+from binascii import hexlify
 
 from sidecar.config.model import LimitsConfig
 from sidecar.http1.request import parse_request_head
@@ -27,15 +28,17 @@ def test_all_and_none() -> None:
 def test_the_lines_carry_one_identity() -> None:
     identities = Identities(1.0)
     number = identities.next()
-    lines = identities.header_lines(PLAIN, number, b"10.0.0.9").decode()
+    low = number.to_bytes(8, "big")
+    lines = b"".join(identities.own_lines(PLAIN, number, hexlify(low), b"10.0.0.9")).decode()
     match = re.fullmatch(
         r"x-forwarded-for: 10\.0\.0\.9\r\nx-request-id: (\w{32})\r\n"
         r"traceparent: 00-(\w{32})-(\w{16})-01\r\n\r\n",
         lines,
     )
     assert match is not None
-    assert match[1] == match[2] == identities.trace_id(None, number).hex()
-    assert match[3] == identities.span_id(number).hex()
+    assert match[1] == match[2] == identities.trace_id(None, low).hex()
+    assert match[3] == low.hex()
+    assert identities.request_id(PLAIN, hexlify(low)) == match[1].encode()
 
 
 def test_a_root_trace_is_sampled_by_the_ratio() -> None:

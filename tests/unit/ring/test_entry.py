@@ -38,7 +38,7 @@ def test_every_field_of_an_exchange_comes_back() -> None:
         assert (record.forwarded_ns, record.first_byte_ns, record.end_ns) == (13, 14, 15)
         assert (record.status, record.outcome, record.trace_flags) == (503, Outcome.UPSTREAM_BROKE, 255)
         assert record.flags == ExchangeFlag.REQUEST_CUT | ExchangeFlag.OWN_ANSWER
-        assert not record.payload_taken
+        assert not record.has(ExchangeFlag.PAYLOAD_TAKEN)
         assert (record.ratio, record.trace_id) == (0.125, bytes(range(16)))
         assert (record.span_id, record.parent_span_id) == (b"spanspan", bytes(8))
         assert (record.request_body_bytes, record.response_body_bytes) == (1 << 40, (1 << 41) + 1)

@@ -21,6 +21,7 @@ check: $(VENV)/.tests
 	$(BIN)/python -m tests.run check
 
 bench: $(VENV)/.tests apt
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
 
 $(VENV)/bin/python:

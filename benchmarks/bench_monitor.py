@@ -1,6 +1,6 @@
-"""How many exchanges a second the monitor takes from record to window: the real intake and statistics over a ring that is
-filled between measurements. 20-feature V2 JSON requests with one output. `python -m benchmarks.bench_monitor [--quick]
-[--profile]`.
+"""How many exchanges a second the monitor takes from record to window: the real intake and statistics over a
+ring that is filled between measurements. 20-feature V2 JSON requests with one output. `python -m
+benchmarks.bench_monitor [--quick] [--profile]`.
 """
 
 from __future__ import annotations
@@ -37,7 +37,9 @@ FLAGS = int(ExchangeFlag.PAYLOAD_TAKEN | ExchangeFlag.WHOLE_ANSWER)
 def request(generator: random.Random) -> tuple[bytes, bytes]:
     """Head and body of a V2 request with fresh numbers."""
     values = ",".join(f"{generator.gauss(0, 1):.6f}" for _ in range(FEATURES))
-    body = f'{{"inputs":[{{"name":"x","shape":[1,{FEATURES}],"datatype":"FP32","data":[{values}]}}]}}'.encode()
+    body = (
+        f'{{"inputs":[{{"name":"x","shape":[1,{FEATURES}],"datatype":"FP32","data":[{values}]}}]}}'.encode()
+    )
     head = b"POST /v2/models/m/infer HTTP/1.1\r\nHost: m\r\nContent-Type: application/json\r\n"
     return head + b"Content-Length: %d\r\n\r\n" % len(body), body
 
@@ -49,7 +51,9 @@ def response(generator: random.Random) -> tuple[bytes, bytes]:
         '{"model_name":"m","model_version":"1","outputs":[{"name":"y","shape":[1],"datatype":"FP32",'
         f'"data":[{value}]}}]}}'
     ).encode()
-    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(body), body
+    return b"HTTP/1.1 200 OK\r\nContent-Type: application/json\r\nContent-Length: %d\r\n\r\n" % len(
+        body
+    ), body
 
 
 class Bench:
@@ -77,7 +81,22 @@ class Bench:
             head, body, answer_head, answer = self.messages[number % len(self.messages)]
             self.writer.count_seen()
             assert self.writer.try_exchange(
-                *(self.n_sent, 1, 1, 1000, 2000, 3000, 200, Outcome.OK, FLAGS, 1.0, b"t" * 16, b"s" * 8, NO_SPAN, 0),
+                *(
+                    self.n_sent,
+                    1,
+                    1,
+                    1000,
+                    2000,
+                    3000,
+                    200,
+                    Outcome.OK,
+                    FLAGS,
+                    1.0,
+                    b"t" * 16,
+                    b"s" * 8,
+                    NO_SPAN,
+                    0,
+                ),
                 *(len(body), len(answer), head, body, answer_head, answer),
             )
             self.n_sent += 1
@@ -118,7 +137,11 @@ def main() -> None:
         seconds.append(bench.take())
     bench.check()
     rows: list[dict[str, Any]] = [
-        {"case": "record to window, 20 features, V2 JSON", "us": min(seconds) / FILL * 1e6, "per_s": FILL / min(seconds)}
+        {
+            "case": "record to window, 20 features, V2 JSON",
+            "us": min(seconds) / FILL * 1e6,
+            "per_s": FILL / min(seconds),
+        }
     ]
     for row in rows:
         print(f"{row['case']:50} {row['us']:8.2f} us an exchange {row['per_s']:12,.0f} exchanges/s")

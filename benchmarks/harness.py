@@ -162,8 +162,8 @@ def assert_same(name: str, got: object, expected: object) -> None:
 def cpu_s(pid: int) -> float:
     """CPU seconds (user and system, all living threads) that a process has used; 0.0 once it is gone.
 
-    By the scheduler's own account, in nanoseconds. The ticks in /proc/PID/stat are samples on many kernels: a process
-    that runs in bursts between them is charged half of what it used, or double.
+    By the scheduler's own account, in nanoseconds. The ticks in /proc/PID/stat are samples on many kernels: a
+    process that runs in bursts between them is charged half of what it used, or double.
     """
     total_ns = 0
     try:

@@ -1,11 +1,12 @@
 """One decorator owns every compile flag.
 
-Explicit signatures compile at import, so that no call ever pays for compilation; `nogil` lets the monitor's threads run
-side by side; the numpy error model makes x / 0 an infinity instead of a branch that raises. `fastmath` stays off: it may
-assume that NaN does not occur, and NaN is one of our lanes.
+Explicit signatures compile at import, so that no call ever pays for compilation; `nogil` lets the monitor's
+threads run side by side; the numpy error model makes x / 0 an infinity instead of a branch that raises.
+`fastmath` stays off: it may assume that NaN does not occur, and NaN is one of our lanes.
 
-The machine code is cached on disk. In a container whose file system is read-only numba refuses to cache at all
-("no locator available"), even when a warm cache is there; then the kernel is compiled in memory: slower to start, same numbers.
+The machine code is cached on disk. In a container whose file system is read-only numba refuses to cache at
+all ("no locator available"), even when a warm cache is there; then the kernel is compiled in memory: slower
+to start, same numbers.
 """
 
 from __future__ import annotations
@@ -25,8 +26,8 @@ def kernel(*signatures: str, inline: bool = False) -> Callable[[Callable[P, R]],
     """Compile a function for the given numba signatures.
 
     Args:
-        signatures: at least one numba signature, such as `"void(f8[::1], i8[::1])"`; none for a kernel that is
-            only called from other kernels (compiled with its caller).
+        signatures: at least one numba signature, such as `"void(f8[::1], i8[::1])"`; none for a kernel that
+            is only called from other kernels (compiled with its caller).
         inline: whether LLVM must inline it into its callers.
 
     Returns:
@@ -49,8 +50,8 @@ def _compile(function: Callable[..., Any], signatures: list[str], inline: bool) 
     arguments = (signatures,) if signatures else ()
     try:
         return compile_with(*arguments, cache=bool(signatures), **flags)(function)
-    except RuntimeError as exc:  # numba's word for a cache that cannot be written
-        if "cannot cache" not in str(exc):
+    except (RuntimeError, OSError) as exc:  # numba's words for a cache that cannot be written
+        if isinstance(exc, RuntimeError) and "cannot cache" not in str(exc):
             raise
         return compile_with(*arguments, cache=False, **flags)(function)
 

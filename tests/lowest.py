@@ -1,6 +1,6 @@
 """The lowest versions that pyproject.toml allows, as pip constraints: `python tests/lowest.py > FILE`.
 
-`make test` runs the unit and end-to-end tests once more with exactly these, so a lower bound is a fact and not a hope.
+`make test` runs many tests once more with exactly these, so a lower bound is a fact and not a hope.
 Standard library only: it runs before anything is installed.
 """
 

@@ -1,7 +1,7 @@
 """Runs the checks in order and stops at the first that fails: `python -m tests.run check|all|lowest`.
 
-`check` takes under a minute; `all` is what continuous integration runs; `lowest` is run by an environment that has the
-lowest versions which pyproject.toml allows.
+`check` takes under a minute; `all` is what continuous integration runs; `lowest` is run by an environment of
+the lowest versions that pyproject.toml allows.
 """
 
 from __future__ import annotations
@@ -21,9 +21,9 @@ STATIC = [
 ]
 UNIT = [[PYTHON, "-m", "pytest", "-q", "tests/architecture", "tests/unit"]]
 KERNELS = "tests/unit/kernels"
-ALL: list[list[str]] = [
-    [PYTHON, "-m", "pytest", "-q", "tests"],
-]
+ALL = [[PYTHON, "-m", "pytest", "-q", "tests"]]
+# Compiling every kernel takes some twenty seconds once; no test should pay for it.
+WARM = [PYTHON, "-m", "sidecar", "warm"]
 # Kernels three times: compiled (above), interpreted (every line is Python), and with bounds checked.
 VARIANTS = {"NUMBA_DISABLE_JIT": "1", "NUMBA_BOUNDSCHECK": "1"}
 
@@ -45,10 +45,10 @@ LOWEST = [
 
 def main(which: str) -> int:
     if which == "check":
-        return _run_all([*STATIC, *UNIT], {})
+        return _run_all([*STATIC, WARM, *UNIT], {})
     if which == "lowest":
-        return _run_all(LOWEST, {})
-    status = _run_all([*STATIC, *ALL], {})
+        return _run_all([WARM, *LOWEST], {"NUMBA_CACHE_DIR": str(Path(sys.prefix, "numba-cache"))})
+    status = _run_all([*STATIC, WARM, *ALL], {})
     for name, value in VARIANTS.items():
         if status:
             return status

@@ -233,7 +233,7 @@ async def _serve(
 
 
 def _step_back() -> None:
-    """Lower priority than the workers, and no pre-emption of one when the monitor wakes: it takes what is left over."""
+    """Lower priority than the workers, and no pre-emption of one when the monitor wakes."""
     os.nice(NICE)
     with contextlib.suppress(OSError):  # a container's seccomp profile may forbid it
         os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))

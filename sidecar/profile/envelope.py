@@ -1,5 +1,6 @@
-"""The outside of a reference file: prefix, version, hash. Free of numpy, so that the supervisor can refuse a bad
-file before anything starts; the inside is `sidecar.profile.codec`'s.
+"""The outside of a reference file: prefix, version, hash; the inside is `sidecar.profile.codec`'s.
+
+Free of numpy, so that the supervisor can refuse a bad file before anything starts.
 """
 
 from __future__ import annotations

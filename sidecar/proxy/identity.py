@@ -3,7 +3,8 @@
 A Weyl sequence (add an odd constant, modulo 2**64) visits every 64-bit number once before it repeats, from a
 random start, and any run of it is spread evenly over the range. So ids are unique within a process, and
 comparing them with a limit samples a share of exchanges that is exact over any stretch and blind to what they
-hold. The upper half of a trace id is random for each process; its lower half is the exchange's number, which is the span's id as well.
+hold. The upper half of a trace id is random for each process; its lower half is the exchange's number, which
+is the span's id as well.
 """
 
 from __future__ import annotations
@@ -44,7 +45,8 @@ class Identities:
         return state or self.next()
 
     def own_lines(self, head: RequestHead, number: int, hexed: bytes, caller: bytes) -> tuple[bytes, ...]:
-        """The header lines that differ from exchange to exchange, and the empty line behind the head, in parts to join.
+        """The header lines that differ from exchange to exchange, and the head's empty line, in parts to
+        join.
 
         Args:
             head: the caller's.

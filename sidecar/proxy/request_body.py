@@ -1,4 +1,4 @@
-"""A request's body on its way upstream, when it did not come whole with its head: where it ends, and how it is framed."""
+"""A request's body on its way upstream, when it did not come whole with its head: its end and its framing."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class RequestBody:
 
     Args:
         length: bytes, or `CHUNKED`, as the head says.
-        limit_bytes: longest body; a head that says more was refused already, a chunked body shows it only here.
+        limit_bytes: longest body; a head that says more was refused before, a chunked one shows it only here.
         keep: is given each part, without its framing.
 
     Attributes:

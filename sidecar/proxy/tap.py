@@ -51,6 +51,7 @@ class Tap:
         self._loop = asyncio.get_running_loop()
         self._flush_s = config.flush_ms / 1000.0
         self._flush_planned = False
+        self._inline_limit_bytes = min(config.inline_limit_bytes, config.body_limit_bytes)
         self._unix_minus_mono_ns = 0
         self.ratio = 1.0
         self.limit = 0
@@ -60,24 +61,29 @@ class Tap:
 
     def keep_request(self, exchange: Exchange, body: bytes) -> None:
         """Takes a part of a request's body."""
+        if exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes:
+            exchange.request_pieces.append(body)
+            return
         self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, exchange.bytes_in)
 
     def keep_response(self, exchange: Exchange, body: bytes) -> None:
         """Takes a part of a response's body."""
+        if exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes:
+            exchange.response_pieces.append(body)
+            return
         self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, exchange.bytes_out)
 
     def _keep(
         self, exchange: Exchange, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
     ) -> None:
-        """`so_far` counts this part."""
+        """A part that makes the two bodies too long to be held; `so_far` counts it."""
         if so_far > self._config.body_limit_bytes:
             exchange.tap_flags |= _REQUEST_CUT if kind is PieceKind.REQUEST else _RESPONSE_CUT
         elif exchange.tap_flags & _IN_PIECES:
             self._writer.try_piece(kind, exchange.number, monotonic_ns(), so_far - len(body), body)
         else:
             pieces.append(body)
-            if exchange.bytes_in + exchange.bytes_out > self._config.inline_limit_bytes:
-                self._spill(exchange)
+            self._spill(exchange)
 
     def _spill(self, exchange: Exchange) -> None:
         """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its

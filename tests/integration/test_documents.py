@@ -1,4 +1,5 @@
-"""The documents are true: settings load, commands exist, links lead somewhere, figures are the stored ones."""
+"""The documents are true: settings load, commands exist, links lead somewhere, figures are the stored
+ones."""
 
 from __future__ import annotations
 

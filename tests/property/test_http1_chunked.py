@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 import httptools
 from hypothesis import given
 from hypothesis import strategies as st
@@ -27,7 +29,7 @@ class Body:
 def read_chopped(raw: bytes, cuts: list[int]) -> tuple[bytes, bytes, bool]:
     reader, body, rest = ChunkReader("downstream"), b"", b""
     places = sorted({0, len(raw), *(cut % (len(raw) + 1) for cut in cuts)})
-    for start, end in zip(places, places[1:], strict=False):
+    for start, end in pairwise(places):
         if reader.done:
             rest += raw[start:end]
         else:

@@ -12,7 +12,8 @@ from tests.support.wire import Conversation
 
 REQUESTS = (
     b"POST /m HTTP/1.1\r\nHost: m\r\nContent-Length: 7\r\n\r\nabcdefg",
-    b"POST /m HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n",
+    b"POST /m HTTP/1.1\r\nHost: m\r\nTransfer-Encoding: chunked\r\n\r\n"
+    b"3\r\nabc\r\n4;x=y\r\ndefg\r\n0\r\n\r\n",
     b"GET /m?q=1 HTTP/1.1\r\nHost: m\r\n\r\n",
 )
 RESPONSES = (

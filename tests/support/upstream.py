@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from types import TracebackType
 
 ANSWER = (
-    b'{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
-    b'{"model_name":"m","model_version":"1","outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
+    b'{"model_name":"m","model_version":"1",'
+    b'"outputs":[{"name":"y","datatype":"FP64","shape":[1],"data":[0.5]}]}'
 )
 MEGABYTE = b"0123456789abcdef" * 65536
 

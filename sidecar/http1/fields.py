@@ -87,6 +87,12 @@ def declared_length(fields: tuple[Field, ...], side: Side) -> int | None:
         )
     if not lengths:
         return None
-    if len(lengths) > 1 or _DIGITS.fullmatch(lengths[0]) is None:
+    length = parse_length(lengths[0]) if len(lengths) == 1 else None
+    if length is None:
         raise BadFraming(side, status, "content-length: expected one decimal number, got something else")
-    return int(lengths[0])
+    return length
+
+
+def parse_length(value: bytes) -> int | None:
+    """A Content-Length as a number, None when it is not plain decimal digits."""
+    return int(value) if _DIGITS.fullmatch(value) else None

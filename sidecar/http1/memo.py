@@ -1,4 +1,4 @@
-"""Remembers what a strict parser said of a head, keyed by the head's exact bytes.
+"""Remembers what a strict parser said of a head, keyed by the head's exact bytes (or its template).
 
 A caller's heads repeat byte for byte on a keep-alive connection, and parsing one costs more than everything
 else that the worker does for a small exchange. A hit can never disagree with a fresh parse, since the key is
@@ -11,36 +11,34 @@ from __future__ import annotations
 
 from typing import Generic, TypeVar
 
+Key = TypeVar("Key")
 Head = TypeVar("Head")
 
 MAX_KEY_BYTES = 4096
-GENERATION = (
-    256  # entries; with keys and heads at most about 2 x 256 x 12 KiB = 6 MiB, in practice a few hundred KiB
-)
+GENERATION = 256  # entries; at most about 2 x 256 x 12 KiB = 6 MiB with their heads, in practice far less
 
 
-class HeadMemo(Generic[Head]):
+class HeadMemo(Generic[Key, Head]):
     """A bounded dictionary from head bytes to parsed heads."""
 
     def __init__(self, generation: int = GENERATION) -> None:
         self._generation = generation
-        self.young: dict[bytes, Head] = {}  # read directly on the hot path; `find` is for what it lacks
-        self._old: dict[bytes, Head] = {}
+        self.young: dict[Key, Head] = {}  # read directly on the hot path; `find` is for what it lacks
+        self._old: dict[Key, Head] = {}
 
-    def find(self, raw: bytes) -> Head | None:
-        """The head parsed from the same bytes before, or None."""
-        head = self.young.get(raw)
+    def find(self, key: Key) -> Head | None:
+        """The head kept under this key, or None."""
+        head = self.young.get(key)
         if head is None:
-            head = self._old.get(raw)
+            head = self._old.get(key)
             if head is not None:
-                self.keep(raw, head)
+                self.keep(key, head)
         return head
 
-    def keep(self, raw: bytes, head: Head) -> None:
-        """Remembers a head that a strict parse accepted."""
-        if len(raw) > MAX_KEY_BYTES:
-            return
+    def keep(self, key: Key, head: Head) -> None:
+        """Remembers a head that a strict parse accepted; the caller leaves out those beyond
+        `MAX_KEY_BYTES`."""
         if len(self.young) >= self._generation:
             self._old = self.young
             self.young = {}
-        self.young[raw] = head
+        self.young[key] = head

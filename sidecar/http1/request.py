@@ -18,13 +18,13 @@ from sidecar.http1.fields import (
 from sidecar.http1.syntax import Field, check_with_llhttp, split_fields, split_request_line
 from sidecar.http1.trace import TraceParent, parse_traceparent
 
-_REWRITTEN = frozenset((b"traceparent", b"x-request-id", b"x-forwarded-for", b"expect"))
+REWRITTEN = frozenset((b"traceparent", b"x-request-id", b"x-forwarded-for", b"expect"))
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 section 9.2.2
 _HOST = re.compile(rb"(?:[0-9A-Za-z\-._~%!$&'()*+,;=]*|\[[0-9A-Fa-f:.]+\])(?::[0-9]{0,5})?")
 _REQUEST_ID = re.compile(rb"[!-~]{1,256}")
 
 
-@dataclass(frozen=True, slots=True)
+@dataclass(slots=True)  # never changed once made; frozen, making one would take four times as long
 class RequestHead:
     """What a request's head says.
 
@@ -79,7 +79,6 @@ def parse_request_head(raw: bytes, limits: LimitsConfig) -> RequestHead:
         raise BadHead("downstream", 501, "method: expected one that names a resource, got CONNECT")
     check_with_llhttp(raw, fields, "downstream")
     tokens = connection_tokens(fields)
-    request_ids = values_of(fields, b"x-request-id")
     forwarded_for = b", ".join(values_of(fields, b"x-forwarded-for"))
     return RequestHead(
         method=method,
@@ -93,12 +92,19 @@ def parse_request_head(raw: bytes, limits: LimitsConfig) -> RequestHead:
         expects_continue=minor == 1 and _expects_continue(fields),
         forwarded=method + b" " + target + b" HTTP/1.1\r\n" + _forwarded_fields(fields, tokens),
         forwarded_for=forwarded_for + b", " if forwarded_for else b"",
-        request_id=request_ids[0]
-        if len(request_ids) == 1 and _REQUEST_ID.fullmatch(request_ids[0])
-        else None,
+        request_id=read_request_id(values_of(fields, b"x-request-id")),
         parent=parse_traceparent(values_of(fields, b"traceparent")),
         recorded=first + b"\r\n" + recorded_lines(fields) + b"\r\n",
     )
+
+
+def read_request_id(values: list[bytes]) -> bytes | None:
+    """The caller's request id, if there is one that can be passed on.
+
+    Args:
+        values: every X-Request-Id of the head.
+    """
+    return values[0] if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]) else None
 
 
 def _check_host(fields: tuple[Field, ...], minor: int) -> None:
@@ -132,7 +138,7 @@ def _expects_continue(fields: tuple[Field, ...]) -> bool:
 def _forwarded_fields(fields: tuple[Field, ...], tokens: frozenset[bytes]) -> bytes:
     """Adds the lines that do not change with the connection. Via is a list: a line of ours behind theirs
     appends to it."""
-    lines = forwarded_lines(fields, tokens, _REWRITTEN)
+    lines = forwarded_lines(fields, tokens, REWRITTEN)
     if values_of(fields, b"transfer-encoding"):
         lines += b"transfer-encoding: chunked\r\n"
     if values_of(fields, b"expect"):

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, cast
 
 from sidecar.errors import BadHead, HeadTooLarge, WireError
 from sidecar.http1.problem import encode_problem
-from sidecar.http1.request import RequestHead, parse_request_head
+from sidecar.http1.request import RequestHead
 from sidecar.proxy.exchange import Exchange
 
 if TYPE_CHECKING:  # the worker composes this
@@ -109,7 +109,7 @@ class DownstreamConnection(asyncio.Protocol):
                 self._wait_for_head(data)
                 return
             raw = data[:end]
-            head = worker.memo.young.get(raw) or self._parse(raw)
+            head = worker.heads.memo.young.get(raw) or self._parse(raw)
         except WireError as exc:
             self._refuse(exc)
             return
@@ -135,18 +135,11 @@ class DownstreamConnection(asyncio.Protocol):
         self._buffer = data
 
     def _parse(self, raw: bytes) -> RequestHead:
-        memo = self._worker.memo
-        head = memo.find(raw)
-        if head is None:
-            raw = raw.removeprefix(b"\r\n")  # RFC 9112 section 2.2: an empty line before a request is ignored
-            limits = self._worker.config.limits
-            if len(raw) > limits.head_bytes:
-                raise HeadTooLarge(
-                    "downstream", 431, f"head: expected at most {limits.head_bytes} bytes, got more"
-                )
-            head = parse_request_head(raw, limits)
-            memo.keep(raw, head)
-        return head
+        raw = raw.removeprefix(b"\r\n")  # RFC 9112 section 2.2: an empty line before a request is ignored
+        limit = self._worker.config.limits.head_bytes
+        if len(raw) > limit:
+            raise HeadTooLarge("downstream", 431, f"head: expected at most {limit} bytes, got more")
+        return self._worker.heads.read(raw)
 
     def _continue(self, exchange: Exchange, data: bytes) -> None:
         self.expect_within(self._worker.timeouts.body_idle_s)

@@ -17,7 +17,7 @@ from sidecar.config.model import LimitsConfig
 from sidecar.errors import HeadTooLarge, UpstreamError, WireError
 from sidecar.http1.chunked import ChunkReader
 from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
-from sidecar.http1.memo import HeadMemo
+from sidecar.http1.memo import MAX_KEY_BYTES, HeadMemo
 from sidecar.http1.response import ResponseHead, parse_response_head
 
 
@@ -79,7 +79,7 @@ class UpstreamConnection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, home: Home, memo: HeadMemo[ResponseHead], limits: LimitsConfig) -> None:
+    def __init__(self, home: Home, memo: HeadMemo[bytes, ResponseHead], limits: LimitsConfig) -> None:
         self._home = home
         self._memo = memo
         self._limits = limits
@@ -216,7 +216,8 @@ class UpstreamConnection(asyncio.Protocol):
                     "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
                 )
             head = parse_response_head(raw, self._limits)
-            self._memo.keep(raw, head)
+            if len(raw) <= MAX_KEY_BYTES:
+                self._memo.keep(raw, head)
         return head
 
     def _interim(self, sink: ResponseSink, head: ResponseHead, rest: bytes) -> None:

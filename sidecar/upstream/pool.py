@@ -40,7 +40,7 @@ class Pool:
         self._limits = config.limits
         self._bounds = config.pool
         self._timeouts = config.timeouts
-        self._memo: HeadMemo[ResponseHead] = HeadMemo()
+        self._memo: HeadMemo[bytes, ResponseHead] = HeadMemo()
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._waiters: deque[Waiter] = deque()

@@ -13,7 +13,13 @@ from tests.support.tools import require_tool
 from tests.support.traffic import infer_body, post_all
 from tests.support.upstream import FakeUpstream
 
-QUIET = ("disable-gpu", "disable-quic", "no-first-run", "disable-background-networking", "disable-component-update")
+QUIET = (
+    "disable-gpu",
+    "disable-quic",
+    "no-first-run",
+    "disable-background-networking",
+    "disable-component-update",
+)
 
 
 @pytest.mark.slow
@@ -26,7 +32,13 @@ def test_the_page_shows_what_is_watched(tmp_path: Path) -> None:
         eventually(lambda: len(sidecar.get("/api/v1/drift")["features"]) == 3)
         page = subprocess.run(
             [
-                *(str(chromium), "--headless", "--no-sandbox", "--disable-sync", *(f"--{flag}" for flag in QUIET)),
+                *(
+                    str(chromium),
+                    "--headless",
+                    "--no-sandbox",
+                    "--disable-sync",
+                    *(f"--{flag}" for flag in QUIET),
+                ),
                 *(f"--user-data-dir={tmp_path}", "--virtual-time-budget=5000", "--dump-dom"),
                 f"http://127.0.0.1:{sidecar.admin}/",
             ],
@@ -36,5 +48,11 @@ def test_the_page_shows_what_is_watched(tmp_path: Path) -> None:
             check=True,
         ).stdout
     text = re.sub(r"<[^>]+>", " ", page)
-    for shown in ("x[0]", "x[1]", "waiting for data", "analysed 30 (100.0 %)", "Nothing was lost to monitoring."):
+    for shown in (
+        "x[0]",
+        "x[1]",
+        "waiting for data",
+        "analysed 30 (100.0 %)",
+        "Nothing was lost to monitoring.",
+    ):
         assert shown in text

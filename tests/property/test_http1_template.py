@@ -1,0 +1,74 @@
+"""A head read by its template is the head that the strict parser reads, or both refuse it."""
+
+from __future__ import annotations
+
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.config.model import LimitsConfig
+from sidecar.errors import WireError
+from sidecar.http1.request import RequestHead, parse_request_head
+from sidecar.http1.template import RequestHeads
+
+LIMITS = LimitsConfig(body_bytes=1_000_000)
+NAMES = [
+    "traceparent",
+    "Traceparent",
+    "x-request-id",
+    "Content-Length",
+    "content-length",
+    "tracestate",
+    "b3",
+    "CE-Id",
+]
+PLAIN = [
+    "Accept: */*",
+    "Authorization: Bearer x",
+    "Connection: b3",
+    "Connection: close",
+    "X-Other:1",
+    "Cookie: a=b",
+]
+VALUES = st.one_of(
+    st.integers(min_value=0, max_value=2_000_000).map(str),
+    st.text(alphabet=st.characters(min_codepoint=33, max_codepoint=126), max_size=12),
+    st.sampled_from(
+        [
+            "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01",
+            "00-00000000000000000000000000000000-b7ad6b7169203331-01",
+            "+5",
+            "5,5",
+            "a b",
+            "",
+            "\x00",
+            "\xff",
+        ]
+    ),
+)
+LINE = st.tuples(st.sampled_from(NAMES), st.sampled_from([": ", ":", ":  "]), st.none())
+SHAPES = st.lists(st.one_of(LINE, st.sampled_from(PLAIN)), max_size=6)
+
+
+def build(shape: list[object], values: list[str]) -> bytes:
+    lines, rest = ["POST /m HTTP/1.1", "Host: m"], iter(values)
+    for line in shape:
+        lines.append(line if isinstance(line, str) else f"{line[0]}{line[1]}{next(rest)}")  # type: ignore[index]
+    return "\r\n".join([*lines, "", ""]).encode("latin-1")
+
+
+def outcome(read: object, raw: bytes) -> RequestHead | tuple[int, str]:
+    try:
+        return read(raw)  # type: ignore[operator,no-any-return]
+    except WireError as exc:
+        return exc.status_hint, str(exc)
+
+
+@given(SHAPES, st.lists(st.lists(VALUES, min_size=6, max_size=6), min_size=2, max_size=5))
+@settings(max_examples=400)
+def test_templates_and_the_strict_parser_agree(shape: list[object], all_values: list[list[str]]) -> None:
+    heads = RequestHeads(LIMITS)
+    for values in all_values:
+        raw = build(shape, values)
+        strict = outcome(lambda raw: parse_request_head(raw, LIMITS), raw)
+        assert outcome(heads.read, raw) == strict
+        assert outcome(heads.read, raw) == strict

@@ -29,17 +29,9 @@ VARIANTS = {"NUMBA_DISABLE_JIT": "1", "NUMBA_BOUNDSCHECK": "1"}
 
 
 LOWEST = [
-    [
-        PYTHON,
-        "-m",
-        "pytest",
-        "-q",
-        "tests/unit",
-        "tests/integration",
-        "tests/e2e/test_monitoring.py",
-        "-m",
-        "not slow",
-    ]
+    [PYTHON, "-m", "pytest", "-q", "-m", "not slow", "tests/unit", "tests/property", "tests/contract"],
+    [PYTHON, "-m", "pytest", "-q", *sorted(map(str, Path("tests/integration").glob("test_otlp_*.py")))],
+    [PYTHON, "-m", "pytest", "-q", "tests/e2e/test_monitoring.py", "tests/e2e/test_telemetry.py"],
 ]
 
 

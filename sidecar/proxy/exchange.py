@@ -6,7 +6,7 @@
     on_request_data  more of the request's body, chunk by chunk, never held
     on_response      the upstream's head and first bytes go to the caller in one write
     on_body          more of the response
-    _finish          the tap writes the record; the caller's connection takes the next request
+    _record          the tap writes the record; the caller's connection takes the next request
 
 or, at any point: _fail (the upstream's fault: a problem document if nothing was answered yet),
 on_caller_gone.
@@ -288,7 +288,8 @@ class Exchange:
 
     def _after_write(self, complete: bool) -> None:
         if complete:
-            self._finish(Outcome.OK)
+            self._record(Outcome.OK)
+            self.caller.exchange_done(not self._closing)
             return
         self.caller.expect_within(self._worker.timeouts.response_idle_s)
         if not self.caller.writable:
@@ -310,10 +311,6 @@ class Exchange:
             self.upstream.transport.pause_reading()
 
     # --- the end
-
-    def _finish(self, outcome: Outcome) -> None:
-        self._record(outcome)
-        self.caller.exchange_done(not self._closing)
 
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
         """The upstream's answer will not become whole."""

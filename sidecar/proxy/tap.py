@@ -112,46 +112,44 @@ class Tap:
             end_ns: when, CLOCK_MONOTONIC.
             own_status: the status of an answer of our own, 0 when the upstream's was passed on.
         """
+        head, response = exchange.head, exchange.response
+        start_ns, parent = exchange.start_ns, head.parent
+        flags = exchange.tap_flags | _TAKEN if exchange.tapped else exchange.tap_flags
+        if own_status:
+            flags |= _OWN_ANSWER
+        forwarded_ns, first_byte_ns, identities = (
+            exchange.forwarded_ns,
+            exchange.first_byte_ns,
+            self._identities,
+        )
         try:
-            self._write(exchange, outcome, end_ns, own_status)
+            self._writer.try_exchange(
+                exchange.number,
+                end_ns,
+                start_ns + self._unix_minus_mono_ns,
+                forwarded_ns and forwarded_ns - start_ns,
+                first_byte_ns and first_byte_ns - start_ns,
+                end_ns - start_ns,
+                own_status or (0 if response is None else response.status),
+                outcome,
+                flags,
+                exchange.ratio,
+                identities.trace_id(parent, exchange.low),
+                exchange.low,
+                NO_SPAN if parent is None else parent.span_id,
+                identities.trace_flags(parent, exchange.number),
+                exchange.bytes_in,
+                exchange.bytes_out,
+                head.recorded,
+                _joined(exchange.request_pieces),
+                b"" if response is None else response.recorded,
+                _joined(exchange.response_pieces),
+            )
         except Exception as exc:  # noqa: BLE001 - monitoring never hurts traffic
             self._writer.count_tap_failed()
             self._log.limited("tap_failed", fault=f"{type(exc).__name__}: {exc}")
         if not self._flush_planned:
             self._plan_flush()
-
-    def _write(self, exchange: Exchange, outcome: Outcome, end_ns: int, own_status: int) -> None:
-        head, response = exchange.head, exchange.response
-        start_ns, number, parent = exchange.start_ns, exchange.number, head.parent
-        flags = exchange.tap_flags
-        status = 0 if response is None else response.status
-        if exchange.tapped:
-            flags |= _TAKEN
-        if own_status:
-            flags |= _OWN_ANSWER
-            status = own_status
-        self._writer.try_exchange(
-            number,
-            end_ns,
-            start_ns + self._unix_minus_mono_ns,
-            exchange.forwarded_ns and exchange.forwarded_ns - start_ns,
-            exchange.first_byte_ns and exchange.first_byte_ns - start_ns,
-            end_ns - start_ns,
-            status,
-            outcome,
-            flags,
-            exchange.ratio,
-            self._identities.trace_id(parent, exchange.low),
-            exchange.low,
-            NO_SPAN if parent is None else parent.span_id,
-            self._identities.trace_flags(parent, number),
-            exchange.bytes_in,
-            exchange.bytes_out,
-            head.recorded,
-            _joined(exchange.request_pieces),
-            b"" if response is None else response.recorded,
-            _joined(exchange.response_pieces),
-        )
 
     # --- the hand-off
 

@@ -241,11 +241,12 @@ class RingWriter:
             len(piece),
             b"",
         )
-        block = fixed + piece
         if size > self._stage_bytes:
-            return self._write_large(block, size, 0)
+            return self._write_large(fixed + piece, size, 0)
         at = self._head - self._base
-        self._stage[at : at + len(block)] = block
+        begin = at + PIECE_BYTES
+        self._stage[at:begin] = fixed
+        self._stage[begin : begin + len(piece)] = piece  # pieces are long: no copy but this one
         self._head += size
         self._seq += 1
         self._n_written += 1

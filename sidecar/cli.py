@@ -2,7 +2,7 @@
 heavy, and `run` forks its workers before numba or numpy exist in any process.
 
 Exit codes: 0 done, 1 the check that the verb makes came out negative, 2 bad use or configuration, 3 could not
-    start.
+start.
 """
 
 from __future__ import annotations

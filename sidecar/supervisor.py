@@ -7,8 +7,7 @@ the checkpoint's folder. A child notices the supervisor's own death by the end o
 
     start      bind -> rings -> workers -> monitor
     watch      a dead child comes back: at once, then after 0.1, 0.2, 0.4 ... 5 s while it keeps dying young
-    SIGTERM    workers drain (at most drain.limit_s), then the monitor analyses what is left and exports it ->
-    exit 0
+    SIGTERM    workers drain (at most drain.limit_s), the monitor analyses and exports what is left -> exit 0
 """
 
 from __future__ import annotations

@@ -103,7 +103,8 @@ def _find_sidecar() -> str | None:
 def _said(*arguments: str) -> Callable[[str], str]:
     def ask(binary: str) -> str:
         done = subprocess.run([binary, *arguments], capture_output=True, text=True, timeout=30, check=False)
-        return (done.stdout + done.stderr).strip().splitlines()[0].strip()
+        said = (done.stdout + done.stderr).strip().splitlines()[0].strip()
+        return said.replace(binary, Path(binary).name)  # no path of a machine in a stored result
 
     return ask
 

@@ -125,7 +125,7 @@ class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     headers: Annotated[Count, Meta(description="Most header lines in a head.")] = 128
     body_bytes: Annotated[Bytes, Meta(description="Longest request body (413).")] = 1_073_741_824
     connections: Annotated[
-        Count, Meta(description="Most caller connections a worker holds; further ones wait in the backlog.")
+        Count, Meta(description="Most caller connections a worker holds; a further one is answered 503.")
     ] = 10_000
     buffer_bytes: Annotated[
         Bytes, Meta(description="Bytes a connection may hold for a slow peer before the fast one is paused.")

@@ -1,8 +1,7 @@
 """The intake thread: records out of the rings, bodies decoded into rows, each exchange settled by what became
 of it.
 
-    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows to the feature rings
-    -> settled
+    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows pushed -> settled
 
 A batch is settled record by record and released as a whole, so whatever this thread has counted is counted
 once even if the process is killed at any moment (sidecar.ring.reader says why).

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from itertools import groupby, pairwise
+from itertools import pairwise
 from typing import Any, Literal
 
 from msgpack import packb
@@ -148,7 +148,7 @@ class Views:
         return [subject.report for subject in self._subjects.all() if subject.report is not None]
 
     def _models(self) -> list[tuple[str, str | None]]:
-        return [key for key, _ in groupby((report.model, report.version) for report in self._reports())]
+        return list(dict.fromkeys((report.model, report.version) for report in self._reports()))
 
 
 def _histogram(document: Document) -> Document | None:

@@ -1,15 +1,15 @@
 """The life of one exchange, from top to bottom:
 
     start            the caller's head is parsed; ids are made; the tap decides whether to keep the payload
-    _seek            a connection to the upstream: an idle one at once, else this exchange waits in the pool's
-    queue _forward         head and the body so far go upstream in one write
+    _seek            a connection to the upstream: an idle one at once, else this exchange waits in a queue
+    _forward         head and the body so far go upstream in one write
     on_request_data  more of the request's body, chunk by chunk, never held
     on_response      the upstream's head and first bytes go to the caller in one write
     on_body          more of the response
     _record          the tap writes the record; the caller's connection takes the next request
 
-or, at any point: _fail (the upstream's fault: a problem document if nothing was answered yet),
-on_caller_gone.
+or, at any point: _fail (the upstream's fault; a problem document if nothing was answered yet), refuse (the
+caller's), on_caller_gone.
 
 The slower side pauses the faster one: the upstream's full send buffer stops reading from the caller, the
 caller's full one stops reading from the upstream. So memory an exchange holds is bounded by two buffers

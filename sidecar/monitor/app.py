@@ -9,7 +9,6 @@ monitoring: the rings hold what comes meanwhile.
 from __future__ import annotations
 
 import asyncio
-import contextlib
 import os
 import resource
 import signal
@@ -33,6 +32,7 @@ from sidecar.errors import BadReference
 from sidecar.log import Log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
+from sidecar.monitor.priority import step_back
 from sidecar.monitor.readings import model_families, process_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
@@ -47,7 +47,6 @@ from sidecar.telemetry.exports import Exports, make_exports
 from sidecar.telemetry.points import Family
 from sidecar.telemetry.rings import ring_families
 
-NICE = 10
 BEAT_S = 1.0
 WARM_UP_BEATS = 3  # the CPU that starting took is no reason to analyse less
 
@@ -200,7 +199,7 @@ def run_monitor(
     Returns:
         Exit code 0.
     """
-    _step_back()
+    step_back()
     monitor = Monitor(config, rings, hand_off_fds, state_path, board, started_unix_ns, environ, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(monitor, config, admin_listener, life_fd, log))
@@ -230,13 +229,6 @@ async def _serve(
     await loop.run_in_executor(None, monitor.stop, config.drain.monitor_s)
     await runner.cleanup()
     log.info("ended")
-
-
-def _step_back() -> None:
-    """Lower priority than the workers, and no pre-emption of one when the monitor wakes."""
-    os.nice(NICE)
-    with contextlib.suppress(OSError):  # a container's seccomp profile may forbid it
-        os.sched_setscheduler(0, os.SCHED_BATCH, os.sched_param(0))
 
 
 def _load_reference(config: Config, log: Log) -> Reference | None:

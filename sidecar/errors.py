@@ -65,10 +65,6 @@ class BodyTooLarge(WireError):
     """A body is longer than the limit."""
 
 
-class ClosedEarly(WireError):
-    """A peer closed before its message was complete."""
-
-
 class UpstreamError(SidecarError):
     """The model server could not be reached or did not answer.
 
@@ -126,11 +122,3 @@ class BadReference(SidecarError):
 
 class ShapeMismatch(SidecarError):
     """Two arrays that must have one shape do not: a programming fault."""
-
-
-class EdgesMismatch(SidecarError):
-    """Two histograms over different edges were compared: a programming fault."""
-
-
-class AdminError(SidecarError):
-    """A running sidecar's admin server could not be asked."""

@@ -44,7 +44,8 @@ from sidecar.profile.reference import Reference
 from sidecar.ring.reader import RingReader
 from sidecar.ring.segment import Segment
 from sidecar.telemetry.exports import Exports, make_exports
-from sidecar.telemetry.points import Family
+from sidecar.telemetry.names import ADMIN_FAULTS, ATTRIBUTES_FOLDED
+from sidecar.telemetry.points import Family, single
 from sidecar.telemetry.rings import ring_families
 
 BEAT_S = 1.0
@@ -119,10 +120,11 @@ class Monitor:
         faults = {
             "intake": self.intake.n_faults,
             "statistics": self.statistician.n_faults,
-            "admin": self.admin_faults.count,
         }
         return [
             *self.meters.families(),
+            Family(ATTRIBUTES_FOLDED, self.meters.folded()),
+            single(ADMIN_FAULTS, self.admin_faults.count),
             *ring_families(self._rings),
             *process_families(self._board, faults, self.intake.lag_ns, self.control),
             *model_families(self.subjects.all()),

@@ -58,7 +58,6 @@ class Statistician:
         self._saved_ns = clock.mono_ns()
         self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
         self.n_faults = 0
-        self.n_checkpoints = 0
 
     def start(self) -> None:
         """Starts the thread."""
@@ -135,7 +134,6 @@ class Statistician:
             return
         try:
             save_state(self._state_path, {"subjects": self._subjects.to_state(), **self._extra_state()})
-            self.n_checkpoints += 1
         except Exception as exc:  # noqa: BLE001 - a full disk must not stop the statistics
             self.n_faults += 1
             self._log.limited("checkpoint_failed", fault=f"{type(exc).__name__}: {exc}")

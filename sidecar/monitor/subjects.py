@@ -79,7 +79,6 @@ class Subjects:
         self._reference = reference
         self._wake = wake
         self._by_key: dict[Key, Subject] = {}
-        self.n_refused = 0
         self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
 
@@ -123,7 +122,6 @@ class Subjects:
         if subject is not None:
             return subject
         if len(self._by_key) >= MOST_SUBJECTS:
-            self.n_refused += 1
             return None
         model, version, role = key
         settings = AnalysisSettings.from_config(self._config, model)

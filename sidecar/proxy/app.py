@@ -77,6 +77,7 @@ async def _serve(
     log.info("draining")
     traffic.close()
     n_cut = await worker.drain()
+    worker.tally.sweep()
     health.close()
     tap.close()
     log.info("drained", cut_off=n_cut)

@@ -372,7 +372,7 @@ class Exchange:
     def _record(self, outcome: Outcome, own_status: int = 0) -> None:
         self.ended = True
         self._worker.tap.record(self, outcome, monotonic_ns(), own_status)
-        self._worker.tally.add_ended()
+        self._worker.tally.add_ended(self.bytes_in, self.bytes_out)
 
     def _drop_upstream(self) -> None:
         upstream, self.upstream = self.upstream, None

@@ -11,6 +11,8 @@ _ACTIVE = WORDS["active"]
 _CONNECTIONS = WORDS["connections"]
 _REJECTED = WORDS["rejected"]
 _RETRIED = WORDS["retried"]
+_REQUEST_BYTES = WORDS["request_bytes"]
+_RESPONSE_BYTES = WORDS["response_bytes"]
 _UPSTREAM_ERRORS = WORDS["upstream_errors"]
 
 
@@ -21,23 +23,29 @@ class Tally:
         segment: the worker's ring.
     """
 
-    __slots__ = ("_n_ended", "_n_seen", "_n_seen_before", "_words")
+    __slots__ = ("_n_ended", "_n_seen", "_n_seen_before", "_request_bytes", "_response_bytes", "_words")
 
     def __init__(self, segment: Segment) -> None:
         self._words = segment.words
         self._n_seen = self._n_seen_before = self._words[_SEEN]  # goes on where a predecessor ended
         self._n_ended = 0
+        self._request_bytes = self._words[_REQUEST_BYTES]
+        self._response_bytes = self._words[_RESPONSE_BYTES]
 
     def add_seen(self) -> None:
         """An exchange began; stored at once, since a kill must not lose it."""
         self._n_seen = self._words[_SEEN] = self._n_seen + 1
 
-    def add_ended(self) -> None:
-        """An exchange ended."""
+    def add_ended(self, request_bytes: int, response_bytes: int) -> None:
+        """An exchange ended, with bodies of these lengths."""
         self._n_ended += 1
+        self._request_bytes += request_bytes
+        self._response_bytes += response_bytes
 
     def sweep(self) -> None:
-        """Brings the gauge up to date; called a few times a second."""
+        """Brings what need not outlive a kill to the instant up to date; called a few times a second."""
+        self._words[_REQUEST_BYTES] = self._request_bytes
+        self._words[_RESPONSE_BYTES] = self._response_bytes
         self._words[_ACTIVE] = self._n_seen - self._n_seen_before - self._n_ended
 
     def add_rejected(self) -> None:

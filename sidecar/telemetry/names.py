@@ -291,13 +291,6 @@ FEATURE_MISSING = Instrument(
     "Values that were missing (null, NaN or not a number).",
     _FEATURE,
 )
-FEATURE_BIN = Instrument(
-    "model.feature.bin",
-    "counter",
-    "{value}",
-    "Values by bin of the reference (off by default): add them over a fleet to get the fleet's drift.",
-    (*_FEATURE, "bin"),
-)
 WINDOW_ROWS = Instrument(
     "model.window.rows", "gauge", "{row}", "Rows in the window that is judged.", ("model", "version", "role")
 )

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import http.client
 import json
+import re
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -85,6 +86,9 @@ def test_every_exchange_is_accounted_for_by_what_became_of_it(upstream: FakeUpst
         metrics = sidecar.metrics()
         assert 'sidecar_records_dropped_total{reason="decode_error"} 2' in metrics
         assert "sidecar_requests_rejected_total 1" in metrics
+        assert "sidecar_admin_faults_total 0" in metrics
+        million = re.compile(r"^sidecar_request_bytes_total 1\d{6}$", re.MULTILINE)
+        eventually(lambda: million.search(sidecar.metrics()), 5)  # stored a few times a second
         assert [line for line in sidecar.events("payload_malformed") if "not json" in str(line)] == []
 
 

@@ -20,7 +20,16 @@ def test_a_small_exchange_is_one_write_each_way() -> None:
         assert body_of(talk.servers[0].take()) == b"body"
         talk.server_sends(OK)
         assert body_of(talk.caller.take()) == b"ok"
+        talk.time_passes(0)
         assert (talk.counter("seen"), talk.n_recorded(), talk.counter("active")) == (1, 1, 0)
+        assert (talk.counter("request_bytes"), talk.counter("response_bytes")) == (4, 2)
+
+
+def test_what_is_under_way_is_counted_as_active() -> None:
+    with Conversation() as talk:
+        talk.caller_sends(HEAD + b"body")
+        talk.time_passes(0)
+        assert talk.counter("active") == 1
 
 
 def test_a_body_is_forwarded_as_it_comes_and_never_held() -> None:

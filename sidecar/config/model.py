@@ -8,10 +8,19 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-Ratio = Annotated[float, Meta(ge=0.0, le=1.0)]
-Count = Annotated[int, Meta(ge=1)]
-Bytes = Annotated[int, Meta(ge=1)]
-Seconds = Annotated[float, Meta(gt=0.0)]
+from sidecar.config.traffic import (
+    BreakerConfig,
+    DrainConfig,
+    HealthCheckConfig,
+    LimitsConfig,
+    PoolConfig,
+    RetriesConfig,
+    RouteConfig,
+    TimeoutsConfig,
+    TlsConfig,
+    UpstreamTlsConfig,
+)
+from sidecar.config.units import Bytes, Count, Ratio, Seconds
 
 
 class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -20,6 +29,28 @@ class TapConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     ratio: Annotated[
         Ratio, Meta(description="Share of exchanges whose payload is analysed; metadata is always taken.")
     ] = 1.0
+    paths: Annotated[
+        tuple[str, ...],
+        Meta(
+            description=(
+                "Allow-list of paths whose payload is analysed (`*` stands for one segment, `**` for any "
+                "number); others are forwarded and counted (dropped: excluded). Empty allows all."
+            )
+        ),
+    ] = ()
+    redact_headers: Annotated[
+        tuple[str, ...],
+        Meta(
+            description=(
+                "More headers that never enter the ring; authorization, proxy-authorization, cookie, "
+                "set-cookie and x-api-key never do."
+            )
+        ),
+    ] = ()
+    tunnels: Annotated[
+        bool,
+        Meta(description="Whether the bytes of tunnels (WebSocket, HTTP/2) enter the ring, piece by piece."),
+    ] = True
     body_limit_bytes: Annotated[
         Bytes, Meta(description="A longer body is forwarded whole but not analysed (dropped: too_large).")
     ] = 4_194_304
@@ -116,69 +147,16 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = 0.01
 
 
-class LimitsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What a caller may send."""
+class AccessLogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """A line an exchange, written by the monitor from records, so it costs callers nothing."""
 
-    head_bytes: Annotated[
-        Bytes, Meta(description="Longest head of a request or response (431, or 502 for the upstream's).")
-    ] = 65_536
-    headers: Annotated[Count, Meta(description="Most header lines in a head.")] = 128
-    body_bytes: Annotated[Bytes, Meta(description="Longest request body (413).")] = 1_073_741_824
-    connections: Annotated[
-        Count, Meta(description="Most caller connections a worker holds; a further one is answered 503.")
-    ] = 10_000
-    buffer_bytes: Annotated[
-        Bytes, Meta(description="Bytes a connection may hold for a slow peer before the fast one is paused.")
-    ] = 262_144
-
-
-class TimeoutsConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """How long a peer may take; kept by a sweep, so a limit is exact to about 0.25 s."""
-
-    head_s: Annotated[
-        Seconds, Meta(description="A caller's head must be complete this long after its first byte (408).")
-    ] = 10.0
-    body_idle_s: Annotated[Seconds, Meta(description="Longest pause within a request body (408).")] = 30.0
-    keep_alive_s: Annotated[Seconds, Meta(description="An idle caller connection is closed after this.")] = (
-        75.0
-    )
-    connect_s: Annotated[Seconds, Meta(description="Longest time to connect to the upstream (504).")] = 2.0
-    first_byte_s: Annotated[
-        Seconds, Meta(description="Longest wait for the upstream's response to begin (504).")
-    ] = 60.0
-    response_idle_s: Annotated[Seconds, Meta(description="Longest pause within a response.")] = 60.0
-    upstream_idle_s: Annotated[
-        Seconds,
-        Meta(
-            description=(
-                "An idle upstream connection is closed after this; shorter than the 5 s "
-                "at which uvicorn closes its side."
-            )
-        ),
-    ] = 4.0
-
-
-class PoolConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """Connections to the upstream, for each worker."""
-
-    connections: Annotated[Count, Meta(description="Most open connections to the upstream.")] = 512
-    waiting: Annotated[
-        Annotated[int, Meta(ge=0)],
-        Meta(
-            description="Most requests that wait for one of them; the next is answered 503 with Retry-After."
-        ),
-    ] = 1024
-
-
-class DrainConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
-    """What happens between SIGTERM and the end."""
-
-    limit_s: Annotated[Seconds, Meta(description="Longest wait for exchanges in flight after SIGTERM.")] = (
-        30.0
-    )
-    monitor_s: Annotated[
-        Seconds, Meta(description="Longest time the monitor takes to analyse and export what is left.")
-    ] = 5.0
+    path: Annotated[
+        str | None,
+        Meta(description="File to append to, or `-` for standard output; nothing is written without."),
+    ] = None
+    format: Annotated[
+        Literal["json", "text"], Meta(description="`text` is the combined format of other web servers.")
+    ] = "json"
 
 
 class StateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -242,9 +220,9 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
 class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """Everything that `sidecar run` can be told."""
 
-    upstream: Annotated[str, Meta(description="The model server: `http://host:port` or `unix:/path`.")] = (
-        "http://127.0.0.1:8080"
-    )
+    upstream: Annotated[
+        str, Meta(description="The model server: `http://host:port`, `https://host:port` or `unix:/path`.")
+    ] = "http://127.0.0.1:8080"
     listen: Annotated[str, Meta(description="Address for callers.")] = "0.0.0.0:9000"
     health: Annotated[str, Meta(description="Address of `/livez` and `/readyz`.")] = "0.0.0.0:9001"
     admin: Annotated[str, Meta(description="Address of the admin server (metrics, status, dashboard).")] = (
@@ -253,6 +231,28 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     workers: Annotated[
         Count, Meta(description="Proxy workers; each is one process with a ring of its own.")
     ] = 1
+    hang_s: Annotated[
+        float,
+        Meta(ge=2.0, description="A worker whose loop has not turned for this long is killed and replaced."),
+    ] = 15.0
+    trust_forwarded: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Whether X-Forwarded-* of callers are believed and appended to; false replaces them, for "
+                "callers that no proxy stands in front of."
+            )
+        ),
+    ] = True
+    cancel_on_disconnect: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Whether the upstream's work is cancelled at once when the caller goes away; false lets it "
+                "finish and be analysed."
+            )
+        ),
+    ] = True
     log_format: Annotated[
         Literal["auto", "text", "json"], Meta(description="`auto` is text on a terminal and JSON elsewhere.")
     ] = "auto"
@@ -263,6 +263,13 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     limits: LimitsConfig = LimitsConfig()
     timeouts: TimeoutsConfig = TimeoutsConfig()
     pool: PoolConfig = PoolConfig()
+    retries: RetriesConfig = RetriesConfig()
+    breaker: BreakerConfig = BreakerConfig()
+    health_check: HealthCheckConfig = HealthCheckConfig()
+    tls: TlsConfig = TlsConfig()
+    upstream_tls: UpstreamTlsConfig = UpstreamTlsConfig()
+    routes: tuple[RouteConfig, ...] = ()
+    access_log: AccessLogConfig = AccessLogConfig()
     drain: DrainConfig = DrainConfig()
     state: StateConfig = StateConfig()
     admin_server: AdminConfig = AdminConfig()

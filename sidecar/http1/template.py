@@ -13,7 +13,7 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.http1.fields import parse_length
 from sidecar.http1.memo import MAX_KEY_BYTES, HeadMemo
 from sidecar.http1.request import REWRITTEN, RequestHead, parse_request_head, read_request_id

@@ -13,7 +13,7 @@ from __future__ import annotations
 import asyncio
 from typing import Protocol, cast
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import HeadTooLarge, UpstreamError, WireError
 from sidecar.http1.chunked import ChunkReader
 from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE

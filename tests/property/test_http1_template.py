@@ -5,7 +5,7 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import WireError
 from sidecar.http1.request import RequestHead, parse_request_head
 from sidecar.http1.template import RequestHeads

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import WireError
 from sidecar.http1.fields import CHUNKED
 from sidecar.http1.request import RequestHead, parse_request_head

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import WireError
 from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
 from sidecar.http1.response import ResponseHead, parse_response_head

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BodyTooLarge
 from sidecar.http1 import template
 from sidecar.http1.memo import MAX_KEY_BYTES

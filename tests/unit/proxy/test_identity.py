@@ -3,7 +3,7 @@ from __future__ import annotations
 import re
 from binascii import hexlify
 
-from sidecar.config.model import LimitsConfig
+from sidecar.config.traffic import LimitsConfig
 from sidecar.http1.request import parse_request_head
 from sidecar.proxy.identity import Identities, share_limit
 

@@ -71,11 +71,13 @@ class UpstreamError(SidecarError):
     Args:
         status: 502, 503 or 504, what the caller is told.
         reason: one line for the log and the problem document.
+        retry_after_s: when the caller may try again, for a 503.
     """
 
-    def __init__(self, status: int, reason: str) -> None:
+    def __init__(self, status: int, reason: str, retry_after_s: float = 1.0) -> None:
         super().__init__(reason)
         self.status = status
+        self.retry_after_s = retry_after_s
 
 
 class RingError(SidecarError):

@@ -6,10 +6,11 @@
     on_request_data  more of the request's body, chunk by chunk, never held
     on_response      the upstream's head and first bytes go to the caller in one write
     on_body          more of the response
-    _record          the tap writes the record; the caller's connection takes the next request
+    record           the tap writes the record; the caller's connection takes the next request
 
 or, at any point: _fail (the upstream's fault; a problem document if nothing was answered yet), refuse (the
-caller's), on_caller_gone.
+caller's), on_caller_gone; or on_switched: the two connections are joined to a tunnel, which ends the exchange
+when it ends itself. An HTTP/2 connection is such a tunnel from the start (start_tunnel).
 
 The slower side pauses the faster one: the upstream's full send buffer stops reading from the caller, the
 caller's full one stops reading from the upstream. So memory an exchange holds is bounded by two buffers
@@ -20,42 +21,24 @@ from __future__ import annotations
 
 from binascii import hexlify
 from time import monotonic_ns
-from typing import TYPE_CHECKING, Protocol
+from typing import TYPE_CHECKING
 
-from sidecar.errors import UpstreamError, WireError
-from sidecar.http1.chunked import LAST_CHUNK, encode_chunk
-from sidecar.http1.fields import CHUNKED
-from sidecar.http1.problem import encode_problem
+from sidecar.errors import Side, UpstreamError, WireError
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
+from sidecar.proxy.answer import Chunker, frame_answer, own_answer
+from sidecar.proxy.caller import Caller
+from sidecar.proxy.gone import GoneCaller
 from sidecar.proxy.request_body import RequestBody
+from sidecar.proxy.tunnel import Tunnel
 from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
 if TYPE_CHECKING:  # the worker composes both, each knows the other only by its methods
-    import asyncio
-
     from sidecar.proxy.worker import Worker
 
 
 WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
-
-
-class Caller(Protocol):
-    """The caller's connection, as an exchange needs it."""
-
-    transport: asyncio.Transport
-    forwarded_for: bytes
-    writable: bool
-    deadline_s: float
-
-    def exchange_done(self, keep: bool) -> None: ...
-
-    def exchange_cut(self) -> None: ...
-
-    def hold_reading(self, hold: bool) -> None: ...
-
-    def expect_within(self, seconds: float) -> None: ...
 
 
 class Exchange:
@@ -65,61 +48,38 @@ class Exchange:
         number: 64 bits, this exchange's own; `low` are its 8 bytes and `hexed` its 16 hex digits.
         request_pieces, response_pieces: what the tap holds of the bodies until the record is written.
         tapped: whether the payload is taken; `tap_flags` is what the record will say of it.
+        asked_ns: when the request was complete.
     """
 
-    __slots__ = (
-        "_body",
-        "_closing",
-        "_held",
-        "_held_bytes",
-        "_rechunk",
-        "_resendable",
-        "_retried",
-        "_worker",
-        "bytes_in",
-        "bytes_out",
-        "caller",
-        "ended",
-        "first_byte_ns",
-        "forwarded_ns",
-        "head",
-        "hexed",
-        "low",
-        "number",
-        "ratio",
-        "request_done",
-        "request_pieces",
-        "response",
-        "response_pieces",
-        "start_ns",
-        "tap_flags",
-        "tapped",
-        "upstream",
-        "waiting",
+    __slots__ = tuple(  # one object an exchange: without a dictionary it is made in half the time
+        (
+            "asked_ns bytes_in bytes_out caller first_byte_ns forwarded_ns head hexed low number ratio "
+            "request_done request_pieces response response_pieces start_ns tap_flags tapped upstream "
+            "waiting _body _chunker _closing _held _held_bytes _pool _resendable _retried _worker "
+        ).split()
     )
 
     def __init__(self, worker: Worker, caller: Caller, head: RequestHead, start_ns: int) -> None:
         self._worker = worker
+        self._pool = worker.pool
         self.caller = caller
         self.head = head
-        self.start_ns = start_ns
-        self.forwarded_ns = self.first_byte_ns = 0
+        self.start_ns = self.asked_ns = start_ns
+        self.forwarded_ns = self.first_byte_ns = self.bytes_in = self.bytes_out = 0
         self.number = number = worker.identities.next()
         self.low = low = number.to_bytes(8, "big")
         self.hexed = hexlify(low)
-        tap = worker.tap
-        self.tapped = number < tap.limit
-        self.ratio = tap.ratio
-        self.tap_flags = self.bytes_in = self.bytes_out = 0
+        limit, self.ratio, self.tap_flags = worker.tap.shares[head.policy.place]
+        self.tapped = number < limit
         self.request_pieces: list[bytes] = []
         self.response_pieces: list[bytes] = []
         self.response: ResponseHead | None = None
         self.upstream: UpstreamConnection | None = None
-        self.waiting = self.ended = self.request_done = False
         self._body: RequestBody | None = None  # for a body that did not come whole with its head
         self._held: list[bytes] = []  # framed body that waits for a connection
-        self._held_bytes = 0
-        self._rechunk = self._closing = self._retried = False
+        self._chunker: Chunker | None = None  # for an answer whose length only its end tells
+        self.waiting = self.request_done = False
+        self._closing = self._retried = False
         self._resendable = False  # whole, still held, and idempotent
 
     # --- the request
@@ -134,19 +94,20 @@ class Exchange:
             WireError: the body's framing is broken; nothing has been sent upstream.
         """
         length = self.head.body_length
+        rest = b""
         if length == len(received):  # the usual case: all of it is here
             self.request_done = True
-            body, rest = received, b""
             if length:
-                self._keep_request(body)
+                self._held.append(received)
+                self._keep_request(received)
         else:
-            limit_bytes = self._worker.config.limits.body_bytes
-            self._body = RequestBody(length, limit_bytes, self._keep_request)
+            worker, limit_bytes = self._worker, self.head.policy.body_bytes
+            self._held_bytes = 0
+            self._body = RequestBody(length, limit_bytes, self._keep_request, worker.now_s)
             body, rest = self._body.take(received)
             self.request_done = self._body.done
-        if body:
-            self._held.append(body)
-            self._held_bytes = len(body)
+            if body:
+                self._hold(body)
         self._seek()
         return rest
 
@@ -159,20 +120,23 @@ class Exchange:
         Raises:
             WireError: the body's framing is broken.
         """
-        if self._body is None:
-            return received
+        if self._body is None:  # an HTTP/2 connection that waits for its upstream
+            self._hold(received)
+            return b""
         body, rest = self._body.take(received)
-        self.request_done = self._body.done
-        if self.upstream is not None:
+        if self._body.done:
+            self.request_done = True
+            self.asked_ns = monotonic_ns()
+        if self.upstream is None:
             if body:
-                self.upstream.transport.write(body)
-            if self.request_done:
-                self._request_sent(self.upstream)
-        elif body:
-            self._held.append(body)
-            self._held_bytes += len(body)
-            if self._held_bytes > self._worker.config.limits.buffer_bytes:
-                self.caller.hold_reading(True)
+                self._hold(body)
+            return rest
+        if body:
+            self.upstream.transport.write(body)
+        if self.request_done:
+            self.upstream.request_open = False
+        if not self.caller.held:
+            self._expect_more()
         return rest
 
     def _keep_request(self, body: bytes) -> None:
@@ -180,9 +144,43 @@ class Exchange:
         if self.tapped:
             self._worker.tap.keep_request(self, body)
 
+    def _hold(self, body: bytes) -> None:
+        """Keeps what cannot be sent yet, up to a buffer full."""
+        self._held.append(body)
+        self._held_bytes += len(body)
+        if self._held_bytes > self._worker.config.limits.buffer_bytes:
+            self.caller.hold_reading(True)
+
+    def _expect_more(self) -> None:
+        """How long the caller may take for more of its body, or the upstream for its answer."""
+        policy, worker = self.head.policy, self._worker
+        if self._body is not None and not self._body.done:
+            rate = worker.config.limits.body_bytes_per_s
+            self.caller.expect_within(self._body.allowed_s(worker.now_s, policy.body_idle_s, rate))
+        elif self.response is None:
+            self.caller.expect_within(policy.first_byte_s)
+
+    def start_tunnel(self, received: bytes) -> None:
+        """Begins an HTTP/2 connection: everything on it is forwarded, to an upstream connection of its own.
+
+        Args:
+            received: its first bytes.
+        """
+        self._held_bytes = 0
+        self._hold(received)
+        try:
+            self._pool.open_for(self, "h2")
+        except UpstreamError as exc:
+            self._fail(exc, Outcome.OVERLOADED)
+            return
+        self.waiting = True
+        self.caller.expect_within(self.head.policy.queue_s)
+
+    # --- a connection
+
     def _seek(self) -> None:
         try:
-            connection = self._worker.pool.acquire(self)
+            connection = self._pool.acquire(self)
         except UpstreamError as exc:
             self._fail(exc, Outcome.OVERLOADED)
             return
@@ -190,11 +188,15 @@ class Exchange:
             self._forward(connection)
         else:
             self.waiting = True
-            self.caller.expect_within(self._worker.timeouts.connect_s + 1.0)
+            self.caller.expect_within(self.head.policy.queue_s)
 
     def on_connection(self, connection: UpstreamConnection) -> None:
         """The pool has a connection for this exchange."""
         self.waiting = False
+        if self.head.is_preface:
+            self.forwarded_ns = monotonic_ns()
+            Tunnel(self._worker, self, connection, b"".join(self._held), b"")
+            return
         self._forward(connection)
         self.caller.hold_reading(False)
 
@@ -209,17 +211,13 @@ class Exchange:
         own_lines = worker.identities.own_lines(head, self.number, self.hexed, caller.forwarded_for)
         message = b"".join((head.forwarded, *own_lines, *self._held))
         connection.send(self, message, head_only=head.is_head, more_follows=not done)
-        self._resendable = done and head.idempotent
-        if not self._resendable:
+        if done:
+            caller.deadline_s = worker.now_s + head.policy.first_byte_s
+            self._resendable = head.idempotent
+        else:
             self._held = []
-        timeouts = worker.timeouts
-        caller.deadline_s = worker.now_s + (timeouts.first_byte_s if done else timeouts.body_idle_s)
+            self._expect_more()
         self.forwarded_ns = monotonic_ns()
-
-    def _request_sent(self, connection: UpstreamConnection) -> None:
-        connection.request_open = False
-        if self.response is None:
-            self.caller.expect_within(self._worker.timeouts.first_byte_s)
 
     # --- the response
 
@@ -232,37 +230,27 @@ class Exchange:
         """Sends the upstream's head and first bytes to the caller in one write."""
         self.first_byte_ns = monotonic_ns()
         self.response = head
-        request, worker = self.head, self._worker
+        request, worker, caller = self.head, self._worker, self.caller
         if complete:
             self.upstream = None  # it is back in the pool and may already serve another exchange
             self.tap_flags |= WHOLE_ANSWER
+        elif head.body_length < 0 and self.tapped:
+            worker.tap.spill(
+                self
+            )  # a stream: its fragments go into the ring as they come, each with its time
+        if self._pool.breaker.troubled:
+            self._pool.breaker.note_success()
         if body:
             self._keep_response(body)
         self._closing = worker.draining or not (request.keep_alive and self.request_done)
         lines = () if head.has_request_id else worker.identities.id_line(request, self.hexed)
         if head.body_length < 0 or self._closing or request.says_keep_alive:
-            lines = (*lines, *self._framing_lines(head))
-            body = self._frame(body, complete)
-        self.caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n", body)))
+            framing, self._chunker, self._closing = frame_answer(request, head, closing=self._closing)
+            lines = (*lines, framing)
+            if self._chunker is not None:
+                body = self._chunker.frame(body, complete)
+        caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n", body)))
         self._after_write(complete)
-
-    def _framing_lines(self, head: ResponseHead) -> list[bytes]:
-        """How the body ends, and whether the connection does."""
-        request, lines = self.head, []
-        if request.is_head:
-            if head.body_length == CHUNKED:
-                lines.append(b"transfer-encoding: chunked\r\n")  # what a GET would have got
-        elif head.body_length < 0:
-            if request.chunks_allowed:
-                self._rechunk = True
-                lines.append(b"transfer-encoding: chunked\r\n")
-            else:
-                self._closing = True  # a caller that knows no chunks reads until the end
-        if self._closing:
-            lines.append(b"connection: close\r\n")
-        elif request.says_keep_alive:
-            lines.append(b"connection: keep-alive\r\n")
-        return lines
 
     def on_body(self, body: bytes, complete: bool) -> None:
         """Sends more of the response to the caller."""
@@ -270,45 +258,72 @@ class Exchange:
             self.upstream = None
         if body:
             self._keep_response(body)
-        framed = self._frame(body, complete)
-        if framed:
-            self.caller.transport.write(framed)
+        if self._chunker is not None:
+            body = self._chunker.frame(body, complete)
+        if body:
+            self.caller.transport.write(body)
         self._after_write(complete)
+
+    def on_trailer(self, lines: bytes) -> None:
+        """The trailer that ends a chunked response."""
+        if self._chunker is not None:
+            self._chunker.trailer = lines
 
     def _keep_response(self, body: bytes) -> None:
         self.bytes_out += len(body)
         if self.tapped:
             self._worker.tap.keep_response(self, body)
 
-    def _frame(self, body: bytes, complete: bool) -> bytes:
-        if not self._rechunk:
-            return body
-        framed = encode_chunk(body) if body else b""
-        return framed + LAST_CHUNK if complete else framed
-
     def _after_write(self, complete: bool) -> None:
         if complete:
-            self._record(Outcome.OK)
+            self.record(Outcome.OK)
             self.caller.exchange_done(not self._closing)
             return
-        self.caller.expect_within(self._worker.timeouts.response_idle_s)
-        if not self.caller.writable:
+        policy = self.head.policy
+        if self.caller.writable:
+            self.caller.expect_within(policy.response_idle_s)
+        else:
             self.on_caller_writable(False)
+
+    def on_switched(self, head: ResponseHead, connection: UpstreamConnection, received: bytes) -> None:
+        """The upstream agreed to speak another protocol: from now on bytes are bytes."""
+        self.upstream = None
+        if not self.request_done or not self.head.allows_switch(head.upgrade):
+            connection.abandon()
+            error = UpstreamError(502, "the upstream switched to a protocol that was not asked for")
+            self._fail(error, Outcome.UPSTREAM_BROKE)
+            return
+        self.first_byte_ns = monotonic_ns()
+        self.response = head
+        lines = () if head.has_request_id else self._worker.identities.id_line(self.head, self.hexed)
+        self.caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n")))
+        Tunnel(self._worker, self, connection, b"", received)
 
     # --- back-pressure
 
     def on_upstream_writable(self, writable: bool) -> None:
         """The upstream takes no more for now, or again."""
         self.caller.hold_reading(not writable)
+        if self._body is None or self.response is not None:
+            return
+        if writable:
+            worker = self._worker
+            self._body.excuse(worker.now_s, worker.config.limits.body_bytes_per_s)
+            self._expect_more()
+        else:
+            self.caller.expect_within(self.head.policy.first_byte_s)
 
     def on_caller_writable(self, writable: bool) -> None:
         """The caller takes no more for now, or again."""
         if self.upstream is None:
             return
+        policy = self.head.policy
         if writable:
             self.upstream.transport.resume_reading()
+            self.caller.expect_within(policy.response_idle_s)
         else:
             self.upstream.transport.pause_reading()
+            self.caller.expect_within(policy.caller_idle_s)
 
     # --- the end
 
@@ -316,19 +331,27 @@ class Exchange:
         """The upstream's answer will not become whole."""
         self.upstream = None
         if reusable_before and self._resendable and not self._retried:
-            self._retried = (
-                True  # the idle connection had been closed under us, and the request may be sent twice
-            )
+            self._retried = True  # the idle connection was closed under us, and this may be sent twice
             self._worker.tally.add_retried()
             self._seek()
             return
         self._fail(error, Outcome.UPSTREAM_BROKE)
 
     def on_late(self) -> None:
-        """A time-out passed: the upstream's, or the caller's while its body is still coming."""
-        if not self.request_done and self.response is None and not self.waiting:
-            limit = self._worker.timeouts.body_idle_s
-            self.refuse(WireError("downstream", 408, f"body: expected more within {limit} s, got nothing"))
+        """A time-out passed: whose it is follows from what is missing."""
+        self._worker.tally.add_late()
+        policy = self.head.policy
+        if self.waiting:
+            self._pool.withdraw(self)
+            error = UpstreamError(503, f"no connection to the upstream was free within {policy.queue_s} s")
+            self._fail(error, Outcome.OVERLOADED)
+        elif self.response is not None and not self.caller.writable:
+            self._drop_upstream()
+            self.record(Outcome.CALLER_GONE)
+            self.caller.exchange_cut()
+        elif not self.request_done and self.response is None and not self.caller.held:
+            limit = policy.body_idle_s
+            self.refuse(WireError("downstream", 408, f"body: expected more within {limit} s, got too little"))
         else:
             self._fail(UpstreamError(504, "the upstream did not answer in time"), Outcome.UPSTREAM_TIMEOUT)
 
@@ -338,43 +361,51 @@ class Exchange:
         self._answer(error.status_hint, str(error), Outcome.REJECTED, error.side)
 
     def on_caller_gone(self) -> None:
-        """The caller closed its connection: the upstream need not go on."""
-        self.waiting = False
+        """The caller closed its connection: the upstream need not go on, unless the settings want it to."""
+        if self.request_done and not self.head.upgrade and not self.head.policy.cancel_on_disconnect:
+            self.caller = GoneCaller(self._worker, self, self.caller)
+            if self.upstream is not None:
+                self.upstream.transport.resume_reading()
+            return
+        self.cut_off()
+
+    def cut_off(self) -> None:
+        """Ends at once; nobody waits for the answer any more."""
         self._drop_upstream()
-        self._record(Outcome.CALLER_GONE)
+        self.record(Outcome.CALLER_GONE)
 
     def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
-        self.waiting = False
         self._drop_upstream()
-        self._worker.note_upstream_error(error)
-        self._answer(error.status, str(error), outcome, "upstream")
+        self._worker.note_upstream_error(self._pool, error, outcome)
+        self._answer(error.status, str(error), outcome, "upstream", error.retry_after_s)
 
-    def _answer(self, status: int, detail: str, outcome: Outcome, side: str) -> None:
+    def _answer(
+        self, status: int, detail: str, outcome: Outcome, side: Side, retry_after_s: float = 1.0
+    ) -> None:
         """Answers ourselves, or cuts the connection when the upstream's answer has already begun."""
         if self.response is not None:
-            self._record(outcome)
+            self.record(outcome)
             self.caller.exchange_cut()
             return
         keep = self.head.keep_alive and self.request_done and not self._worker.draining
+        request_id = self._worker.identities.request_id(self.head, self.hexed)
         self.caller.transport.write(
-            encode_problem(
-                status,
-                detail,
-                "upstream" if side == "upstream" else "downstream",
-                self._worker.identities.request_id(self.head, self.hexed),
-                close=not keep,
-                without_body=self.head.is_head,
+            own_answer(
+                status, detail, side, self.head, request_id, close=not keep, retry_after_s=retry_after_s
             )
         )
-        self._record(outcome, status)
+        self.record(outcome, status)
         self.caller.exchange_done(keep)
 
-    def _record(self, outcome: Outcome, own_status: int = 0) -> None:
-        self.ended = True
+    def record(self, outcome: Outcome, own_status: int = 0) -> None:
+        """Writes the record: the exchange has ended, and so has its tunnel if it became one."""
         self._worker.tap.record(self, outcome, monotonic_ns(), own_status)
         self._worker.tally.add_ended(self.bytes_in, self.bytes_out)
 
     def _drop_upstream(self) -> None:
+        if self.waiting:
+            self.waiting = False
+            self._pool.withdraw(self)
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.abandon()

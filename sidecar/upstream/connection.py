@@ -2,7 +2,8 @@
 
 It knows nothing of callers. Whoever has it reads the answer through `ResponseSink`:
 
-    send -> (on_interim)* -> on_response -> (on_body)* -> done, or on_broken at any point
+    send -> (on_interim)* -> on_response -> (on_body)* -> (on_trailer) -> done, or on_broken at any point
+                          -> on_switched: the bytes behind it are no HTTP, and the connection is the sink's
 
 `complete=True` in the last of them says that the message is whole; by then the connection has already gone
 back to the pool (or is closing), so the sink may take another one at once.
@@ -14,11 +15,13 @@ import asyncio
 from typing import Protocol, cast
 
 from sidecar.config.traffic import LimitsConfig
-from sidecar.errors import HeadTooLarge, UpstreamError, WireError
+from sidecar.errors import BadFraming, HeadTooLarge, UpstreamError, WireError
 from sidecar.http1.chunked import ChunkReader
 from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
-from sidecar.http1.memo import MAX_KEY_BYTES, HeadMemo
-from sidecar.http1.response import ResponseHead, parse_response_head
+from sidecar.http1.response import ResponseHead
+from sidecar.upstream.response_heads import ResponseHeads
+
+MAX_INTERIM = 32  # 1xx heads before an answer; more is a flood
 
 
 class ResponseSink(Protocol):
@@ -27,11 +30,17 @@ class ResponseSink(Protocol):
     def on_interim(self, head: ResponseHead) -> None:
         """A 1xx head arrived; the real one is still to come."""
 
+    def on_switched(self, head: ResponseHead, connection: UpstreamConnection, received: bytes) -> None:
+        """A 101 arrived, and these bytes behind it; the sink takes the connection over or abandons it."""
+
     def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:
         """The head arrived, with the first bytes of the body, de-chunked."""
 
     def on_body(self, body: bytes, complete: bool) -> None:
         """More of the body arrived, de-chunked; may be empty when complete."""
+
+    def on_trailer(self, lines: bytes) -> None:
+        """The trailer's lines, each with its CRLF, just before the call that says complete."""
 
     def on_broken(self, error: UpstreamError, reusable_before: bool) -> None:
         """The response will not become whole.
@@ -57,18 +66,25 @@ class UpstreamConnection(asyncio.Protocol):
 
     Args:
         home: the pool.
-        memo: response heads parsed before, shared by all connections of a worker.
+        heads: reads response heads, shared by all connections of a pool.
         limits: sizes of heads and buffers.
+        raw: what the server says before it is asked anything is kept for a tunnel (HTTP/2 servers speak first).
+
+    Attributes:
+        request_open: the request is still being sent, so the connection cannot be used again.
+        idle_since_s, idle_limit_s: since when it is idle, and the server's own limit if it told one.
     """
 
     __slots__ = (
         "_buffer",
         "_chunks",
         "_head_only",
+        "_heads",
         "_home",
         "_left",
         "_limits",
-        "_memo",
+        "_n_interim",
+        "_raw",
         "_responding",
         "_reusable",
         "_sink",
@@ -79,9 +95,10 @@ class UpstreamConnection(asyncio.Protocol):
         "transport",
     )
 
-    def __init__(self, home: Home, memo: HeadMemo[bytes, ResponseHead], limits: LimitsConfig) -> None:
+    def __init__(self, home: Home, heads: ResponseHeads, limits: LimitsConfig, *, raw: bool = False) -> None:
         self._home = home
-        self._memo = memo
+        self._raw = raw
+        self._heads = heads
         self._limits = limits
         self._sink: ResponseSink | None = None
         self._buffer = b""
@@ -91,7 +108,8 @@ class UpstreamConnection(asyncio.Protocol):
         self._head_only = False
         self._reusable = False
         self._used = False
-        self.request_open = False  # the request is still being sent: its connection cannot be used again
+        self._n_interim = 0
+        self.request_open = False
         self.idle_since_s = 0.0
         self.idle_limit_s: int | None = None
         self.transport: asyncio.Transport = cast(
@@ -115,6 +133,17 @@ class UpstreamConnection(asyncio.Protocol):
         self.request_open = more_follows
         self.transport.write(message)
 
+    def take_over(self, protocol: asyncio.Protocol) -> bytes:
+        """Hands the connection to a tunnel's protocol, which passes `connection_lost` on to this object.
+
+        Returns:
+            What the server has said already.
+        """
+        said, self._buffer = self._buffer, b""
+        self._sink = None
+        self.transport.set_protocol(protocol)
+        return said
+
     def abandon(self) -> None:
         """Drops the exchange and the connection: nobody wants the answer any more."""
         self._sink = None
@@ -128,8 +157,8 @@ class UpstreamConnection(asyncio.Protocol):
 
     def data_received(self, data: bytes) -> None:
         sink = self._sink
-        if sink is None:  # bytes that nobody asked for
-            self.transport.abort()
+        if sink is None:
+            self._take_unasked(data)
             return
         try:
             if self._responding:
@@ -139,6 +168,12 @@ class UpstreamConnection(asyncio.Protocol):
         except WireError as exc:
             self._break(UpstreamError(502, f"the upstream broke HTTP: {exc}"))
 
+    def _take_unasked(self, data: bytes) -> None:
+        """Bytes on an idle connection: no HTTP/1.1 server has anything to say there."""
+        self._buffer += data
+        if not self._raw or len(self._buffer) > self._limits.buffer_bytes:
+            self.transport.abort()
+
     def eof_received(self) -> bool:
         return False  # closes the transport; connection_lost follows
 
@@ -147,13 +182,12 @@ class UpstreamConnection(asyncio.Protocol):
         sink = self._sink
         if sink is None:
             return
+        self._sink = None
         if self._responding and self._left == UNTIL_CLOSE and exc is None:
-            self._sink = None
             sink.on_body(b"", True)
             return
-        stale = self._used and not self._responding and not self._buffer
+        stale = self._used and not self._responding and not self._buffer and not self._n_interim
         when = "during its response" if self._responding or self._buffer else "before it answered"
-        self._sink = None
         sink.on_broken(UpstreamError(502, f"the upstream closed the connection {when}"), stale)
 
     def pause_writing(self) -> None:
@@ -169,38 +203,44 @@ class UpstreamConnection(asyncio.Protocol):
     def _read_head(self, sink: ResponseSink, data: bytes) -> None:
         end = data.find(b"\r\n\r\n") + 4
         if end < 4:
-            if len(data) > self._limits.head_bytes:
-                raise HeadTooLarge(
-                    "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
-                )
-            self._buffer = data
+            self._wait_for_head(data)
             return
         self._buffer = b""
         raw = data[:end]
-        head = self._memo.young.get(raw) or self._parse(raw)
+        head = self._heads.memo.young.get(raw) or self._heads.read(raw)
         if head.status < 200:
             self._interim(sink, head, data[end:])
             return
         self._responding = True
         self._reusable = head.keep_alive
         self.idle_limit_s = head.idle_s
-        self._left = 0 if self._head_only else head.body_length
-        if self._left >= 0:
-            body, complete = self._take(data[end:])
-        elif self._left == CHUNKED:
+        left = self._left = 0 if self._head_only else head.body_length
+        body, complete = data[end:], False
+        if left == len(body):  # the usual case: all of it is here
+            self._left, complete = 0, True
+        elif left >= 0:
+            body, complete = self._take(body)
+        elif left == CHUNKED:
             self._chunks = ChunkReader("upstream")
-            body, complete = self._take_chunks(data[end:])
-        else:
-            body, complete = data[end:], False
+            body, complete = self._take_chunks(sink, body)
         if complete:
             self._finish()
         sink.on_response(head, body, complete)
+
+    def _wait_for_head(self, data: bytes) -> None:
+        if len(data) > self._limits.head_bytes:
+            raise HeadTooLarge(
+                "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
+            )
+        if not b"HTTP/1.".startswith(data[:7]):
+            raise BadFraming("upstream", 502, "head: expected HTTP/1.1, got something else")
+        self._buffer = data
 
     def _read_body(self, sink: ResponseSink, data: bytes) -> None:
         if self._left >= 0:
             body, complete = self._take(data)
         elif self._left == CHUNKED:
-            body, complete = self._take_chunks(data)
+            body, complete = self._take_chunks(sink, data)
         else:
             body, complete = data, False
         if complete:
@@ -208,22 +248,14 @@ class UpstreamConnection(asyncio.Protocol):
         if body or complete:
             sink.on_body(body, complete)
 
-    def _parse(self, raw: bytes) -> ResponseHead:
-        head = self._memo.find(raw)
-        if head is None:
-            if len(raw) > self._limits.head_bytes:
-                raise HeadTooLarge(
-                    "upstream", 502, f"head: expected at most {self._limits.head_bytes} bytes, got more"
-                )
-            head = parse_response_head(raw, self._limits)
-            if len(raw) <= MAX_KEY_BYTES:
-                self._memo.keep(raw, head)
-        return head
-
     def _interim(self, sink: ResponseSink, head: ResponseHead, rest: bytes) -> None:
         if head.status == 101:
-            self._break(UpstreamError(502, "the upstream switched protocols without being asked"))
+            self._sink = None
+            sink.on_switched(head, self, rest)
             return
+        self._n_interim += 1
+        if self._n_interim > MAX_INTERIM:
+            raise BadFraming("upstream", 502, f"head: expected at most {MAX_INTERIM} interim ones, got more")
         sink.on_interim(head)
         if rest:
             self._read_head(sink, rest)
@@ -238,16 +270,19 @@ class UpstreamConnection(asyncio.Protocol):
         self._left = left
         return data, left == 0
 
-    def _take_chunks(self, data: bytes) -> tuple[bytes, bool]:
+    def _take_chunks(self, sink: ResponseSink, data: bytes) -> tuple[bytes, bool]:
         chunks = cast(ChunkReader, self._chunks)
         pieces, rest = chunks.feed(data)
         if rest:
             self._reusable = False
+        if chunks.done and chunks.trailer:
+            sink.on_trailer(chunks.trailer)
         return b"".join(pieces), chunks.done
 
     def _finish(self) -> None:
         self._sink = None
         self._used = True
+        self._n_interim = 0
         if self._reusable and not self.request_open:
             self._home.release(self)
         else:

@@ -1,20 +1,32 @@
 """Connections to the model server, for one worker: reused last in, first out, so that spare ones grow idle
-and close."""
+and close.
+
+    acquire    an idle connection at once, else the waiter is called back; a full queue or an open breaker
+               answers by an exception
+    open_for   a new connection that is nobody else's, for a tunnel
+    release    a connection whose response is complete: to who waits longest, else to the idle ones
+
+A connection that cannot be opened is tried again while somebody waits for it, within the retry budget: nothing
+has been sent, so that is safe for any request.
+"""
 
 from __future__ import annotations
 
 import asyncio
-import os
+import select
 from collections import deque
 from typing import Protocol
 
-from sidecar.config.address import UnixUpstream, Upstream
 from sidecar.config.model import Config
 from sidecar.errors import UpstreamError
-from sidecar.http1.memo import HeadMemo
-from sidecar.http1.response import ResponseHead
+from sidecar.upstream.breaker import Breaker
+from sidecar.upstream.budget import RetryBudget
 from sidecar.upstream.connection import UpstreamConnection
+from sidecar.upstream.dialer import Dialer
+from sidecar.upstream.response_heads import ResponseHeads
 from sidecar.upstream.tasks import keep
+
+FIRST_PAUSE_S = 0.05  # before a second attempt to connect; doubled for each further one
 
 
 class Waiter(Protocol):
@@ -31,53 +43,127 @@ class Pool:
     """The connections of one worker to one upstream.
 
     Args:
-        address: where the model server listens.
-        config: limits and time-outs.
+        config: limits, time-outs, retries and breaker.
+        dialer: opens connections.
+        redacted: lower-case names of response headers that are not recorded.
+
+    Attributes:
+        breaker: whether the upstream is to be left alone.
+        now_s: the loop's clock as of the last sweep.
+        answered_s: when the upstream last proved that it is there.
+        n_connect_retries: attempts to connect that were repeated.
     """
 
-    def __init__(self, address: Upstream, config: Config) -> None:
-        self._address = address
+    def __init__(self, config: Config, dialer: Dialer, redacted: frozenset[bytes]) -> None:
+        self._dialer = dialer
         self._limits = config.limits
         self._bounds = config.pool
-        self._timeouts = config.timeouts
-        self._memo: HeadMemo[bytes, ResponseHead] = HeadMemo()
+        self._attempts = config.retries.attempts
+        self._upstream_idle_s = config.timeouts.upstream_idle_s
+        self._heads = ResponseHeads(config.limits, redacted)
+        self._budget = RetryBudget(config.retries)
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._waiters: deque[Waiter] = deque()
         self._n_connecting = 0
         self._closed = False
-        self.now_s = 0.0  # coarse, set by the sweep
-        self.answered_s = float("-inf")  # when the upstream last proved that it is there
+        self.breaker = Breaker(config.breaker)
+        self.now_s = 0.0
+        self.answered_s = float("-inf")
+        self.n_connect_retries = 0
+
+    @property
+    def n_open(self) -> int:
+        """Open connections, idle ones included."""
+        return len(self._open)
+
+    @property
+    def n_waiting(self) -> int:
+        """Requests that wait for a connection."""
+        return len(self._waiters)
+
+    # --- who needs a connection
 
     def acquire(self, waiter: Waiter) -> UpstreamConnection | None:
         """An idle connection, or None: then the waiter is called back.
 
         Raises:
-            UpstreamError: 503, as many requests wait as are allowed to.
+            UpstreamError: 503, as many requests wait as are allowed to, or the breaker is open.
         """
-        while self._idle:
-            connection = self._idle.pop()
-            if not connection.transport.is_closing():
+        if not self.breaker.closed:
+            self._ask_breaker()
+        self._budget.note_request()
+        idle = self._idle
+        while idle:
+            connection = idle.pop()
+            if self._usable(connection):
                 return connection
-        if self._n_connecting + len(self._open) < self._bounds.connections:
-            self._waiters.append(waiter)
-            self._n_connecting += 1
-            keep(self._connect())
-        elif len(self._waiters) < self._bounds.waiting:
-            self._waiters.append(waiter)
-        else:
+        if self._may_open():
+            self._start_connecting()
+        elif len(self._waiters) >= self._bounds.waiting:
             raise UpstreamError(503, f"{len(self._waiters)} requests wait for the upstream, the most allowed")
+        self._waiters.append(waiter)
         return None
+
+    def open_for(self, waiter: Waiter, protocol: str) -> None:
+        """Opens a connection for this waiter alone, which is called back.
+
+        Args:
+            waiter: who takes it over.
+            protocol: what will be spoken on it, for TLS.
+
+        Raises:
+            UpstreamError: 503, as many connections are open as are allowed to, or the breaker is open.
+        """
+        if not self.breaker.closed:
+            self._ask_breaker()
+        if not self._may_open():
+            raise UpstreamError(503, f"{len(self._open)} connections to the upstream, the most allowed")
+        self._n_connecting += 1
+        keep(self._connect_for(waiter, protocol))
+
+    def withdraw(self, waiter: Waiter) -> None:
+        """Takes a waiter that no longer waits out of the queue."""
+        if waiter in self._waiters:
+            self._waiters.remove(waiter)
+
+    def _ask_breaker(self) -> None:
+        now_s = asyncio.get_running_loop().time()
+        if not self.breaker.try_pass(now_s):
+            raise UpstreamError(
+                503, "the upstream has failed again and again", self.breaker.retry_after_s(now_s)
+            )
+
+    def _usable(self, connection: UpstreamConnection) -> bool:
+        """Whether nothing has come of an idle connection: its end, or bytes that nobody asked for.
+
+        Only one that was idle over a sweep is looked at, for that costs a system call; the loop itself has
+        noticed what came to the others, but for the very last instant.
+        """
+        if connection.transport.is_closing():
+            return False
+        if connection.idle_since_s == self.now_s or not _is_readable(connection.transport):
+            return True
+        connection.transport.abort()
+        return False
+
+    def _may_open(self) -> bool:
+        return self._n_connecting + len(self._open) < self._bounds.connections
+
+    # --- what becomes of connections
 
     def release(self, connection: UpstreamConnection) -> None:
         """Takes back a connection whose response is complete."""
-        waiter = self._next_waiter() if self._waiters else None
+        self.answered_s = connection.idle_since_s = self.now_s
+        if not self._waiters and not self._closed:
+            self._idle.append(connection)
+            return
+        waiter = self._next_waiter()
         if waiter is not None:
             waiter.on_connection(connection)
         elif self._closed:
             connection.transport.close()
         else:
-            connection.idle_since_s = self.now_s
             self._idle.append(connection)
 
     def forget(self, connection: UpstreamConnection) -> None:
@@ -85,9 +171,8 @@ class Pool:
         self._open.discard(connection)
         if connection in self._idle:
             self._idle.remove(connection)
-        if self._waiters and self._n_connecting < len(self._waiters):
-            self._n_connecting += 1
-            keep(self._connect())
+        if self._n_connecting < len(self._waiters) and self._may_open():
+            self._start_connecting()
 
     def sweep(self, now_s: float) -> None:
         """Closes connections that were idle for too long; called a few times a second.
@@ -105,17 +190,29 @@ class Pool:
         while self._idle:
             self._idle.pop().transport.close()
 
+    def _idle_limit_s(self, connection: UpstreamConnection) -> float:
+        """A second less than the server's own limit, so that we close first."""
+        if connection.idle_limit_s is None:
+            return self._upstream_idle_s
+        return min(self._upstream_idle_s, max(connection.idle_limit_s - 1.0, 0.5))
+
+    # --- connecting
+
     async def probe(self) -> None:
         """Opens one connection to see whether the upstream is there; it then serves as an idle one.
 
         Raises:
             UpstreamError: it could not be reached.
         """
-        self.release(await self._open_connection())
+        self.release(await self._open_one())
+
+    def _start_connecting(self) -> None:
+        self._n_connecting += 1
+        keep(self._connect())
 
     async def _connect(self) -> None:
         try:
-            connection = await self._open_connection()
+            connection = await self._open_with_retries()
         except UpstreamError as exc:
             self._n_connecting -= 1
             waiter = self._next_waiter()
@@ -125,30 +222,45 @@ class Pool:
         self._n_connecting -= 1
         self.release(connection)
 
-    async def _open_connection(self) -> UpstreamConnection:
-        loop = asyncio.get_running_loop()
+    async def _connect_for(self, waiter: Waiter, protocol: str) -> None:
         try:
-            async with asyncio.timeout(self._timeouts.connect_s):
-                if isinstance(self._address, UnixUpstream):
-                    _, connection = await loop.create_unix_connection(
-                        self._new_connection, self._address.path
-                    )
-                else:
-                    _, connection = await loop.create_connection(self._new_connection, *self._address)
-        except TimeoutError as exc:
-            raise UpstreamError(
-                504, f"no connection to the upstream within {self._timeouts.connect_s} s"
-            ) from exc
-        except OSError as exc:
-            raise UpstreamError(502, f"cannot connect to the upstream: {_reason(exc)}") from exc
+            connection = await self._open_one(protocol)
+        except UpstreamError as exc:
+            self.breaker.note_failure(asyncio.get_running_loop().time())
+            if waiter.waiting:
+                waiter.on_no_connection(exc)
+            return
+        finally:
+            self._n_connecting -= 1
+        if waiter.waiting:
+            waiter.on_connection(connection)
+        else:
+            connection.abandon()
+
+    async def _open_with_retries(self) -> UpstreamConnection:
+        loop = asyncio.get_running_loop()
+        pause_s, attempt = FIRST_PAUSE_S, 1
+        while True:
+            try:
+                return await self._open_one()
+            except UpstreamError:
+                self.breaker.note_failure(loop.time())
+                if attempt >= self._attempts or not self._waiters or not self._budget.try_spend(loop.time()):
+                    raise
+            self.n_connect_retries += 1
+            await asyncio.sleep(pause_s)
+            pause_s, attempt = 2.0 * pause_s, attempt + 1
+
+    async def _open_one(self, protocol: str | None = None) -> UpstreamConnection:
+        def make() -> UpstreamConnection:
+            return UpstreamConnection(self, self._heads, self._limits, raw=protocol is not None)
+
+        connection = await self._dialer.open(make, protocol or "http/1.1")
         if connection.transport.is_closing():
             raise UpstreamError(502, "the upstream closed the connection at once")
         self._open.add(connection)
-        self.answered_s = loop.time()
+        self.answered_s = asyncio.get_running_loop().time()
         return connection
-
-    def _new_connection(self) -> UpstreamConnection:
-        return UpstreamConnection(self, self._memo, self._limits)
 
     def _next_waiter(self) -> Waiter | None:
         while self._waiters:
@@ -157,14 +269,11 @@ class Pool:
                 return waiter
         return None
 
-    def _idle_limit_s(self, connection: UpstreamConnection) -> float:
-        """A second less than the server's own limit, so that we close first."""
-        if connection.idle_limit_s is None:
-            return self._timeouts.upstream_idle_s
-        return min(self._timeouts.upstream_idle_s, max(connection.idle_limit_s - 1.0, 0.5))
 
-
-def _reason(exc: OSError) -> str:
-    """The system's own words, for event loops put theirs around them; an unknown name has no error number."""
-    number = exc.errno or 0
-    return (os.strerror(number) if number > 0 else exc.strerror or type(exc).__name__).lower()
+def _is_readable(transport: asyncio.Transport) -> bool:
+    connection = transport.get_extra_info("socket")
+    if connection is None:
+        return False
+    poller = select.poll()
+    poller.register(connection.fileno(), select.POLLIN)
+    return bool(poller.poll(0))

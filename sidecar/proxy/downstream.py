@@ -7,9 +7,10 @@ import asyncio
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
-from sidecar.errors import BadHead, HeadTooLarge, WireError
+from sidecar.errors import HeadTooLarge, WireError
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
+from sidecar.http1.unfinished import check_unfinished
 from sidecar.proxy.exchange import Exchange
 
 if TYPE_CHECKING:  # the worker composes this
@@ -125,11 +126,7 @@ class DownstreamConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def _wait_for_head(self, data: bytes) -> None:
-        limit = self._worker.config.limits.head_bytes
-        if len(data) > limit:
-            raise HeadTooLarge("downstream", 431, f"head: expected at most {limit} bytes, got more")
-        if data[:1] in (b"\x16", b"\x80"):
-            raise BadHead("downstream", 400, "head: expected HTTP, got what looks like TLS")
+        check_unfinished(data, self._worker.config.limits)
         if not self._buffer:
             self.expect_within(self._worker.timeouts.head_s)
         self._buffer = data

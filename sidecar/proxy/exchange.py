@@ -140,8 +140,7 @@ class Exchange:
             if length:
                 self._keep_request(body)
         else:
-            limit_bytes = self._worker.config.limits.body_bytes
-            self._body = RequestBody(length, limit_bytes, self._keep_request)
+            self._body = RequestBody(length, self.head.policy.body_bytes, self._keep_request)
             body, rest = self._body.take(received)
             self.request_done = self._body.done
         if body:

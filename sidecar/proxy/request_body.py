@@ -4,8 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sidecar.errors import BodyTooLarge
-from sidecar.http1.chunked import LAST_CHUNK, ChunkReader, encode_chunk
+from sidecar.http1.chunked import ChunkReader, encode_chunk, encode_last_chunk
 from sidecar.http1.fields import CHUNKED
 
 
@@ -21,14 +20,12 @@ class RequestBody:
         done: whether its end has been read.
     """
 
-    __slots__ = ("_chunks", "_keep", "_left", "_limit_bytes", "_n_bytes", "done")
+    __slots__ = ("_chunks", "_keep", "_left", "done")
 
     def __init__(self, length: int, limit_bytes: int, keep: Callable[[bytes], None]) -> None:
-        self._chunks = ChunkReader("downstream") if length == CHUNKED else None
+        self._chunks = ChunkReader("downstream", limit_bytes) if length == CHUNKED else None
         self._left = length
-        self._limit_bytes = limit_bytes
         self._keep = keep
-        self._n_bytes = 0
         self.done = length == 0
 
     def take(self, received: bytes) -> tuple[bytes, bytes]:
@@ -58,14 +55,9 @@ class RequestBody:
         pieces, rest = chunks.feed(received)
         framed = []
         for piece in pieces:
-            self._n_bytes += len(piece)
             self._keep(piece)
             framed.append(encode_chunk(piece))
-        if self._n_bytes > self._limit_bytes:
-            raise BodyTooLarge(
-                "downstream", 413, f"body: expected at most {self._limit_bytes} bytes, got more"
-            )
         if chunks.done:
             self.done = True
-            framed.append(b"0\r\n" + chunks.trailer + b"\r\n" if chunks.trailer else LAST_CHUNK)
+            framed.append(encode_last_chunk(chunks.trailer))
         return b"".join(framed), rest

@@ -24,8 +24,8 @@ HOP_BY_HOP = frozenset(
 )
 # A sender that names one of these in Connection would have us drop what the message's meaning hangs on, or
 # what a proxy before us added for the model server to trust: CVE-2022-1388 (BIG-IP: X-F5-Auth-Token) and
-# CVE-2022-31813 (Apache: X-Forwarded-*) were just that. Envoy refuses a nominated X-Forwarded-*, nginx
-# never obeys Connection at all; we pass on what is named here and drop the rest, as RFC 9110 asks.
+# CVE-2022-31813 (Apache: X-Forwarded-*) were just that. nginx never obeys Connection; we pass on what is
+# named here and drop the rest, as RFC 9110 asks. A request that names X-Forwarded-* is refused, as by Envoy.
 _NEVER_NAMED = frozenset(
     (
         *(

@@ -86,11 +86,13 @@ def parse_request_head(raw: bytes, rules: RequestRules) -> RequestHead:
     target = parse_target(method, sent_target)
     fields = split_fields(lines, "downstream", rules.limits.headers)
     host = _host(fields, minor, target.authority)
-    check_with_llhttp(raw, fields, "downstream")
-    _check_loop(fields)
-    tokens = connection_tokens(fields)
     policy = rules.policies.find(target.origin)
     body_length = _body_length(fields, method, minor, policy.body_bytes)
+    tokens = connection_tokens(fields)
+    check_with_llhttp(raw, fields, "downstream")
+    _check_loop(fields)
+    if any(token.startswith(b"x-forwarded-") for token in tokens):
+        raise BadHead("downstream", 400, "connection: expected no X-Forwarded header named, got one")
     expects_continue = minor == 1 and _expects_continue(fields) and body_length != 0
     upgrade = upgrade_of(fields, tokens) if minor == 1 and body_length == 0 else b""
     fields = _with_authority(fields, target.authority)

@@ -7,14 +7,14 @@ import re
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BadHead, HeadTooLarge, TargetTooLong
 from sidecar.http1.preface import HTTP2_PREFACE
-from sidecar.http1.syntax import split_request_line
+from sidecar.http1.syntax import METHOD, split_request_line
 from sidecar.http1.target import check_length, parse_target
 
 _TLS = (b"\x16", b"\x80")
-# Any beginning of a request line, up to a digit of its version; which digits are legal is said of whole lines.
+# Any beginning of a request line, up to a digit of its version; which are legal is said of whole lines.
 _BEGINNING = re.compile(
-    rb"[!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}"
-    rb"(?: (?:([!-~\x80-\xff]+)(?: (?:H(?:T(?:T(?:P(?:/(?:[0-9](?:\.(?:[0-9]\r?)?)?)?)?)?)?)?)?)?)?)?"
+    METHOD
+    + rb"(?: (?:([!-~\x80-\xff]+)(?: (?:H(?:T(?:T(?:P(?:/(?:[0-9](?:\.(?:[0-9]\r?)?)?)?)?)?)?)?)?)?)?)?"
 )
 
 

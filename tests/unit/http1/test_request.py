@@ -130,7 +130,7 @@ REFUSED = {
     "hexadecimal length": (head("Content-Length: 0x5"), 400),
     "empty length": (head("Content-Length:"), 400),
     "other coding": (head("Transfer-Encoding: gzip, chunked"), 501),
-    "coding twice": (head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
+    "coding twice": (head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 501),
     "hidden coding": (head("Transfer-Encoding: \x0bchunked"), 400),
     "coding in 1.0": (head("Transfer-Encoding: chunked", first="POST / HTTP/1.0"), 400),
     "blank before colon": (head("Content-Length : 5"), 400),

@@ -75,9 +75,9 @@ class RoutePolicies:
     def __init__(self, config: Config) -> None:
         self._places: dict[RoutePolicy, RoutePolicy] = {}
         self._tap_paths = [compile_path(path, "tap.paths") for path in config.tap.paths]
+        self._alone = not config.routes and not self._tap_paths  # one policy holds for everything
         self._default = self._choice(config, _ANYWHERE)
         self._choices = [self._choice(config, route) for route in config.routes]
-        self._alone = not self._choices and not self._tap_paths
         self.all: tuple[RoutePolicy, ...] = tuple(self._places.values())
 
     def find(self, path: bytes) -> RoutePolicy:
@@ -105,12 +105,10 @@ class RoutePolicies:
         pattern = compile_path(route.path, "routes.path")
         first = unlisted if route is _ANYWHERE else policy
         self._place(first)
-        return _Choice(
-            pattern,
-            self._place(policy),
-            self._place(unlisted),
-            self._place(replace(policy, tap=False, mirror=False)),
-        )
+        listed, unlisted = self._place(policy), self._place(unlisted)
+        if self._alone:
+            return _Choice(pattern, listed, unlisted, listed)
+        return _Choice(pattern, listed, unlisted, self._place(replace(policy, tap=False, mirror=False)))
 
     def _place(self, policy: RoutePolicy) -> RoutePolicy:
         return self._places.setdefault(policy, replace(policy, place=len(self._places)))

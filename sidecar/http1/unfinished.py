@@ -34,15 +34,13 @@ def check_unfinished(data: bytes, limits: LimitsConfig) -> None:
         raise BadHead("downstream", 400, "head: expected HTTP, got what looks like TLS")
     if HTTP2_PREFACE.startswith(data):
         return
-    line, _, more = data.removeprefix(b"\r\n").partition(b"\r\n")
-    if more or data.endswith(b"\r\n"):
-        if line:
-            method, target, _ = split_request_line(line)
-            check_length(target, limits)
-            parse_target(method, target)
-        elif more:
-            raise BadHead("downstream", 400, "head: expected a request behind one empty line, got another")
-    elif line not in (b"", b"\r"):
+    rest = data.removeprefix(b"\r\n")
+    line, ended, _ = rest.partition(b"\r\n")
+    if ended:
+        method, target, _minor = split_request_line(line)
+        check_length(target, limits)
+        parse_target(method, target)
+    elif rest and data != b"\r":
         _check_line(line, limits)
     if len(data) > limits.head_bytes:
         raise HeadTooLarge("downstream", 431, f"head: expected at most {limits.head_bytes} bytes, got more")

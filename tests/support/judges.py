@@ -17,7 +17,7 @@ import httptools
 from benchmarks.peers.registry import PEERS, fill
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
-QUIET_S = 0.4  # an answer comes within this on loopback, on a busy machine too; else the proxy waits for more
+QUIET_S = 0.3  # an answer that nobody expected would come within this
 
 
 class RawUpstream:
@@ -73,15 +73,23 @@ class RawUpstream:
                 answered = False
 
 
-def ask(port: int, raw: bytes) -> tuple[int, ...]:
-    """Sends bytes on a connection of their own; the statuses of the answers, 1xx left out."""
-    with socket.create_connection(("127.0.0.1", port), timeout=5) as caller:
+def ask(port: int, raw: bytes, *, n_expected: int = 1, patience_s: float = 10.0) -> tuple[int, ...]:
+    """Sends bytes on a connection of their own; the statuses of the answers, 1xx left out.
+
+    Args:
+        port: on loopback.
+        raw: all that is sent.
+        n_expected: answers to wait for; behind them only what comes at once counts.
+        patience_s: how long to wait for these.
+    """
+    with socket.create_connection(("127.0.0.1", port), timeout=patience_s) as caller:
         received = b""
         try:
             caller.sendall(raw)
-            caller.settimeout(QUIET_S)
             while data := caller.recv(65536):
                 received += data
+                if len(statuses(received)) >= n_expected:
+                    caller.settimeout(QUIET_S)
         except (TimeoutError, ConnectionResetError, BrokenPipeError):
             pass
     return statuses(received)

@@ -72,7 +72,9 @@ def ask_everybody(envoy: str | None) -> dict[str, Any]:
         forms = {
             form.name: asdict(
                 Verdicts(
-                    digest_of(form), *(ask(port, form.raw) for port in ports), judge_with_llhttp(form.raw)
+                    digest_of(form),
+                    *(ask(port, form.raw, patience_s=2.0) for port in ports),
+                    judge_with_llhttp(form.raw),
                 )
             )
             for form in FORMS
@@ -89,7 +91,7 @@ def _versions(envoy: str | None) -> dict[str, str]:
     )
     return {
         "nginx": peers["nginx"].version(nginx).rpartition("/")[2],
-        "envoy": said.stdout.strip().split("/")[1],
+        "envoy": said.stdout.partition("version: ")[2].split("/")[1],
         "httptools": version("httptools"),
     }
 

@@ -53,6 +53,10 @@ class HeadTooLarge(WireError):
     """A head is longer than the limit."""
 
 
+class TargetTooLong(WireError):
+    """A request target is longer than the limit."""
+
+
 class BadHead(WireError):
     """A head is malformed."""
 

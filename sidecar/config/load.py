@@ -13,6 +13,7 @@ import yaml
 
 from sidecar.config.address import is_loopback, parse_listen, parse_upstream
 from sidecar.config.model import Config
+from sidecar.config.routes import compile_path
 from sidecar.errors import ConfigError
 
 FileFormat = Literal["yaml", "toml"]
@@ -210,6 +211,10 @@ def _check(config: Config) -> None:
             f"at least one pane of {config.window.pane_s} s",
             str(config.window.horizons_s[0]),
         )
+    for place, path in enumerate(config.tap.paths):
+        compile_path(path, f"tap.paths[{place}]")
+    for place, route in enumerate(config.routes):
+        compile_path(route.path, f"routes[{place}].path")
     names = [model.name for model in config.models]
     if len(set(names)) < len(names):
         raise ConfigError(

@@ -7,7 +7,7 @@ import re
 from sidecar.errors import BadFraming, Side
 from sidecar.http1.syntax import Field
 
-# RFC 9110 section 7.6.1, with the two that RFC 7230 and old proxies added.
+# RFC 9110 section 7.6.1, with those that RFC 7230, RFC 7540 and old proxies added.
 HOP_BY_HOP = frozenset(
     (
         b"connection",
@@ -19,12 +19,40 @@ HOP_BY_HOP = frozenset(
         b"trailer",
         b"transfer-encoding",
         b"upgrade",
+        b"http2-settings",
     )
 )
-# A sender that names one of these in Connection would make a proxy drop what the message's meaning hangs on.
-_NEVER_NAMED = frozenset((b"content-length", b"host", b"content-type", b"content-encoding"))
+# A sender that names one of these in Connection would have us drop what the message's meaning hangs on, or
+# what a proxy before us added for the model server to trust: CVE-2022-1388 (BIG-IP: X-F5-Auth-Token) and
+# CVE-2022-31813 (Apache: X-Forwarded-*) were just that. nginx never obeys Connection; we pass on what is
+# named here and drop the rest, as RFC 9110 asks. A request that names X-Forwarded-* is refused, as by Envoy.
+_NEVER_NAMED = frozenset(
+    (
+        *(
+            b"host",
+            b"authorization",
+            b"cookie",
+            b"expect",
+            b"forwarded",
+            b"via",
+            b"origin",
+            b"baggage",
+            b"b3",
+        ),
+        *(b"traceparent", b"tracestate", b"x-request-id", b"x-correlation-id", b"x-api-key", b"x-real-ip"),
+        *(b"true-client-ip", b"x-client-ip", b"x-original-url", b"x-rewrite-url", b"set-cookie", b"date"),
+        *(b"cache-control", b"idempotency-key"),
+    )
+)
+_NEVER_NAMED_PREFIXES = (
+    *(b"content-", b"x-forwarded-", b"sec-", b"x-auth-", b"x-envoy-", b"x-amzn-", b"x-ssl-", b"x-client-"),
+    *(b"x-b3-", b"cf-", b"if-", b"access-control-"),
+)
 # Credentials: forwarded as they are, never copied.
 REDACTED = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set-cookie", b"x-api-key"))
+# Servers that follow CGI (WSGI among them) cannot tell `X_Forwarded_For` from `X-Forwarded-For`: a header
+# that reads like one of these once its underscores are hyphens goes no further. nginx drops any such header.
+_LOOKALIKES = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"expect", b"forwarded", b"via"}
 
 CHUNKED = -1
 UNTIL_CLOSE = -2
@@ -53,13 +81,28 @@ def forwarded_lines(
         tokens: what its Connection headers name.
         rewritten: names that the sidecar writes itself.
     """
-    dropped = HOP_BY_HOP | (tokens - _NEVER_NAMED) | rewritten
-    return b"".join(line for name, _, line in fields if name not in dropped)
+    named = {token for token in tokens - _NEVER_NAMED if not token.startswith(_NEVER_NAMED_PREFIXES)}
+    dropped = HOP_BY_HOP | named | rewritten
+    return b"".join(
+        line for name, _, line in fields if name not in dropped and not (b"_" in name and _is_lookalike(name))
+    )
 
 
-def recorded_lines(fields: tuple[Field, ...]) -> bytes:
-    """The header lines that may enter the ring: all but credentials."""
-    return b"".join(line for name, _, line in fields if name not in REDACTED)
+def _is_lookalike(name: bytes) -> bool:
+    meant = name.replace(b"_", b"-")
+    return meant in _LOOKALIKES or meant.startswith(b"x-forwarded-")
+
+
+def recorded_lines(fields: tuple[Field, ...], redacted: frozenset[bytes]) -> bytes:
+    """The header lines that may enter the ring.
+
+    Args:
+        fields: all lines of the head.
+        redacted: lower-case names that may not, credentials among them; `_` in a name counts as `-`.
+    """
+    return b"".join(
+        line for name, _, line in fields if name not in redacted and name.replace(b"_", b"-") not in redacted
+    )
 
 
 def declared_length(fields: tuple[Field, ...], side: Side) -> int | None:

@@ -9,7 +9,6 @@ from http import HTTPStatus
 from sidecar.errors import Side
 
 
-
 def encode_problem(
     status: int,
     detail: str,

@@ -21,8 +21,15 @@ Field = tuple[
 _FIELD_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
 )
-_REQUEST_LINE = re.compile(rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]{1,32}) ([!-~\x80-\xff]+) HTTP/1\.([01])")
-_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]*))?")
+# Method names as nginx reads them: those in use are in upper case, and one parser's `get` or `xGET` (what is
+# left of a body that two parsers ended differently) is the other's 400.
+METHOD = rb"[A-Z_-]{1,32}"
+_REQUEST_LINE = re.compile(rb"(" + METHOD + rb") ([!-~\x80-\xff]+) HTTP/1\.([01])")
+_OTHER_VERSION = re.compile(METHOD + rb" [!-~\x80-\xff]+ HTTP/[0-9]\.[0-9]")
+_STATUS_LINE = re.compile(rb"HTTP/1\.([01]) ([1-5][0-9][0-9])(?: ([\t -~\x80-\xff]{0,512}))?")
+# The methods that llhttp reads like any other. It refuses unknown ones, which RFC 9110 section 9.1 allows;
+# for these it judges the same head with a method that changes nothing.
+_JUDGED = frozenset((b"GET", b"HEAD", b"POST", b"PUT", b"DELETE", b"PATCH", b"OPTIONS", b"TRACE"))
 
 
 def split_fields(lines: list[bytes], side: Side, max_fields: int) -> tuple[Field, ...]:
@@ -64,13 +71,19 @@ def split_request_line(line: bytes) -> tuple[bytes, bytes, int]:
         Method, target and the minor version (0 or 1).
 
     Raises:
-        BadHead: not `METHOD SP target SP HTTP/1.x` (505 for another version, else 400).
+        BadHead: not `METHOD SP target SP HTTP/1.x` (505 for another version, else 400), PRI (400), CONNECT
+            (501).
     """
     match = _REQUEST_LINE.fullmatch(line)
     if match is None:
-        status = 505 if re.fullmatch(rb"\S+ \S+ HTTP/[0-9]\.[0-9]", line) else 400
+        status = 505 if _OTHER_VERSION.fullmatch(line) else 400
         raise BadHead("downstream", status, f"head: expected 'METHOD target HTTP/1.1', got {_clip(line)!r}")
-    return match[1], match[2], int(match[3])
+    method = match[1]
+    if method == b"PRI":  # kept for HTTP/2's preface
+        raise BadHead("downstream", 400, "method: expected one of HTTP/1.1, got PRI")
+    if method == b"CONNECT":
+        raise BadHead("downstream", 501, "method: expected one that names a resource, got CONNECT")
+    return method, match[2], int(match[3])
 
 
 def split_status_line(line: bytes) -> tuple[int, int]:
@@ -100,6 +113,9 @@ def check_with_llhttp(raw: bytes, fields: tuple[Field, ...], side: Side) -> None
         BadHead: llhttp refuses the head, or reads other names or values.
     """
     seen = _Listener()
+    method = raw[: raw.find(b" ")]
+    if side == "downstream" and method not in _JUDGED:
+        raw = b"POST" + raw[len(method) :]
     parser = httptools.HttpRequestParser(seen) if side == "downstream" else httptools.HttpResponseParser(seen)
     try:
         parser.feed_data(raw)

@@ -13,17 +13,18 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from sidecar.config.traffic import LimitsConfig
 from sidecar.http1.fields import parse_length
 from sidecar.http1.memo import MAX_KEY_BYTES, HeadMemo
 from sidecar.http1.request import REWRITTEN, RequestHead, parse_request_head, read_request_id
+from sidecar.http1.rules import RequestRules
 from sidecar.http1.trace import parse_traceparent
 
-_VOLATILE = re.compile(
-    rb"\r\n((?i:traceparent|tracestate|x-request-id|content-length|x-correlation-id|x-amzn-trace-id|b3|"
-    rb"x-b3-traceid|x-b3-spanid|x-b3-parentspanid|ce-id|ce-time|idempotency-key|seldon-puid): ?)"
-    rb"([!-~]+)(?=\r\n)"
+_CHANGING = (
+    rb"(?i:traceparent|tracestate|x-request-id|content-length|x-correlation-id|x-amzn-trace-id|b3|"
+    rb"x-b3-traceid|x-b3-spanid|x-b3-parentspanid|ce-id|ce-time|idempotency-key|seldon-puid)"
 )
+_VOLATILE = re.compile(rb"\r\n(" + _CHANGING + rb": ?)([!-~]+)(?=\r\n)")
+_ANY_VOLATILE = re.compile(rb"\r\n(" + _CHANGING + rb"):")  # also one whose value was not cut out
 _LENGTH, _TRACE, _ID = b"content-length", b"traceparent", b"x-request-id"
 
 Key = tuple[tuple[bytes, ...], tuple[bytes, ...]]
@@ -33,16 +34,16 @@ class RequestHeads:
     """Reads request heads: whole heads seen before, then templates, then the strict parser.
 
     Args:
-        limits: what a caller may send.
+        rules: what holds for every request.
 
     Attributes:
         memo: whole heads; looked into directly on the hot path.
     """
 
-    def __init__(self, limits: LimitsConfig) -> None:
+    def __init__(self, rules: RequestRules) -> None:
         self.memo: HeadMemo[bytes, RequestHead] = HeadMemo()
         self._templates: HeadMemo[Key, Template] = HeadMemo()
-        self._limits = limits
+        self._rules = rules
 
     def read(self, raw: bytes) -> RequestHead:
         """The head that these bytes are.
@@ -57,13 +58,13 @@ class RequestHeads:
         if head is not None:
             return head
         if len(raw) > MAX_KEY_BYTES:
-            return parse_request_head(raw, self._limits)
+            return parse_request_head(raw, self._rules)
         parts = _VOLATILE.split(raw)
         key = (tuple(parts[0::3]), tuple(parts[1::3]))
         template = self._templates.find(key)
-        head = None if template is None else template.fill(raw, parts[2::3], self._limits.body_bytes)
+        head = None if template is None else template.fill(raw, parts[2::3])
         if head is None:
-            head = parse_request_head(raw, self._limits)
+            head = parse_request_head(raw, self._rules)
             if template is None and len(parts) > 1:
                 self._learn(key, raw, head)
         if template is None or template.may_repeat:
@@ -72,10 +73,11 @@ class RequestHeads:
 
     def _learn(self, key: Key, raw: bytes, head: RequestHead) -> None:
         names = _names(key[1])
-        if max(map(names.count, names)) > 1:
-            return  # a repeated line may mean something else than one: always parsed
+        found = _ANY_VOLATILE.findall(raw.lower())
+        if len(set(found)) < len(found):
+            return  # a repeated line means something else than one, wherever it stands: always parsed
         forwarded = Pattern.of(head.forwarded, names, REWRITTEN)
-        recorded = Pattern.of(head.recorded, names, frozenset())
+        recorded = Pattern.of(head.recorded, names, self._rules.redacted)
         if forwarded is not None and recorded is not None:
             self._templates.keep(key, Template(head, names, forwarded, recorded, head.recorded == raw))
 
@@ -145,20 +147,19 @@ class Template:
         self._records_all = records_all  # no credentials in it: the ring gets it as it came
         self.may_repeat = names == [_LENGTH]
 
-    def fill(self, raw: bytes, values: list[bytes], limit_bytes: int) -> RequestHead | None:
+    def fill(self, raw: bytes, values: list[bytes]) -> RequestHead | None:
         """The head with other values, or None when the strict parser must decide.
 
         Args:
             raw: the head.
             values: its changing values, in order.
-            limit_bytes: longest body.
         """
         head = self._head
         length = head.body_length
         if self._length >= 0:
             declared = parse_length(values[self._length])
-            if declared is None or declared > limit_bytes:
-                return None
+            if declared is None or declared > head.policy.body_bytes or (declared == 0) is not (length == 0):
+                return None  # whether there is a body decides over more than its length
             length = declared
         return RequestHead(
             head.method,
@@ -175,6 +176,8 @@ class Template:
             head.request_id if self._id < 0 else read_request_id(values[self._id : self._id + 1]),
             head.parent if self._trace < 0 else parse_traceparent(values[self._trace : self._trace + 1]),
             raw if self._records_all else self._recorded.fill(values),
+            head.policy,
+            head.upgrade,
         )
 
 

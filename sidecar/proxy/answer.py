@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sidecar.errors import Side
 from sidecar.http1.chunked import encode_chunk, encode_last_chunk
 from sidecar.http1.fields import CHUNKED
+from sidecar.http1.preface import PREFACE_METHOD
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
@@ -100,7 +101,7 @@ def own_answer(
         close: whether the connection ends behind it.
         retry_after_s: for a 503.
     """
-    if request.method == b"PRI":
+    if request.method == PREFACE_METHOD:
         return HTTP2_GOAWAY
     return encode_problem(
         status,

@@ -1,41 +1,50 @@
 """A caller's connection: finds requests in its bytes and hands each to an exchange, one at a time and in
-order."""
+order.
+
+    reading a head -> an exchange -> reading a head ...          until either side wants no more
+                                  -> a tunnel                    101, or an HTTP/2 preface at the very start
+                                  -> lingering: our side has ended, what still comes is read over
+"""
 
 from __future__ import annotations
 
 import asyncio
+import ipaddress
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
-from sidecar.errors import BadHead, HeadTooLarge, WireError
+from sidecar.errors import HeadTooLarge, WireError
+from sidecar.http1.preface import HTTP2_PREFACE, PREFACE_HEAD, preface_head
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
+from sidecar.http1.unfinished import check_unfinished
 from sidecar.proxy.exchange import Exchange
 
 if TYPE_CHECKING:  # the worker composes this
+    from sidecar.proxy.tunnel import Tunnel
     from sidecar.proxy.worker import Worker
 
 _NEVER = float("inf")
-_LINGER_S = 2.0  # how long a closed connection may take to read its last answer
+_LINGER_S = 2.0  # how long a caller may go on sending once our side has ended
+_NOWHERE = bytes(16)
 
 
 class DownstreamConnection(asyncio.Protocol):
-    """One caller.
-
-    Attributes:
-        forwarded_for: what X-Forwarded-For says of this caller.
-        writable: whether the send buffer has room.
-        deadline_s: when, on the loop's clock, the sweep ends what this connection waits for.
-    """
+    """One caller; the attributes are those of `sidecar.proxy.caller.Caller`."""
 
     __slots__ = (
         "_buffer",
         "_ended",
         "_exchange",
-        "_held",
+        "_half_closed",
+        "_n_requests",
+        "_tunnel",
+        "_unsent_bytes",
         "_worker",
+        "address",
         "deadline_s",
         "forwarded_for",
+        "held",
         "transport",
         "writable",
     )
@@ -43,12 +52,17 @@ class DownstreamConnection(asyncio.Protocol):
     def __init__(self, worker: Worker) -> None:
         self._worker = worker
         self._exchange: Exchange | None = None
+        self._tunnel: Tunnel | None = None
         self._buffer = b""
-        self._held = False
         self._ended = False  # the last answer has been written
+        self._half_closed = False  # the caller will send no more, and waits for answers
+        self._n_requests = 0
+        self._unsent_bytes = 0  # when the sweep last looked, of an ended connection
+        self.held = False
         self.writable = True
         self.deadline_s = _NEVER
         self.forwarded_for = b"unknown"
+        self.address = _NOWHERE
         self.transport: asyncio.Transport = cast(
             asyncio.Transport, None
         )  # set by connection_made, before any use
@@ -61,24 +75,45 @@ class DownstreamConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=worker.config.limits.buffer_bytes)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
-            host = str(peer[0])
-            self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
-        self.expect_within(worker.timeouts.keep_alive_s)
+            self._note_peer(str(peer[0]))
+        self.expect_within(worker.config.timeouts.keep_alive_s)
         if not worker.admit(self):
             self._refuse(WireError("downstream", 503, "connections: the sidecar holds as many as it may"))
 
+    def _note_peer(self, host: str) -> None:
+        self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
+        address = ipaddress.ip_address(host.partition("%")[0])
+        if isinstance(address, ipaddress.IPv4Address):
+            self.address = bytes(10) + b"\xff\xff" + address.packed
+        else:
+            self.address = address.packed
+
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange
-        if self._ended:
-            return
         if exchange is None:
-            self._read_head(self._buffer + data if self._buffer else data)
+            if not self._ended:
+                self._read_head(self._buffer + data if self._buffer else data)
         elif exchange.request_done:
             self._buffer += data  # a pipelined request: its turn comes when this exchange is done
             if len(self._buffer) > self._worker.config.limits.buffer_bytes:
                 self.hold_reading(True)
         else:
             self._continue(exchange, data)
+
+    def eof_received(self) -> bool:
+        """The caller sends no more. That may mean that it waits for its answer, or that it has gone: a system
+        call cannot tell, but time can. Who half-closes does so right behind the request.
+
+        Returns:
+            Whether our side stays open.
+        """
+        exchange = self._exchange
+        if exchange is None or not exchange.request_done or self.transport.get_extra_info("ssl_object"):
+            return False
+        waited_ns = monotonic_ns() - exchange.asked_ns
+        soon = waited_ns <= self._worker.config.timeouts.half_close_s * 1e9
+        self._half_closed = soon or bool(self._buffer) or not exchange.head.policy.cancel_on_disconnect
+        return self._half_closed
 
     def connection_lost(self, _exc: Exception | None) -> None:
         self._worker.dismiss(self)
@@ -109,11 +144,17 @@ class DownstreamConnection(asyncio.Protocol):
                 self._wait_for_head(data)
                 return
             raw = data[:end]
-            head = worker.heads.memo.young.get(raw) or self._parse(raw)
+            head = worker.heads.memo.young.get(raw)
+            if head is None:
+                if raw == PREFACE_HEAD and not self._n_requests:
+                    self._read_preface(data, start_ns)
+                    return
+                head = self._parse(raw)
         except WireError as exc:
             self._refuse(exc)
             return
         worker.tally.add_seen()
+        self._n_requests += 1
         self._buffer = b""
         self._exchange = exchange = Exchange(worker, self, head, start_ns)
         try:
@@ -121,17 +162,13 @@ class DownstreamConnection(asyncio.Protocol):
         except WireError as exc:
             exchange.refuse(exc)
             return
-        if self._buffer and exchange.ended:  # at once: the next request is already here
+        if self._buffer and self._exchange is None:  # answered at once, and the next request is already here
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def _wait_for_head(self, data: bytes) -> None:
-        limit = self._worker.config.limits.head_bytes
-        if len(data) > limit:
-            raise HeadTooLarge("downstream", 431, f"head: expected at most {limit} bytes, got more")
-        if data[:1] in (b"\x16", b"\x80"):
-            raise BadHead("downstream", 400, "head: expected HTTP, got what looks like TLS")
+        check_unfinished(data, self._worker.config.limits)
         if not self._buffer:
-            self.expect_within(self._worker.timeouts.head_s)
+            self.expect_within(self._worker.config.timeouts.head_s)
         self._buffer = data
 
     def _parse(self, raw: bytes) -> RequestHead:
@@ -141,8 +178,20 @@ class DownstreamConnection(asyncio.Protocol):
             raise HeadTooLarge("downstream", 431, f"head: expected at most {limit} bytes, got more")
         return self._worker.heads.read(raw)
 
+    def _read_preface(self, data: bytes, start_ns: int) -> None:
+        """An HTTP/2 connection: all of it goes through a tunnel."""
+        if len(data) < len(HTTP2_PREFACE) and HTTP2_PREFACE.startswith(data):
+            self._buffer = data
+            return
+        if not data.startswith(HTTP2_PREFACE):
+            raise WireError("downstream", 400, "head: expected an HTTP/2 preface, got something else")
+        worker = self._worker
+        worker.tally.add_seen()
+        self._buffer = b""
+        self._exchange = exchange = Exchange(worker, self, preface_head(worker.default_policy), start_ns)
+        exchange.start_tunnel(data)
+
     def _continue(self, exchange: Exchange, data: bytes) -> None:
-        self.expect_within(self._worker.timeouts.body_idle_s)
         try:
             self._buffer = exchange.on_request_data(data)
         except WireError as exc:
@@ -151,7 +200,6 @@ class DownstreamConnection(asyncio.Protocol):
     def _refuse(self, error: WireError) -> None:
         """Answers what cannot be an exchange, and closes: the bytes behind it mean nothing any more."""
         self._worker.tally.add_rejected()
-        self._buffer = b""
         self.transport.write(encode_problem(error.status_hint, str(error), error.side, None, close=True))
         self._linger()
 
@@ -159,15 +207,12 @@ class DownstreamConnection(asyncio.Protocol):
 
     def exchange_done(self, keep: bool) -> None:
         """The exchange has its answer; the next request may begin."""
-        exchange, self._exchange = self._exchange, None
-        if not keep and exchange is not None and not exchange.request_done:
+        self._exchange = None
+        if not keep or self._worker.draining or (self._half_closed and not self._buffer):
             self._linger()
             return
-        if not keep or (self._worker.draining and not self._buffer):
-            self._close()
-            return
-        self.deadline_s = self._worker.now_s + self._worker.timeouts.keep_alive_s
-        if self._held:
+        self.deadline_s = self._worker.now_s + self._worker.config.timeouts.keep_alive_s
+        if self.held:
             self.hold_reading(False)
         if self._buffer and self.writable:
             asyncio.get_running_loop().call_soon(self._next_request)
@@ -179,9 +224,9 @@ class DownstreamConnection(asyncio.Protocol):
 
     def hold_reading(self, hold: bool) -> None:
         """Stops or resumes reading from the caller."""
-        if self._held == hold or self.transport.is_closing():
+        if self.held == hold or self._half_closed or self.transport.is_closing():
             return
-        self._held = hold
+        self.held = hold
         if hold:
             self.transport.pause_reading()
         else:
@@ -191,46 +236,63 @@ class DownstreamConnection(asyncio.Protocol):
         """Sets the time after which the sweep calls `on_late`."""
         self.deadline_s = self._worker.now_s + seconds
 
+    def take_over(self, tunnel: Tunnel, protocol: asyncio.Protocol) -> bytes:
+        """Gives the connection to a tunnel; `connection_lost` still comes here."""
+        self._exchange, self._tunnel = None, tunnel
+        asked, self._buffer = self._buffer, b""
+        self.hold_reading(False)
+        self.transport.set_protocol(protocol)
+        return asked
+
     # --- what the worker asks for
 
     def on_late(self) -> None:
         """The deadline has passed."""
         self.deadline_s = _NEVER
-        if self._ended:
-            self.transport.abort()
+        if self._tunnel is not None:
+            self._tunnel.on_late()
+        elif self._ended:
+            self._go_on_lingering()
         elif self._exchange is not None:
             self._exchange.on_late()
         elif self._buffer:
-            limit = self._worker.timeouts.head_s
+            self._worker.tally.add_late()
+            limit = self._worker.config.timeouts.head_s
             self._refuse(
                 WireError("downstream", 408, f"head: expected its end within {limit} s, got part of it")
             )
         else:
-            self._close()
+            self.transport.close()
 
     def drain(self) -> None:
         """Closes the connection if it is idle; otherwise the exchange does when it is done."""
-        if self._exchange is None and not self._buffer:
-            self._close()
+        if self._exchange is None and self._tunnel is None and not self._buffer and not self._ended:
+            self._linger()
 
     def _next_request(self) -> None:
-        if self._exchange is None and self._buffer and not self.transport.is_closing():
+        if self._exchange is None and self._buffer and not self._ended and not self.transport.is_closing():
             data, self._buffer = self._buffer, b""
             self._read_head(data)
 
-    def _close(self) -> None:
-        """Closes once what was written has been sent; a caller that does not read it is cut off by the
-        sweep."""
-        self._ended = True
-        self.expect_within(_LINGER_S)
-        self.transport.close()
-
     def _linger(self) -> None:
         """Ends our side and reads over what the caller still sends: closing with unread bytes would reset the
-        connection, and the caller might never see why."""
+        connection, and the caller might never see the answer."""
         self._ended = True
         self._buffer = b""
-        self.hold_reading(False)
-        self.expect_within(_LINGER_S)
-        if self.transport.can_write_eof():
+        self._unsent_bytes = self.transport.get_write_buffer_size()
+        self.expect_within(self._worker.config.timeouts.caller_idle_s if self._unsent_bytes else _LINGER_S)
+        if self._half_closed or not self.transport.can_write_eof():
+            self.transport.close()
+        else:
+            self.hold_reading(False)
             self.transport.write_eof()
+
+    def _go_on_lingering(self) -> None:
+        """A caller that reads gets the time it needs; one that does not is cut off."""
+        before, self._unsent_bytes = self._unsent_bytes, self.transport.get_write_buffer_size()
+        if 0 < self._unsent_bytes < before:
+            self.expect_within(self._worker.config.timeouts.caller_idle_s)
+        elif before and not self._unsent_bytes:
+            self.expect_within(_LINGER_S)
+        else:
+            self.transport.abort()

@@ -24,6 +24,8 @@ from time import monotonic_ns
 from typing import TYPE_CHECKING
 
 from sidecar.errors import Side, UpstreamError, WireError
+from sidecar.http1.hop import may_switch
+from sidecar.http1.preface import PREFACE_METHOD
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
 from sidecar.proxy.answer import Chunker, frame_answer, own_answer
@@ -168,19 +170,16 @@ class Exchange:
         """
         self._held_bytes = 0
         self._hold(received)
-        try:
-            self._pool.open_for(self, "h2")
-        except UpstreamError as exc:
-            self._fail(exc, Outcome.OVERLOADED)
-            return
-        self.waiting = True
-        self.caller.expect_within(self.head.policy.queue_s)
+        self._seek()
 
     # --- a connection
 
     def _seek(self) -> None:
         try:
-            connection = self._pool.acquire(self)
+            if self.request_done or self._body is not None:
+                connection = self._pool.acquire(self)
+            else:
+                connection = self._pool.open_for(self, "h2")
         except UpstreamError as exc:
             self._fail(exc, Outcome.OVERLOADED)
             return
@@ -193,7 +192,7 @@ class Exchange:
     def on_connection(self, connection: UpstreamConnection) -> None:
         """The pool has a connection for this exchange."""
         self.waiting = False
-        if self.head.is_preface:
+        if self.head.method == PREFACE_METHOD:
             self.forwarded_ns = monotonic_ns()
             Tunnel(self._worker, self, connection, b"".join(self._held), b"")
             return
@@ -235,9 +234,7 @@ class Exchange:
             self.upstream = None  # it is back in the pool and may already serve another exchange
             self.tap_flags |= WHOLE_ANSWER
         elif head.body_length < 0 and self.tapped:
-            worker.tap.spill(
-                self
-            )  # a stream: its fragments go into the ring as they come, each with its time
+            worker.tap.spill(self)  # a stream's fragments go into the ring as they come, each with its time
         if self._pool.breaker.troubled:
             self._pool.breaker.note_success()
         if body:
@@ -279,16 +276,15 @@ class Exchange:
             self.record(Outcome.OK)
             self.caller.exchange_done(not self._closing)
             return
-        policy = self.head.policy
         if self.caller.writable:
-            self.caller.expect_within(policy.response_idle_s)
+            self.caller.expect_within(self.head.policy.response_idle_s)
         else:
             self.on_caller_writable(False)
 
     def on_switched(self, head: ResponseHead, connection: UpstreamConnection, received: bytes) -> None:
         """The upstream agreed to speak another protocol: from now on bytes are bytes."""
         self.upstream = None
-        if not self.request_done or not self.head.allows_switch(head.upgrade):
+        if not self.request_done or not may_switch(self.head.upgrade, head.upgrade):
             connection.abandon()
             error = UpstreamError(502, "the upstream switched to a protocol that was not asked for")
             self._fail(error, Outcome.UPSTREAM_BROKE)
@@ -317,13 +313,12 @@ class Exchange:
         """The caller takes no more for now, or again."""
         if self.upstream is None:
             return
-        policy = self.head.policy
         if writable:
             self.upstream.transport.resume_reading()
-            self.caller.expect_within(policy.response_idle_s)
+            self.caller.expect_within(self.head.policy.response_idle_s)
         else:
             self.upstream.transport.pause_reading()
-            self.caller.expect_within(policy.caller_idle_s)
+            self.caller.expect_within(self.head.policy.caller_idle_s)
 
     # --- the end
 
@@ -342,7 +337,6 @@ class Exchange:
         self._worker.tally.add_late()
         policy = self.head.policy
         if self.waiting:
-            self._pool.withdraw(self)
             error = UpstreamError(503, f"no connection to the upstream was free within {policy.queue_s} s")
             self._fail(error, Outcome.OVERLOADED)
         elif self.response is not None and not self.caller.writable:
@@ -375,8 +369,10 @@ class Exchange:
         self.record(Outcome.CALLER_GONE)
 
     def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
+        if self.forwarded_ns:
+            self._pool.note_failure()
         self._drop_upstream()
-        self._worker.note_upstream_error(self._pool, error, outcome)
+        self._worker.note_upstream_error(error, outcome)
         self._answer(error.status, str(error), outcome, "upstream", error.retry_after_s)
 
     def _answer(
@@ -403,9 +399,7 @@ class Exchange:
         self._worker.tally.add_ended(self.bytes_in, self.bytes_out)
 
     def _drop_upstream(self) -> None:
-        if self.waiting:
-            self.waiting = False
-            self._pool.withdraw(self)
+        self._pool.give_up(self)
         upstream, self.upstream = self.upstream, None
         if upstream is not None:
             upstream.abandon()

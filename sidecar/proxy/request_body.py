@@ -5,7 +5,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from sidecar.errors import BodyTooLarge
 from sidecar.http1.chunked import ChunkReader, encode_chunk, encode_last_chunk
 from sidecar.http1.fields import CHUNKED
 
@@ -24,12 +23,11 @@ class RequestBody:
         n_bytes: how much of it has come, without its framing.
     """
 
-    __slots__ = ("_chunks", "_from_s", "_keep", "_left", "_limit_bytes", "done", "n_bytes")
+    __slots__ = ("_chunks", "_from_s", "_keep", "_left", "done", "n_bytes")
 
     def __init__(self, length: int, limit_bytes: int, keep: Callable[[bytes], None], now_s: float) -> None:
         self._chunks = ChunkReader("downstream", limit_bytes) if length == CHUNKED else None
         self._left = length
-        self._limit_bytes = limit_bytes
         self._keep = keep
         self._from_s = now_s
         self.n_bytes = 0
@@ -66,10 +64,6 @@ class RequestBody:
             self.n_bytes += len(piece)
             self._keep(piece)
             framed.append(encode_chunk(piece))
-        if self.n_bytes > self._limit_bytes:
-            raise BodyTooLarge(
-                "downstream", 413, f"body: expected at most {self._limit_bytes} bytes, got more"
-            )
         if chunks.done:
             self.done = True
             framed.append(encode_last_chunk(chunks.trailer))

@@ -1,8 +1,9 @@
 """The tap: copies what an exchange sends and receives into the ring, without ever waiting for it.
 
 A small exchange's bodies are held as they came (references, no copy) and written as one record at the end.
-Once the two bodies together pass `tap.inline_limit_bytes`, what is held goes into the ring as pieces and
-later ones follow as they come, so a worker never holds a body. A body beyond `tap.body_limit_bytes` is no
+Once the two bodies together pass `tap.inline_limit_bytes`, or the answer turns out to be a stream, what is
+held goes into the ring as pieces and later ones follow as they come, so a worker never holds a body, and the
+time of each fragment of a stream is known. A body beyond `tap.body_limit_bytes` is no
 longer taken and the record says that it was cut.
 """
 
@@ -13,7 +14,8 @@ import time
 from time import monotonic_ns
 from typing import TYPE_CHECKING
 
-from sidecar.config.model import TapConfig
+from sidecar.config.model import Config
+from sidecar.config.routes import RoutePolicies, RoutePolicy
 from sidecar.log import Log
 from sidecar.proxy.identity import Identities, share_limit
 from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome, PieceKind
@@ -27,6 +29,8 @@ _IN_PIECES = int(ExchangeFlag.IN_PIECES)
 _REQUEST_CUT = int(ExchangeFlag.REQUEST_CUT)
 _RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
 _OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
+_EXCLUDED = int(ExchangeFlag.EXCLUDED)
+_NO_MIRROR = int(ExchangeFlag.NO_MIRROR)
 
 
 class Tap:
@@ -34,41 +38,50 @@ class Tap:
 
     Args:
         writer: the ring.
-        config: limits and the wanted share.
+        config: limits, and the wanted share of each route.
         identities: the worker's, for trace ids.
         log: where a contained fault is told.
 
     Attributes:
-        ratio: share of exchanges whose payload is taken now, set by the monitor, at most the configured one.
-        limit: an exchange whose number lies below this is taken.
+        shares: for each route policy, by its place: an exchange whose number lies below the first is taken;
+            the ratio that this is; and what its record says of the policy, `ExchangeFlag`.
     """
 
-    def __init__(self, writer: RingWriter, config: TapConfig, identities: Identities, log: Log) -> None:
+    def __init__(self, writer: RingWriter, config: Config, identities: Identities, log: Log) -> None:
         self._writer = writer
-        self._config = config
         self._log = log
         self._identities = identities
         self._loop = asyncio.get_running_loop()
-        self._flush_s = config.flush_ms / 1000.0
         self._flush_planned = False
-        self._inline_limit_bytes = min(config.inline_limit_bytes, config.body_limit_bytes)
         self._unix_minus_mono_ns = 0
-        self.ratio = 1.0
-        self.limit = 0
+        self.configure(config, RoutePolicies(config))
+
+    def configure(self, config: Config, policies: RoutePolicies) -> None:
+        """Takes settings over, at the start and at a reload."""
+        self._config = config.tap
+        self._policies = policies.all
+        self._flush_s = config.tap.flush_ms / 1000.0
+        self._inline_limit_bytes = min(config.tap.inline_limit_bytes, config.tap.body_limit_bytes)
         self.sweep()
 
     # --- payload
 
     def keep_request(self, exchange: Exchange, body: bytes) -> None:
         """Takes a part of a request's body."""
-        if exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes:
+        if (
+            exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
+            and not exchange.tap_flags & _IN_PIECES
+        ):
             exchange.request_pieces.append(body)
             return
         self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, exchange.bytes_in)
 
     def keep_response(self, exchange: Exchange, body: bytes) -> None:
         """Takes a part of a response's body."""
-        if exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes:
+        if (
+            exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
+            and not exchange.tap_flags & _IN_PIECES
+        ):
             exchange.response_pieces.append(body)
             return
         self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, exchange.bytes_out)
@@ -81,11 +94,12 @@ class Tap:
             exchange.tap_flags |= _REQUEST_CUT if kind is PieceKind.REQUEST else _RESPONSE_CUT
         elif exchange.tap_flags & _IN_PIECES:
             self._writer.try_piece(kind, exchange.number, monotonic_ns(), so_far - len(body), body)
+            self._plan_flush()
         else:
             pieces.append(body)
-            self._spill(exchange)
+            self.spill(exchange)
 
-    def _spill(self, exchange: Exchange) -> None:
+    def spill(self, exchange: Exchange) -> None:
         """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its
         record tells."""
         exchange.tap_flags |= _IN_PIECES
@@ -166,10 +180,17 @@ class Tap:
     def sweep(self) -> None:
         """Takes over what the monitor asks for and wakes it again if it may have missed something."""
         asked = self._writer.segment.payload_ratio
-        self.ratio = min(self._config.ratio, asked if 0.0 <= asked <= 1.0 else 1.0)
-        self.limit = share_limit(self.ratio)
+        self.shares = [self._share(policy, asked if 0.0 <= asked <= 1.0 else 1.0) for policy in self._policies]
         self._unix_minus_mono_ns = time.time_ns() - monotonic_ns()
         self._writer.renotify()
+
+    def _share(self, policy: RoutePolicy, asked: float) -> tuple[int, float, int]:
+        """The monitor asks for one share of all; a route that wants less of itself stays below it."""
+        flags = 0 if policy.mirror else _NO_MIRROR
+        if not policy.tap:
+            return 0, 0.0, flags | _EXCLUDED
+        ratio = min(policy.ratio, asked)
+        return share_limit(ratio), ratio, flags
 
     def close(self) -> None:
         """Hands over what is left."""

@@ -7,6 +7,7 @@ import asyncio
 from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
 from sidecar.errors import UpstreamError
+from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 from sidecar.log import Log
 from sidecar.proxy.downstream import DownstreamConnection
@@ -39,7 +40,7 @@ class Worker:
         self.tap = tap
         self.tally = tally
         self.identities = identities
-        self.heads = RequestHeads(config.limits)
+        self.heads = RequestHeads(RequestRules.of(config))
         self.pool = Pool(parse_upstream(config.upstream), config)
         self.draining = False
         self.now_s = asyncio.get_running_loop().time()

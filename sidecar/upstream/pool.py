@@ -105,12 +105,15 @@ class Pool:
         self._waiters.append(waiter)
         return None
 
-    def open_for(self, waiter: Waiter, protocol: str) -> None:
+    def open_for(self, waiter: Waiter, protocol: str) -> UpstreamConnection | None:
         """Opens a connection for this waiter alone, which is called back.
 
         Args:
             waiter: who takes it over.
             protocol: what will be spoken on it, for TLS.
+
+        Returns:
+            None: the waiter is called back.
 
         Raises:
             UpstreamError: 503, as many connections are open as are allowed to, or the breaker is open.
@@ -121,11 +124,21 @@ class Pool:
             raise UpstreamError(503, f"{len(self._open)} connections to the upstream, the most allowed")
         self._n_connecting += 1
         keep(self._connect_for(waiter, protocol))
+        return None
 
-    def withdraw(self, waiter: Waiter) -> None:
-        """Takes a waiter that no longer waits out of the queue."""
-        if waiter in self._waiters:
-            self._waiters.remove(waiter)
+    def give_up(self, waiter: Waiter) -> None:
+        """Nothing will be known of the upstream from this waiter: it leaves the queue, and its turn to probe
+        goes to the next one."""
+        if waiter.waiting:
+            waiter.waiting = False
+            if waiter in self._waiters:
+                self._waiters.remove(waiter)
+        if not self.breaker.closed:
+            self.breaker.release_probe()
+
+    def note_failure(self) -> None:
+        """A request that was sent got no answer, or a broken one."""
+        self.breaker.note_failure(asyncio.get_running_loop().time())
 
     def _ask_breaker(self) -> None:
         now_s = asyncio.get_running_loop().time()

@@ -5,12 +5,14 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.config.model import Config
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import WireError
 from sidecar.http1.request import RequestHead, parse_request_head
+from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 
-LIMITS = LimitsConfig(body_bytes=1_000_000)
+RULES = RequestRules.of(Config(limits=LimitsConfig(body_bytes=1_000_000)))
 NAMES = [
     "traceparent",
     "Traceparent",
@@ -66,9 +68,9 @@ def outcome(read: object, raw: bytes) -> RequestHead | tuple[int, str]:
 @given(SHAPES, st.lists(st.lists(VALUES, min_size=6, max_size=6), min_size=2, max_size=5))
 @settings(max_examples=400)
 def test_templates_and_the_strict_parser_agree(shape: list[object], all_values: list[list[str]]) -> None:
-    heads = RequestHeads(LIMITS)
+    heads = RequestHeads(RULES)
     for values in all_values:
         raw = build(shape, values)
-        strict = outcome(lambda raw: parse_request_head(raw, LIMITS), raw)
+        strict = outcome(lambda raw: parse_request_head(raw, RULES), raw)
         assert outcome(heads.read, raw) == strict
         assert outcome(heads.read, raw) == strict

@@ -2,12 +2,14 @@ from __future__ import annotations
 
 import pytest
 
+from sidecar.config.model import Config
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import WireError
 from sidecar.http1.fields import CHUNKED
 from sidecar.http1.request import RequestHead, parse_request_head
+from sidecar.http1.rules import RequestRules
 
-LIMITS = LimitsConfig()
+RULES = RequestRules.of(Config())
 
 
 def head(*lines: str, first: str = "POST /v2/models/m/infer HTTP/1.1", host: bool = True) -> bytes:
@@ -15,12 +17,12 @@ def head(*lines: str, first: str = "POST /v2/models/m/infer HTTP/1.1", host: boo
 
 
 def parse(*lines: str, first: str = "POST /v2/models/m/infer HTTP/1.1", host: bool = True) -> RequestHead:
-    return parse_request_head(head(*lines, first=first, host=host), LIMITS)
+    return parse_request_head(head(*lines, first=first, host=host), RULES)
 
 
-def refusal(raw: bytes, limits: LimitsConfig = LIMITS) -> tuple[int, str]:
+def refusal(raw: bytes, limits: LimitsConfig | None = None) -> tuple[int, str]:
     with pytest.raises(WireError) as caught:
-        parse_request_head(raw, limits)
+        parse_request_head(raw, RequestRules.of(Config(limits=limits or LimitsConfig())))
     assert caught.value.side == "downstream"
     return caught.value.status_hint, str(caught.value)
 
@@ -128,7 +130,7 @@ REFUSED = {
     "hexadecimal length": (head("Content-Length: 0x5"), 400),
     "empty length": (head("Content-Length:"), 400),
     "other coding": (head("Transfer-Encoding: gzip, chunked"), 501),
-    "coding twice": (head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 400),
+    "coding twice": (head("Transfer-Encoding: chunked", "Transfer-Encoding: chunked"), 501),
     "hidden coding": (head("Transfer-Encoding: \x0bchunked"), 400),
     "coding in 1.0": (head("Transfer-Encoding: chunked", first="POST / HTTP/1.0"), 400),
     "blank before colon": (head("Content-Length : 5"), 400),

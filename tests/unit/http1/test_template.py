@@ -2,11 +2,13 @@ from __future__ import annotations
 
 import pytest
 
+from sidecar.config.model import Config
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BodyTooLarge
 from sidecar.http1 import template
 from sidecar.http1.memo import MAX_KEY_BYTES
 from sidecar.http1.request import parse_request_head
+from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 
 HEAD = (
@@ -24,16 +26,16 @@ def n_parsed(monkeypatch: pytest.MonkeyPatch) -> list[bytes]:
     """Heads that went to the strict parser."""
     parsed: list[bytes] = []
 
-    def counting(raw: bytes, limits: LimitsConfig) -> object:
+    def counting(raw: bytes, rules: RequestRules) -> object:
         parsed.append(raw)
-        return parse_request_head(raw, limits)
+        return parse_request_head(raw, rules)
 
     monkeypatch.setattr(template, "parse_request_head", counting)
     return parsed
 
 
 def test_heads_with_new_ids_are_parsed_once(n_parsed: list[bytes]) -> None:
-    heads = RequestHeads(LimitsConfig())
+    heads = RequestHeads(RequestRules.of(Config()))
     for number in range(1, 50):
         read = heads.read(head(number, length=number))
         assert (read.body_length, read.request_id) == (number, b"%d" % number)
@@ -45,7 +47,7 @@ def test_heads_with_new_ids_are_parsed_once(n_parsed: list[bytes]) -> None:
 
 
 def test_credentials_are_cut_out_of_every_record(n_parsed: list[bytes]) -> None:
-    heads = RequestHeads(LimitsConfig())
+    heads = RequestHeads(RequestRules.of(Config()))
     for number in range(1, 4):
         raw = head(number).replace(b"Host: m\r\n", b"Host: m\r\nCookie: s3cret\r\n")
         read = heads.read(raw)
@@ -55,7 +57,7 @@ def test_credentials_are_cut_out_of_every_record(n_parsed: list[bytes]) -> None:
 
 
 def test_a_head_in_which_only_the_length_changes_is_remembered_whole() -> None:
-    heads = RequestHeads(LimitsConfig())
+    heads = RequestHeads(RequestRules.of(Config()))
     raw = b"POST / HTTP/1.1\r\nHost: m\r\nContent-Length: %d\r\n\r\n"
     for length in (5, 6):
         heads.read(raw % length)
@@ -63,14 +65,14 @@ def test_a_head_in_which_only_the_length_changes_is_remembered_whole() -> None:
 
 
 def test_a_length_beyond_the_limit_is_refused_by_its_template_too() -> None:
-    heads = RequestHeads(LimitsConfig(body_bytes=10))
+    heads = RequestHeads(RequestRules.of(Config(limits=LimitsConfig(body_bytes=10))))
     heads.read(head(1, length=10))
     with pytest.raises(BodyTooLarge):
         heads.read(head(2, length=11))
 
 
 def test_repeated_lines_have_no_template(n_parsed: list[bytes]) -> None:
-    heads = RequestHeads(LimitsConfig())
+    heads = RequestHeads(RequestRules.of(Config()))
     for number in (1, 2):
         raw = b"GET / HTTP/1.1\r\nHost: m\r\nX-Request-Id: %d\r\nX-Request-Id: 0\r\n\r\n" % number
         assert heads.read(raw).request_id is None
@@ -78,7 +80,7 @@ def test_repeated_lines_have_no_template(n_parsed: list[bytes]) -> None:
 
 
 def test_a_long_head_is_parsed_each_time(n_parsed: list[bytes]) -> None:
-    heads = RequestHeads(LimitsConfig())
+    heads = RequestHeads(RequestRules.of(Config()))
     raw = b"GET / HTTP/1.1\r\nHost: m\r\nX: " + b"a" * MAX_KEY_BYTES + b"\r\n\r\n"
     assert heads.read(raw) == heads.read(raw)
     assert len(n_parsed) == 2

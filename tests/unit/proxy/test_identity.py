@@ -3,11 +3,12 @@ from __future__ import annotations
 import re
 from binascii import hexlify
 
-from sidecar.config.traffic import LimitsConfig
+from sidecar.config.model import Config
 from sidecar.http1.request import parse_request_head
+from sidecar.http1.rules import RequestRules
 from sidecar.proxy.identity import Identities, share_limit
 
-PLAIN = parse_request_head(b"GET / HTTP/1.1\r\nHost: m\r\n\r\n", LimitsConfig())
+PLAIN = parse_request_head(b"GET / HTTP/1.1\r\nHost: m\r\n\r\n", RequestRules.of(Config()))
 
 
 def test_numbers_are_new_each_time() -> None:

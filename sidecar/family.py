@@ -25,12 +25,13 @@ from sidecar.log import Log
 
 YOUNG_S = 10.0  # a child that lived longer starts with a clean slate
 LONGEST_PAUSE_S = 5.0
+SHORTEST_PAUSE_S = 0.001  # a timer set to nothing never rings
 LOOK_S = 1.0  # between two looks for children that hang
-AWAY_S = 3.0  # looks further apart than this: it was us, and probably everybody, who did not run
+AWAY_S = 1.75  # looks further apart than this: it was us, and probably everybody, who did not run
 START_GRACE_S = 120.0  # for a child that has not said anything yet: a monitor may have kernels to compile
 NEVER = float("inf")
 
-WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP)
+WATCHED = (signal.SIGCHLD, signal.SIGTERM, signal.SIGINT, signal.SIGHUP, signal.SIGALRM)
 ENDING = (signal.SIGTERM, signal.SIGINT)
 
 ChildMain = Callable[[Config, Estate, Log], int]
@@ -126,10 +127,16 @@ class Family:
             The signal; one that ends the sidecar goes before all others.
         """
         due = [min(child.restart_at_s, child.end_by_s) for child in self.all() if not child.killed]
-        due_s = min([until_s, *due])
-        pause_s = min(LOOK_S, max(0.0, due_s - time.monotonic()))
-        caught = signal.sigtimedwait(ENDING, 0.0) or signal.sigtimedwait(WATCHED, pause_s)
-        return None if caught is None else signal.Signals(caught.si_signo)
+        pause_s = min(LOOK_S, min([until_s, *due]) - time.monotonic())
+        caught = signal.sigtimedwait(ENDING, 0.0) or signal.sigtimedwait(WATCHED, 0.0)
+        if caught is None and pause_s > 0.0:
+            # A timer, since sigtimedwait gives a signal that never came when it is interrupted (SIGCONT, a
+            # debugger) and finds its time over: CPython then reads memory that nobody has filled
+            signal.setitimer(signal.ITIMER_REAL, max(SHORTEST_PAUSE_S, pause_s))
+            caught = signal.sigwaitinfo(WATCHED)
+        if caught is None or caught.si_signo == signal.SIGALRM:
+            return None
+        return signal.Signals(caught.si_signo)
 
     def tend(self, children: Sequence[Child]) -> None:
         """Kills those that hang or are late to end, and starts again those that are gone.
@@ -258,7 +265,7 @@ def _be_child(child: Child, config: Config, estate: Estate, log: Log) -> None:
         estate.keep_for(child.place)
         # Ctrl-C reaches the whole group; the supervisor passes on what it means
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGINT, signal.SIGCHLD})
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, {*WATCHED} - {signal.SIGTERM, signal.SIGHUP})
         status = child.main(config, estate, log)
     except BaseException as exc:  # noqa: BLE001 - the last line of a process
         log.error("crashed", fault=f"{type(exc).__name__}: {exc}", at=_where(exc))

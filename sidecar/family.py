@@ -26,6 +26,7 @@ from sidecar.log import Log
 YOUNG_S = 10.0  # a child that lived longer starts with a clean slate
 LONGEST_PAUSE_S = 5.0
 SHORTEST_PAUSE_S = 0.001  # a timer set to nothing never rings
+REFUSED_PAUSE_S = 1.0
 LOOK_S = 1.0  # between two looks for children that hang
 AWAY_S = 1.75  # looks further apart than this: it was us, and probably everybody, who did not run
 START_GRACE_S = 120.0  # for a child that has not said anything yet: a monitor may have kernels to compile
@@ -97,7 +98,7 @@ class Family:
     # --- looking after
 
     def start(self, child: Child) -> None:
-        """Forks a child."""
+        """Forks a child; when the system refuses another process, it is tried again later."""
         child.restart_at_s = child.end_by_s = NEVER
         child.killed = False
         child.started_s = time.monotonic()
@@ -108,7 +109,12 @@ class Family:
             drain = msgspec.structs.replace(config.drain, quiet_s=quiet_s)
             config = msgspec.structs.replace(config, drain=drain)
         self._estate.board.clear_beat(child.place)
-        pid = os.fork()
+        try:
+            pid = os.fork()
+        except OSError as exc:
+            child.restart_at_s = child.started_s + REFUSED_PAUSE_S
+            self._log.error("child_not_started", child=child.role, reason=(exc.strerror or "").lower())
+            return
         if pid == 0:
             _be_child(child, config, self._estate, self._log.for_role(child.role))
         child.pid = pid
@@ -126,7 +132,9 @@ class Family:
         Returns:
             The signal; one that ends the sidecar goes before all others.
         """
-        due = [min(child.restart_at_s, child.end_by_s) for child in self.all() if not child.killed]
+        due = [
+            child.end_by_s if child.pid else child.restart_at_s for child in self.all() if not child.killed
+        ]
         pause_s = min(LOOK_S, min([until_s, *due]) - time.monotonic())
         caught = signal.sigtimedwait(ENDING, 0.0) or signal.sigtimedwait(WATCHED, 0.0)
         if caught is None and pause_s > 0.0:

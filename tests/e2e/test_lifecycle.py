@@ -526,23 +526,42 @@ class TestReload:
             assert split(sidecar.send(request("/echo", b"x" * 100)))[0] == 200
             assert sidecar.events("child_died") == []
 
-    def test_one_that_comes_while_it_starts_does_not_end_it(
+    def test_those_that_come_while_it_starts_end_nothing(self, upstream: FakeUpstream) -> None:
+        sidecar = Sidecar(url(upstream))
+        stop = threading.Event()
+
+        def send_many() -> None:
+            eventually(lambda: signal.SIGHUP in blocked_signals(sidecar.child.pid))  # its code runs
+            while not stop.is_set():
+                sidecar.child.send_signal(signal.SIGHUP)
+                stop.wait(0.005)
+
+        sender = threading.Thread(target=lambda: (eventually(lambda: hasattr(sidecar, "child")), send_many()))
+        sender.start()
+        with sidecar:
+            eventually(lambda: len(of_supervisor(sidecar, "reloaded")) > 20)
+            stop.set()
+            sender.join()
+            assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
+            assert sidecar.events("child_died") == []
+            sidecar.child.send_signal(signal.SIGTERM)
+            assert sidecar.child.wait(20) == 0
+
+    def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
         self, upstream: FakeUpstream, tmp_path: Path
     ) -> None:
-        file = settings(tmp_path)
-        child = subprocess.Popen(
-            [sys.executable, "-m", "sidecar", "run", "--config", str(file), "--upstream", url(upstream)],
-            cwd=ROOT,
-            stderr=subprocess.PIPE,
-        )
-        eventually(lambda: b"sidecar\0run" in Path(f"/proc/{child.pid}/cmdline").read_bytes())
-        eventually(lambda: signal.SIGHUP in blocked_signals(child.pid))
-        for _ in range(20):
-            child.send_signal(signal.SIGHUP)
-        child.send_signal(signal.SIGTERM)
-        _, said = child.communicate(timeout=30)
-        assert b'"ended"' in said or child.returncode == -signal.SIGTERM
-        assert child.returncode != -signal.SIGHUP
+        with Sidecar(
+            url(upstream), SIDECAR_STATE__PATH=str(tmp_path), SIDECAR_STATE__EVERY_S="600"
+        ) as sidecar:
+            sidecar.monitored()
+            post_all(sidecar.traffic, [BODY] * 3)
+            sidecar.child.send_signal(signal.SIGHUP)
+            eventually(lambda: of_supervisor(sidecar, "reloaded"))
+            sidecar.child.send_signal(signal.SIGTERM)
+            assert sidecar.child.wait(30) == 0
+            assert sidecar.events("child_killed") == []
+            ended = [line for line in sidecar.events("ended") if line["role"] == "monitor"]
+            assert len(ended) == 2  # the one that was there, and the one that came for what was left
 
     def test_while_it_drains_it_is_ignored(self, upstream: FakeUpstream, tmp_path: Path) -> None:
         file = settings(tmp_path, limits={"body_bytes": 100})

@@ -88,9 +88,9 @@ def supervise(config: Config, log: Log, mains: Mains, read_config: Callable[[], 
         family.start(child)
     reason = _watch(family, estate, log, read_config)
     log.info("draining", reason=reason)
-    _drain(family, estate)
+    n_lost = _drain(family, estate)
     clear_estate(family.config, estate)
-    log.info("ended")
+    log.info("ended", worker_died=n_lost)
     return 0
 
 
@@ -130,11 +130,13 @@ def _reload(family: Family, estate: Estate, log: Log, read_config: Callable[[], 
 # --- the end
 
 
-def _drain(family: Family, estate: Estate) -> None:
-    """Workers first, since what they still serve must reach the monitor. A second signal cuts it short."""
+def _drain(family: Family, estate: Estate) -> int:
+    """Workers first, since what they still serve must reach the monitor. A second signal cuts it short.
+
+    Returns how many exchanges a killed worker had begun: there will be no next one to count them.
+    """
     hurry = _drain_workers(family, estate)
-    for ring in estate.rings:
-        settle_dead_worker(ring)  # what a killed worker had begun; there will be no next one to count it
+    n_lost = sum(settle_dead_worker(ring) for ring in estate.rings)
     monitor = family.monitor
     until_s = time.monotonic() + (GRACE_S if hurry else family.config.drain.monitor_s + GRACE_S)
     if not hurry:  # one that ends for a reload does not take what came since; the next one does
@@ -143,6 +145,7 @@ def _drain(family: Family, estate: Estate) -> None:
     family.signal([monitor], signal.SIGTERM)
     hurry = _await(family, lambda: not monitor.pid, until_s) or hurry
     _kill_left(family, [monitor], hurry)
+    return n_lost
 
 
 def _drain_workers(family: Family, estate: Estate) -> bool:

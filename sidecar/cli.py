@@ -10,6 +10,7 @@ from __future__ import annotations
 import argparse
 import json
 import os
+import signal
 import sys
 from collections.abc import Sequence
 from pathlib import Path
@@ -58,10 +59,11 @@ def _complain(exc: Exception, code: int) -> int:
 
 
 def _run(options: argparse.Namespace) -> int:
-    config = _load(options.config, _run_flags(options))
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGHUP})  # a reload that comes too early must not end it
+    flags = _run_flags(options)
     from sidecar.compose import run
 
-    return run(config)
+    return run(lambda: _load(options.config, flags))
 
 
 def _run_flags(options: argparse.Namespace) -> dict[str, Any]:

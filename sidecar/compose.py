@@ -3,34 +3,59 @@
 from __future__ import annotations
 
 import os
+import signal
 import sys
+from collections.abc import Callable
 
 from sidecar.config.model import Config
+from sidecar.estate import Estate
+from sidecar.family import ChildMain
 from sidecar.log import Log
 from sidecar.profile.envelope import open_envelope, read_reference_file
 from sidecar.proxy.app import run_worker
-from sidecar.supervisor import ChildMain, Estate, supervise
+from sidecar.supervisor import Mains, supervise
 from sidecar.telemetry.environment import parse_span_settings
 from sidecar.telemetry.sampling import parse_sampling
 
 
-def run(config: Config) -> int:
+def run(read_config: Callable[[], Config]) -> int:
     """Runs the sidecar until a signal ends it.
+
+    Args:
+        read_config: reads the settings from where the command line says; called again for a reload.
 
     Returns:
         Exit code 0.
 
     Raises:
+        ConfigError: the settings are wrong.
         StartError: an address cannot be listened on.
+        BadReference: the reference file is none.
+    """
+
+    def read() -> Config:
+        config = read_config()
+        check_files(config)
+        return config
+
+    config = read()
+    log = Log("supervisor", config.log_format, sys.stderr)
+    return supervise(config, log, Mains(_worker_main, _monitor_main), read)
+
+
+def check_files(config: Config) -> None:
+    """Sees to it that the files which the settings name can be used.
+
+    Raises:
         BadReference: the reference file is none.
     """
     if config.reference.path is not None:
         open_envelope(read_reference_file(config.reference.path), config.reference.path)
-    log = Log("supervisor", config.log_format, sys.stderr)
-    return supervise(config, log, _worker_main, _monitor_main)
 
 
 def _worker_main(index: int) -> ChildMain:
+    place = 1 + index
+
     def main(config: Config, estate: Estate, log: Log) -> int:
         return run_worker(
             config,
@@ -40,6 +65,8 @@ def _worker_main(index: int) -> ChildMain:
             hand_off_fd=estate.hand_offs[index][1],
             life_fd=estate.life[0],
             trace_ratio=_root_trace_ratio(),
+            load_config=estate.settings.load,
+            beat=lambda now_ns: estate.board.beat(place, now_ns),
             log=log,
         )
 
@@ -52,6 +79,7 @@ def _root_trace_ratio() -> float:
 
 
 def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload restarts it
     from sidecar.monitor.app import run_monitor
 
     return run_monitor(

@@ -24,6 +24,7 @@ admin: 127.0.0.1:0
 log_format: json
 reference: {{path: {reference}}}
 window: {{pane_s: {pane_s}, horizons_s: [{horizon_s}, 60]}}
+drain: {{quiet_s: 0}}
 models:
   - {{name: {model}, prediction: {prediction}}}
 """

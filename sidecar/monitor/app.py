@@ -24,7 +24,7 @@ from aiohttp import web
 from sidecar import __version__
 from sidecar.admin.app import make_app
 from sidecar.admin.guard import FaultCount
-from sidecar.board import Board
+from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock, SystemClock
 from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
@@ -139,6 +139,7 @@ class Monitor:
 
     def beat(self) -> None:
         """Measures what monitoring costs and sets the share of payloads to take; once a second."""
+        self._board.beat(MONITOR, time.monotonic_ns())
         cpu_s, now_s = _cpu_s(), time.monotonic()
         used_cores = (cpu_s - self._cpu_s) / max(1e-3, now_s - self._beat_s)
         self._cpu_s, self._beat_s = cpu_s, now_s
@@ -214,6 +215,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM})  # blocked while nobody listened to it
     loop.add_reader(life_fd, stop.set)
     app = make_app(monitor.views, config.admin_server.token, log=log, faults=monitor.admin_faults)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)

@@ -17,6 +17,7 @@ from sidecar.proxy.tap import Tap
 from sidecar.upstream.pool import Pool
 
 SWEEP_S = 0.25  # time-outs are exact to this
+_CUT_S = 0.5  # for cut exchanges to be noticed and recorded
 
 
 class Worker:
@@ -80,11 +81,23 @@ class Worker:
         for connection in late:
             connection.on_late()
 
+    # --- another configuration
+
+    def reload(self, config: Config) -> None:
+        """Takes over another configuration; connections and what is under way live on.
+
+        Args:
+            config: checked by the supervisor.
+        """
+        self.config = config
+        self.timeouts = config.timeouts
+        self.heads = RequestHeads(config.limits)
+        self._log.info("reloaded")
+
     # --- the end
 
     async def drain(self) -> int:
-        """Closes idle connections, waits for exchanges in flight up to `drain.limit_s`, then cuts off the
-        rest.
+        """Closes idle connections, waits for what is in flight up to `drain.limit_s`, then cuts off the rest.
 
         Returns:
             How many connections were cut off.
@@ -92,14 +105,22 @@ class Worker:
         self.draining = True
         for connection in list(self._connections):
             connection.drain()
-        if self._connections:
-            try:
-                async with asyncio.timeout(self.config.drain.limit_s):
-                    await self._emptied.wait()
-            except TimeoutError:
-                self._log.warning("drain_limit", connections=len(self._connections))
+        if not await self._empty_within(self.config.drain.limit_s):
+            self._log.warning("drain_limit", connections=len(self._connections))
         left = list(self._connections)
         for connection in left:
             connection.transport.abort()
+        await self._empty_within(_CUT_S)
         self.pool.close()
         return len(left)
+
+    async def _empty_within(self, seconds: float) -> bool:
+        """Waits until no caller is left; False when some are after so long."""
+        try:
+            async with asyncio.timeout(seconds):
+                while self._connections:
+                    self._emptied.clear()
+                    await self._emptied.wait()
+        except TimeoutError:
+            return False
+        return True

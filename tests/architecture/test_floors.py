@@ -21,6 +21,9 @@ FLOORS = {
     "payload": 2,
     "listen": 2,
     "board": 2,
+    "settings_page": 2,
+    "estate": 3,
+    "family": 4,
     "upstream": 3,
     "profile": 3,
     "drift": 4,
@@ -57,6 +60,7 @@ MAX_KERNEL_LINES = 80
 # The only places where any fault at all must be contained; each counts and logs it.
 CATCH_ALL = {
     "sidecar/supervisor.py",
+    "sidecar/family.py",
     "sidecar/monitor/app.py",
     "sidecar/monitor/intake.py",
     "sidecar/monitor/statistician.py",

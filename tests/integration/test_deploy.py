@@ -15,6 +15,7 @@ import yaml
 
 from sidecar.config.load import load_config
 from sidecar.config.model import Config
+from sidecar.config.traffic import DrainConfig
 from sidecar.telemetry.names import INSTRUMENTS
 from sidecar.telemetry.prometheus import metric_name
 
@@ -151,13 +152,15 @@ def test_what_the_sidecar_writes_to_is_a_volume(
     assert mounted["/tmp"] == "emptyDir"
 
 
+def longest_drain_s(drain: DrainConfig) -> float:
+    return drain.quiet_s + drain.limit_s + drain.monitor_s + SUPERVISOR_GRACE_S
+
+
 def test_pod_lives_long_enough_to_drain(pod: Mapping[str, Any]) -> None:
     drain = parsed(documents("ConfigMap")["data"]["sidecar.yaml"]).drain
     (model,) = pod["containers"]
     before_s = model["lifecycle"]["preStop"]["sleep"]["seconds"]
-    assert (
-        pod["terminationGracePeriodSeconds"] > before_s + drain.limit_s + drain.monitor_s + SUPERVISOR_GRACE_S
-    )
+    assert pod["terminationGracePeriodSeconds"] > before_s + longest_drain_s(drain)
 
 
 # --- compose
@@ -185,7 +188,7 @@ def test_compose_container_is_hardened_and_drains(compose: Mapping[str, Any]) ->
     assert compose["services"]["model"]["network_mode"] == "service:sidecar"
     drain = parsed((DEPLOY / "sidecar.yaml").read_text()).drain
     stop_s = float(service["stop_grace_period"].removesuffix("s"))
-    assert stop_s > drain.limit_s + drain.monitor_s + SUPERVISOR_GRACE_S
+    assert stop_s > longest_drain_s(drain)
 
 
 def test_files_that_compose_names_exist(compose: Mapping[str, Any]) -> None:

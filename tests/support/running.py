@@ -38,6 +38,8 @@ def eventually(ask: Callable[[], T], limit_s: float = 20.0) -> T:
 class Sidecar:
     """`python -m sidecar run` with the given flags and variables.
 
+    It ends without quiet time unless `SIDECAR_DRAIN__QUIET_S` is given.
+
     Attributes:
         traffic, health, admin: ports, once it listens.
     """
@@ -57,7 +59,7 @@ class Sidecar:
             if f"--{name}" not in flags:
                 self._command += [f"--{name}", "127.0.0.1:0"]
         self._command += flags
-        self._variables = variables
+        self._variables = {"SIDECAR_DRAIN__QUIET_S": "0", **variables}
         self._lines: list[dict[str, Any]] = []
         self.traffic = self.health = self.admin = 0
 

@@ -52,8 +52,8 @@ class Transport:
     def write(self, data: bytes) -> None:
         self.written = data
 
-    def get_extra_info(self, _name: str) -> tuple[str, int]:
-        return ("127.0.0.1", 1)
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+        return ("127.0.0.1", 1) if name == "peername" else None
 
     def set_write_buffer_limits(self, high: int) -> None: ...
 
@@ -70,11 +70,11 @@ class Bench:
         writer = RingWriter(self.ring, hand_off)
         log, identities = Log("bench"), Identities(trace_ratio=0.0)
         config = load_config("upstream: http://127.0.0.1:1")
-        self.tap = Tap(writer, config.tap, identities, log)
+        self.tap = Tap(writer, config, identities, log)
         worker = Worker(config, self.tap, Tally(self.ring), identities, log)
         self.caller: Any = DownstreamConnection(worker)
         self.caller.connection_made(Transport())
-        self.upstream: Any = UpstreamConnection(worker.pool, worker.pool._memo, config.limits)
+        self.upstream: Any = UpstreamConnection(worker.pool, worker.pool._heads, config.limits)
         self.upstream.connection_made(Transport())
         worker.pool.release(self.upstream)
 

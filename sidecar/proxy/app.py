@@ -64,7 +64,7 @@ def run_worker(
 
     async def serve() -> int:
         identities = Identities(trace_ratio)
-        tap = Tap(writer, config.tap, identities, log)
+        tap = Tap(writer, config, identities, log)
         worker = Worker(config, tap, Tally(writer.segment), identities, log)
         ending = _Ending(worker, life_fd)
         _reload_on_hangup(worker, load_config)

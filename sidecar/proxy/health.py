@@ -1,7 +1,8 @@
 """`GET /livez` and `GET /readyz`, answered by every worker on the health port.
 
-Alive means that the loop turns. Ready means that the upstream took a connection within the last second or
-takes one now, and that the sidecar is not draining. Trouble in monitoring never makes a worker unready.
+Alive means that the loop turns. Ready means that the sidecar is not draining, and that the upstream passes the
+health check; where none is configured, that it answered or took a connection within the last second or takes
+one now. Trouble in monitoring never makes a worker unready.
 """
 
 from __future__ import annotations
@@ -10,13 +11,11 @@ import asyncio
 import json
 from typing import TYPE_CHECKING, cast
 
-from sidecar.errors import UpstreamError
 from sidecar.upstream.tasks import keep
 
 if TYPE_CHECKING:  # the worker composes this
     from sidecar.proxy.worker import Worker
 
-FRESH_S = 1.0
 _MAX_REQUEST_BYTES = 8192
 
 
@@ -74,10 +73,4 @@ async def unready_reason(worker: Worker) -> str | None:
     """Why the worker is not ready, or None when it is."""
     if worker.draining:
         return "draining"
-    if asyncio.get_running_loop().time() - worker.pool.answered_s < FRESH_S:
-        return None
-    try:
-        await worker.pool.probe()
-    except UpstreamError as exc:
-        return str(exc)
-    return None
+    return await worker.upstreams.unready_reason()

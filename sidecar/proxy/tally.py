@@ -3,8 +3,13 @@ outlives us."""
 
 from __future__ import annotations
 
+from typing import TYPE_CHECKING
+
 from sidecar.ring.counters import WORDS
 from sidecar.ring.segment import Segment
+
+if TYPE_CHECKING:  # the worker composes both
+    from sidecar.proxy.upstreams import Upstreams
 
 _SEEN = WORDS["seen"]
 _ACTIVE = WORDS["active"]
@@ -14,6 +19,15 @@ _RETRIED = WORDS["retried"]
 _REQUEST_BYTES = WORDS["request_bytes"]
 _RESPONSE_BYTES = WORDS["response_bytes"]
 _UPSTREAM_ERRORS = WORDS["upstream_errors"]
+_UPSTREAM_CONNECTIONS = WORDS["upstream_connections"]
+_UPSTREAM_WAITING = WORDS["upstream_waiting"]
+_UPSTREAM_HEALTHY = WORDS["upstream_healthy"]
+_BREAKER_OPEN = WORDS["breaker_open"]
+_BREAKER_OPENED = WORDS["breaker_opened"]
+_CONNECT_RETRIES = WORDS["connect_retries"]
+_OVERLOADED = WORDS["overloaded"]
+_LATE = WORDS["late"]
+_TUNNELS = WORDS["tunnels"]
 
 
 class Tally:
@@ -29,6 +43,7 @@ class Tally:
         self._words = segment.words
         self._n_seen = self._n_seen_before = self._words[_SEEN]  # goes on where a predecessor ended
         self._n_ended = 0
+        self._words[_TUNNELS] = 0
         self._request_bytes = self._words[_REQUEST_BYTES]
         self._response_bytes = self._words[_RESPONSE_BYTES]
 
@@ -42,11 +57,18 @@ class Tally:
         self._request_bytes += request_bytes
         self._response_bytes += response_bytes
 
-    def sweep(self) -> None:
+    def sweep(self, upstreams: Upstreams) -> None:
         """Brings what need not outlive a kill to the instant up to date; called a few times a second."""
-        self._words[_REQUEST_BYTES] = self._request_bytes
-        self._words[_RESPONSE_BYTES] = self._response_bytes
-        self._words[_ACTIVE] = self._n_seen - self._n_seen_before - self._n_ended
+        words, pool = self._words, upstreams.pool
+        words[_REQUEST_BYTES] = self._request_bytes
+        words[_RESPONSE_BYTES] = self._response_bytes
+        words[_ACTIVE] = self._n_seen - self._n_seen_before - self._n_ended
+        words[_UPSTREAM_CONNECTIONS] = pool.n_open
+        words[_UPSTREAM_WAITING] = pool.n_waiting
+        words[_UPSTREAM_HEALTHY] = int(upstreams.healthy)
+        words[_BREAKER_OPEN] = int(not pool.breaker.closed)
+        words[_CONNECT_RETRIES] += pool.take_connect_retries()
+        words[_BREAKER_OPENED] += pool.breaker.take_opened()
 
     def add_rejected(self) -> None:
         """A head was refused, and is no exchange."""
@@ -59,6 +81,18 @@ class Tally:
     def add_upstream_error(self) -> None:
         """The upstream failed an exchange."""
         self._words[_UPSTREAM_ERRORS] += 1
+
+    def add_overloaded(self) -> None:
+        """The upstream could not take another request."""
+        self._words[_OVERLOADED] += 1
+
+    def add_late(self) -> None:
+        """A time-out ended something."""
+        self._words[_LATE] += 1
+
+    def add_tunnel(self, n: int) -> None:
+        """A tunnel was opened (1) or closed (-1)."""
+        self._words[_TUNNELS] += n
 
     def set_connections(self, n_connections: int) -> None:
         """So many callers are connected."""

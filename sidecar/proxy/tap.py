@@ -115,6 +115,9 @@ class Tap:
             pieces.clear()
         self._plan_flush()
 
+    def keep_tunnel(self, exchange, kind, piece, place):
+        pass
+
     # --- records
 
     def record(self, exchange: Exchange, outcome: Outcome, end_ns: int, own_status: int = 0) -> None:
@@ -180,7 +183,9 @@ class Tap:
     def sweep(self) -> None:
         """Takes over what the monitor asks for and wakes it again if it may have missed something."""
         asked = self._writer.segment.payload_ratio
-        self.shares = [self._share(policy, asked if 0.0 <= asked <= 1.0 else 1.0) for policy in self._policies]
+        self.shares = [
+            self._share(policy, asked if 0.0 <= asked <= 1.0 else 1.0) for policy in self._policies
+        ]
         self._unix_minus_mono_ns = time.time_ns() - monotonic_ns()
         self._writer.renotify()
 

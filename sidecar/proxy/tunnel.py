@@ -49,6 +49,7 @@ class Tunnel:
         self._idle_s = exchange.head.policy.tunnel_idle_s
         self._outcome: Outcome | None = None
         exchange.tap_flags |= ExchangeFlag.TUNNEL
+        worker.tally.add_tunnel(1)
         self._near = End(self, PieceKind.TUNNEL_UP, caller)
         self._far = End(self, PieceKind.TUNNEL_DOWN, upstream)
         self._near.other, self._far.other = self._far, self._near
@@ -95,6 +96,7 @@ class Tunnel:
         for end in (self._near, self._far):
             end.transport.close()
             asyncio.get_running_loop().call_later(FLUSH_S, end.transport.abort)
+        self._worker.tally.add_tunnel(-1)
         self._exchange.record(outcome)
 
     def on_late(self) -> None:

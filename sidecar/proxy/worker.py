@@ -3,21 +3,33 @@
 from __future__ import annotations
 
 import asyncio
+from typing import Protocol
 
-from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
 from sidecar.errors import UpstreamError
 from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 from sidecar.log import Log
-from sidecar.proxy.downstream import DownstreamConnection
 from sidecar.proxy.identity import Identities
 from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
+from sidecar.proxy.upstreams import Upstreams
+from sidecar.ring.record import Outcome
 from sidecar.upstream.pool import Pool
 
 SWEEP_S = 0.25  # time-outs are exact to this
 _CUT_S = 0.5  # for cut exchanges to be noticed and recorded
+
+
+class Timed(Protocol):
+    """What the sweep watches: a caller's connection, or what stands in for one."""
+
+    transport: asyncio.Transport
+    deadline_s: float
+
+    def on_late(self) -> None: ...
+
+    def drain(self) -> None: ...
 
 
 class Worker:
@@ -31,57 +43,34 @@ class Worker:
         log: where to write.
 
     Attributes:
+        config: the settings in force.
+        heads: reads requests' heads.
+        default_policy: what holds for an exchange whose path is not known.
+        upstreams: the way to the model server.
+        pool: its connections, for exchanges that begin now.
         now_s: the loop's clock as of the last sweep.
         draining: no new exchange is wanted; connections close behind their answers.
     """
 
     def __init__(self, config: Config, tap: Tap, tally: Tally, identities: Identities, log: Log) -> None:
-        self.config = config
-        self.timeouts = config.timeouts
         self.tap = tap
         self.tally = tally
         self.identities = identities
-        self.heads = RequestHeads(RequestRules.of(config))
-        self.pool = Pool(parse_upstream(config.upstream), config)
         self.draining = False
         self.now_s = asyncio.get_running_loop().time()
         self._log = log
-        self._connections: set[DownstreamConnection] = set()
+        self._timed: set[Timed] = set()
         self._emptied = asyncio.Event()
+        self.upstreams = Upstreams(config, log)
+        self._take_settings(config)
 
-    # --- connections
-
-    def admit(self, connection: DownstreamConnection) -> bool:
-        """Notes a new caller; False when there are as many as allowed."""
-        self._connections.add(connection)
-        self.tally.set_connections(len(self._connections))
-        return len(self._connections) <= self.config.limits.connections
-
-    def dismiss(self, connection: DownstreamConnection) -> None:
-        """Forgets a caller whose connection is lost."""
-        self._connections.discard(connection)
-        self.tally.set_connections(len(self._connections))
-        if self.draining and not self._connections:
-            self._emptied.set()
-
-    def note_upstream_error(self, error: UpstreamError) -> None:
-        """Counts and logs that the upstream failed an exchange."""
-        self.tally.add_upstream_error()
-        self._log.limited("upstream_error", status=error.status, reason=str(error))
-
-    # --- time
-
-    def sweep(self) -> None:
-        """Ends what has waited too long; called every `SWEEP_S`."""
-        now_s = self.now_s = asyncio.get_running_loop().time()
-        self.pool.sweep(now_s)
-        self.tap.sweep()
-        self.tally.sweep()
-        late = [connection for connection in self._connections if connection.deadline_s <= now_s]
-        for connection in late:
-            connection.on_late()
-
-    # --- another configuration
+    def _take_settings(self, config: Config) -> None:
+        rules = RequestRules.of(config)
+        self.config = config
+        self.heads = RequestHeads(rules)
+        self.default_policy = rules.policies.all[0]
+        self.pool: Pool = self.upstreams.pool
+        self.tap.configure(config, rules.policies)
 
     def reload(self, config: Config) -> None:
         """Takes over another configuration; connections and what is under way live on.
@@ -89,10 +78,47 @@ class Worker:
         Args:
             config: checked by the supervisor.
         """
-        self.config = config
-        self.timeouts = config.timeouts
-        self.heads = RequestHeads(config.limits)
+        self.upstreams.reload(config)
+        self._take_settings(config)
         self._log.info("reloaded")
+
+    # --- connections
+
+    def admit(self, connection: Timed) -> bool:
+        """Notes a new caller; False when there are as many as allowed."""
+        self.keep_time_of(connection)
+        return len(self._timed) <= self.config.limits.connections
+
+    def keep_time_of(self, timed: Timed) -> None:
+        """Watches its deadline until it is dismissed, and waits for it when draining."""
+        self._timed.add(timed)
+        self.tally.set_connections(len(self._timed))
+
+    def dismiss(self, timed: Timed) -> None:
+        """Forgets a caller whose connection is lost."""
+        self._timed.discard(timed)
+        self.tally.set_connections(len(self._timed))
+        if self.draining and not self._timed:
+            self._emptied.set()
+
+    def note_upstream_error(self, error: UpstreamError, outcome: Outcome) -> None:
+        """Counts and logs that the upstream failed an exchange."""
+        self.tally.add_upstream_error()
+        if outcome is Outcome.OVERLOADED:
+            self.tally.add_overloaded()
+        self._log.limited("upstream_error", status=error.status, reason=str(error))
+
+    # --- time
+
+    def sweep(self) -> None:
+        """Ends what has waited too long; called every `SWEEP_S`."""
+        now_s = self.now_s = asyncio.get_running_loop().time()
+        self.upstreams.sweep(now_s)
+        self.tap.sweep()
+        self.tally.sweep(self.upstreams)
+        late = [timed for timed in self._timed if timed.deadline_s <= now_s]
+        for timed in late:
+            timed.on_late()
 
     # --- the end
 
@@ -103,22 +129,22 @@ class Worker:
             How many connections were cut off.
         """
         self.draining = True
-        for connection in list(self._connections):
-            connection.drain()
+        for timed in list(self._timed):
+            timed.drain()
         if not await self._empty_within(self.config.drain.limit_s):
-            self._log.warning("drain_limit", connections=len(self._connections))
-        left = list(self._connections)
-        for connection in left:
-            connection.transport.abort()
+            self._log.warning("drain_limit", connections=len(self._timed))
+        left = list(self._timed)
+        for timed in left:
+            timed.transport.abort()
         await self._empty_within(_CUT_S)
-        self.pool.close()
+        self.upstreams.close()
         return len(left)
 
     async def _empty_within(self, seconds: float) -> bool:
         """Waits until no caller is left; False when some are after so long."""
         try:
             async with asyncio.timeout(seconds):
-                while self._connections:
+                while self._timed:
                     self._emptied.clear()
                     await self._emptied.wait()
         except TimeoutError:

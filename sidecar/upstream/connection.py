@@ -222,7 +222,11 @@ class UpstreamConnection(asyncio.Protocol):
             body, complete = self._take(body)
         elif left == CHUNKED:
             self._chunks = ChunkReader("upstream")
-            body, complete = self._take_chunks(sink, body)
+            body, complete = self._take_chunks(body)
+            if complete and self._chunks.trailer:
+                sink.on_response(head, body, False)
+                self._end_with_trailer(sink, self._chunks.trailer)
+                return
         if complete:
             self._finish()
         sink.on_response(head, body, complete)
@@ -240,7 +244,12 @@ class UpstreamConnection(asyncio.Protocol):
         if self._left >= 0:
             body, complete = self._take(data)
         elif self._left == CHUNKED:
-            body, complete = self._take_chunks(sink, data)
+            body, complete = self._take_chunks(data)
+            chunks = cast(ChunkReader, self._chunks)
+            if complete and chunks.trailer:
+                sink.on_body(body, False)
+                self._end_with_trailer(sink, chunks.trailer)
+                return
         else:
             body, complete = data, False
         if complete:
@@ -270,14 +279,18 @@ class UpstreamConnection(asyncio.Protocol):
         self._left = left
         return data, left == 0
 
-    def _take_chunks(self, sink: ResponseSink, data: bytes) -> tuple[bytes, bool]:
+    def _take_chunks(self, data: bytes) -> tuple[bytes, bool]:
         chunks = cast(ChunkReader, self._chunks)
         pieces, rest = chunks.feed(data)
         if rest:
             self._reusable = False
-        if chunks.done and chunks.trailer:
-            sink.on_trailer(chunks.trailer)
         return b"".join(pieces), chunks.done
+
+    def _end_with_trailer(self, sink: ResponseSink, lines: bytes) -> None:
+        """The sink knows the head and all of the body by now, so it can still say something behind them."""
+        sink.on_trailer(lines)
+        self._finish()
+        sink.on_body(b"", True)
 
     def _finish(self) -> None:
         self._sink = None

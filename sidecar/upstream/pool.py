@@ -51,7 +51,6 @@ class Pool:
         breaker: whether the upstream is to be left alone.
         now_s: the loop's clock as of the last sweep.
         answered_s: when the upstream last proved that it is there.
-        n_connect_retries: attempts to connect that were repeated.
     """
 
     def __init__(self, config: Config, dialer: Dialer, redacted: frozenset[bytes]) -> None:
@@ -70,7 +69,7 @@ class Pool:
         self.breaker = Breaker(config.breaker)
         self.now_s = 0.0
         self.answered_s = float("-inf")
-        self.n_connect_retries = 0
+        self._n_connect_retries = 0
 
     @property
     def n_open(self) -> int:
@@ -81,6 +80,11 @@ class Pool:
     def n_waiting(self) -> int:
         """Requests that wait for a connection."""
         return len(self._waiters)
+
+    def take_connect_retries(self) -> int:
+        """Attempts to connect that were repeated since the last call."""
+        n, self._n_connect_retries = self._n_connect_retries, 0
+        return n
 
     # --- who needs a connection
 
@@ -260,7 +264,7 @@ class Pool:
                 self.breaker.note_failure(loop.time())
                 if attempt >= self._attempts or not self._waiters or not self._budget.try_spend(loop.time()):
                     raise
-            self.n_connect_retries += 1
+            self._n_connect_retries += 1
             await asyncio.sleep(pause_s)
             pause_s, attempt = 2.0 * pause_s, attempt + 1
 

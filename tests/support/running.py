@@ -158,6 +158,15 @@ class Sidecar:
                 return int(pid)
         raise LookupError(role)
 
+    def resident_bytes(self, role: str) -> int:
+        """Resident memory of one process."""
+        status = Path(f"/proc/{self.pid(role)}/status").read_text()
+        return int(status.split("VmRSS:")[1].split()[0]) * 1024
+
+    def n_descriptors(self, role: str) -> int:
+        """Open descriptors of one process."""
+        return len(list(Path(f"/proc/{self.pid(role)}/fd").iterdir()))
+
     # --- what callers do
 
     def connect(self) -> socket.socket:

@@ -39,8 +39,14 @@ class FakeTransport:
         sent, self.sent = self.sent, b""
         return sent
 
-    def get_extra_info(self, _name: str) -> tuple[str, int]:
-        return ("10.0.0.9", 1)
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+        return ("10.0.0.9", 1) if name == "peername" else None
+
+    def get_write_buffer_size(self) -> int:
+        return 0
+
+    def set_protocol(self, protocol: Any) -> None:
+        self.protocol = protocol
 
     def set_write_buffer_limits(self, high: int) -> None:
         self.high = high
@@ -97,14 +103,14 @@ class Conversation:
         config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings})
         identities, log = Identities(1.0), Log("test")
         self.writer = RingWriter(self.ring, self._pipe[1])
-        tap = Tap(self.writer, config.tap, identities, log)
+        tap = Tap(self.writer, config, identities, log)
         self.worker = Worker(config, tap, Tally(self.ring), identities, log)
         self.downstream: Any = DownstreamConnection(self.worker)
         self.caller = FakeTransport()
         self.downstream.connection_made(self.caller)
         self._connections: list[Any] = []
         for _ in range(self._n_upstreams):
-            connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._memo, config.limits)
+            connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._heads, config.limits)
             connection.connection_made(FakeTransport())
             self._connections.append(connection)
         for connection in reversed(self._connections):

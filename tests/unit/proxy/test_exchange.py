@@ -189,7 +189,7 @@ class TestEnds:
             talk.worker.draining = True
             talk.server_sends(OK)
             assert b"connection: close\r\n" in talk.caller.take()
-            assert talk.caller.closed
+            assert talk.caller.ended
 
 
 class TestTap:

@@ -134,7 +134,8 @@ class Pool:
                         self._new_connection, self._address.path
                     )
                 else:
-                    _, connection = await loop.create_connection(self._new_connection, *self._address)
+                    host, port, _ = self._address
+                    _, connection = await loop.create_connection(self._new_connection, host, port)
         except TimeoutError as exc:
             raise UpstreamError(
                 504, f"no connection to the upstream within {self._timeouts.connect_s} s"

@@ -11,13 +11,14 @@ from typing import Any, Literal, get_type_hints
 import msgspec
 import yaml
 
-from sidecar.config.address import is_loopback, parse_listen, parse_upstream
+from sidecar.config.address import TcpUpstream, is_loopback, parse_listen, parse_upstream
 from sidecar.config.model import Config
 from sidecar.config.routes import compile_path
 from sidecar.errors import ConfigError
 
 FileFormat = Literal["yaml", "toml"]
 PREFIX = "SIDECAR_"
+ALPN = ("http/1.1", "h2")  # what the proxy speaks to callers
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
@@ -192,7 +193,7 @@ def _found(path: str, settings: Any, type_name: str) -> str:
 
 def _check(config: Config) -> None:
     """What a type cannot say."""
-    parse_upstream(config.upstream)
+    _check_tls(config)
     parse_listen(config.listen, "listen")
     parse_listen(config.health, "health")
     admin = parse_listen(config.admin, "admin")
@@ -222,3 +223,22 @@ def _check(config: Config) -> None:
             "one entry a name",
             f"{sorted(name for name in names if names.count(name) > 1)[0]!r} twice",
         )
+
+
+def _check_tls(config: Config) -> None:
+    """Files of TLS that nobody would read are a mistake: the connection would not be what was asked for."""
+    upstream, tls, files = parse_upstream(config.upstream), config.tls, config.upstream_tls
+    for name, value in (("key", tls.key), ("client_ca", tls.client_ca)):
+        if value is not None and tls.certificate is None:
+            raise ConfigError(f"tls.{name}", "tls.certificate beside it", "none")
+    if not tls.alpn:
+        raise ConfigError("tls.alpn", "at least one protocol", "none")
+    for place, protocol in enumerate(tls.alpn):
+        if protocol not in ALPN:
+            raise ConfigError(f"tls.alpn[{place}]", " or ".join(ALPN), repr(protocol))
+    if files.key is not None and files.certificate is None:
+        raise ConfigError("upstream_tls.key", "upstream_tls.certificate beside it", "none")
+    if not (isinstance(upstream, TcpUpstream) and upstream.tls):
+        for name in ("ca", "certificate", "server_name"):
+            if getattr(files, name) is not None:
+                raise ConfigError(f"upstream_tls.{name}", "an https:// upstream", repr(config.upstream))

@@ -13,8 +13,8 @@ from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
 
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
-# What an HTTP/2 caller gets when no upstream can be had: an empty SETTINGS frame, then GOAWAY with last stream
-# 0 and INTERNAL_ERROR, which says that none of its requests was begun (RFC 9113 section 6.8).
+# What an HTTP/2 caller gets when no upstream can be had: an empty SETTINGS frame, then GOAWAY with last
+# stream 0 and INTERNAL_ERROR, which says that none of its requests was begun (RFC 9113 section 6.8).
 HTTP2_GOAWAY = bytes.fromhex("0000000400000000000000080700000000000000000000000002")
 
 

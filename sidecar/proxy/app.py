@@ -104,7 +104,7 @@ async def _serve(
             await loop.connect_accepted_socket(welcome, caller)
     await asyncio.sleep(LAST_LOOK_S)
     n_cut = await worker.drain()
-    worker.tally.sweep()
+    worker.sweep()
     health.close()
     worker.tap.close()
     log.info("drained", cut_off=n_cut)

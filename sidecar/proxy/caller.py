@@ -28,7 +28,7 @@ class Caller(Protocol):
     held: bool
     deadline_s: float
 
-    def exchange_done(self, keep: bool) -> None:
+    def exchange_done(self, keep: bool, /) -> None:
         """The exchange has its answer; the next request may begin if the connection is kept."""
 
     def exchange_cut(self) -> None:
@@ -40,7 +40,7 @@ class Caller(Protocol):
     def expect_within(self, seconds: float) -> None:
         """Sets the deadline."""
 
-    def take_over(self, tunnel: Tunnel, protocol: asyncio.Protocol) -> bytes:
+    def take_over(self, tunnel: Tunnel, protocol: asyncio.Protocol, /) -> bytes:
         """Gives the connection to a tunnel; returns what was read and not used."""
 
     def connection_lost(self, exc: Exception | None) -> None:

@@ -162,7 +162,7 @@ class DownstreamConnection(asyncio.Protocol):
         except WireError as exc:
             exchange.refuse(exc)
             return
-        if self._buffer and self._exchange is None:  # answered at once, and the next request is already here
+        if self._buffer:  # should it have been answered at once, the next request is already here
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def _wait_for_head(self, data: bytes) -> None:

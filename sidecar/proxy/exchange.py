@@ -19,70 +19,27 @@ whatever the bodies' sizes.
 
 from __future__ import annotations
 
-from binascii import hexlify
 from time import monotonic_ns
-from typing import TYPE_CHECKING
 
 from sidecar.errors import Side, UpstreamError, WireError
 from sidecar.http1.hop import may_switch
 from sidecar.http1.preface import PREFACE_METHOD
-from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
-from sidecar.proxy.answer import Chunker, frame_answer, own_answer
-from sidecar.proxy.caller import Caller
+from sidecar.proxy.answer import frame_answer, own_answer
+from sidecar.proxy.exchange_state import ExchangeState
 from sidecar.proxy.gone import GoneCaller
 from sidecar.proxy.request_body import RequestBody
 from sidecar.proxy.tunnel import Tunnel
 from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
-if TYPE_CHECKING:  # the worker composes both, each knows the other only by its methods
-    from sidecar.proxy.worker import Worker
-
-
 WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
 
 
-class Exchange:
-    """One request with its response.
+class Exchange(ExchangeState):
+    """One request with its response, from its head to its record."""
 
-    Attributes:
-        number: 64 bits, this exchange's own; `low` are its 8 bytes and `hexed` its 16 hex digits.
-        request_pieces, response_pieces: what the tap holds of the bodies until the record is written.
-        tapped: whether the payload is taken; `tap_flags` is what the record will say of it.
-        asked_ns: when the request was complete.
-    """
-
-    __slots__ = tuple(  # one object an exchange: without a dictionary it is made in half the time
-        (
-            "asked_ns bytes_in bytes_out caller first_byte_ns forwarded_ns head hexed low number ratio "
-            "request_done request_pieces response response_pieces start_ns tap_flags tapped upstream "
-            "waiting _body _chunker _closing _held _held_bytes _pool _resendable _retried _worker "
-        ).split()
-    )
-
-    def __init__(self, worker: Worker, caller: Caller, head: RequestHead, start_ns: int) -> None:
-        self._worker = worker
-        self._pool = worker.pool
-        self.caller = caller
-        self.head = head
-        self.start_ns = self.asked_ns = start_ns
-        self.forwarded_ns = self.first_byte_ns = self.bytes_in = self.bytes_out = 0
-        self.number = number = worker.identities.next()
-        self.low = low = number.to_bytes(8, "big")
-        self.hexed = hexlify(low)
-        limit, self.ratio, self.tap_flags = worker.tap.shares[head.policy.place]
-        self.tapped = number < limit
-        self.request_pieces: list[bytes] = []
-        self.response_pieces: list[bytes] = []
-        self.response: ResponseHead | None = None
-        self.upstream: UpstreamConnection | None = None
-        self._body: RequestBody | None = None  # for a body that did not come whole with its head
-        self._held: list[bytes] = []  # framed body that waits for a connection
-        self._chunker: Chunker | None = None  # for an answer whose length only its end tells
-        self.waiting = self.request_done = False
-        self._closing = self._retried = False
-        self._resendable = False  # whole, still held, and idempotent
+    __slots__ = ()
 
     # --- the request
 
@@ -235,7 +192,7 @@ class Exchange:
             self.tap_flags |= WHOLE_ANSWER
         elif head.body_length < 0 and self.tapped:
             worker.tap.spill(self)  # a stream's fragments go into the ring as they come, each with its time
-        if self._pool.breaker.troubled:
+        if self._pool.breaker.n_failures:
             self._pool.breaker.note_success()
         if body:
             self._keep_response(body)
@@ -370,7 +327,7 @@ class Exchange:
 
     def _fail(self, error: UpstreamError, outcome: Outcome) -> None:
         if self.forwarded_ns:
-            self._pool.note_failure()
+            self._pool.note_failure(self)
         self._drop_upstream()
         self._worker.note_upstream_error(error, outcome)
         self._answer(error.status, str(error), outcome, "upstream", error.retry_after_s)

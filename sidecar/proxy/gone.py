@@ -50,7 +50,7 @@ class GoneCaller:
         """Sets the time after which the sweep calls `on_late`."""
         self.deadline_s = self._worker.now_s + seconds
 
-    def take_over(self, tunnel: Tunnel, protocol: asyncio.Protocol) -> bytes:
+    def take_over(self, _tunnel: Tunnel, _protocol: asyncio.Protocol) -> bytes:
         """Nobody is left to speak through a tunnel."""
         return b""
 

@@ -1,8 +1,8 @@
 """`GET /livez` and `GET /readyz`, answered by every worker on the health port.
 
-Alive means that the loop turns. Ready means that the sidecar is not draining, and that the upstream passes the
-health check; where none is configured, that it answered or took a connection within the last second or takes
-one now. Trouble in monitoring never makes a worker unready.
+Alive means that the loop turns. Ready means that the sidecar is not draining, and that the upstream passes
+the health check; where none is configured, that it answered or took a connection within the last second or
+takes one now. Trouble in monitoring never makes a worker unready.
 """
 
 from __future__ import annotations

@@ -68,7 +68,7 @@ class Tally:
         words[_UPSTREAM_HEALTHY] = int(upstreams.healthy)
         words[_BREAKER_OPEN] = int(not pool.breaker.closed)
         words[_CONNECT_RETRIES] += pool.take_connect_retries()
-        words[_BREAKER_OPENED] += pool.breaker.take_opened()
+        words[_BREAKER_OPENED] += pool.take_opened()
 
     def add_rejected(self) -> None:
         """A head was refused, and is no exchange."""

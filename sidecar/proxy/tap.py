@@ -22,7 +22,7 @@ from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome, PieceKind
 from sidecar.ring.writer import RingWriter
 
 if TYPE_CHECKING:  # an exchange calls the tap; the tap only reads it
-    from sidecar.proxy.exchange import Exchange
+    from sidecar.proxy.exchange_state import ExchangeState
 
 _TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
 _IN_PIECES = int(ExchangeFlag.IN_PIECES)
@@ -66,7 +66,7 @@ class Tap:
 
     # --- payload
 
-    def keep_request(self, exchange: Exchange, body: bytes) -> None:
+    def keep_request(self, exchange: ExchangeState, body: bytes) -> None:
         """Takes a part of a request's body."""
         if (
             exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
@@ -76,7 +76,7 @@ class Tap:
             return
         self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, exchange.bytes_in)
 
-    def keep_response(self, exchange: Exchange, body: bytes) -> None:
+    def keep_response(self, exchange: ExchangeState, body: bytes) -> None:
         """Takes a part of a response's body."""
         if (
             exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
@@ -87,7 +87,7 @@ class Tap:
         self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, exchange.bytes_out)
 
     def _keep(
-        self, exchange: Exchange, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
+        self, exchange: ExchangeState, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
     ) -> None:
         """A part that makes the two bodies too long to be held; `so_far` counts it."""
         if so_far > self._config.body_limit_bytes:
@@ -99,7 +99,7 @@ class Tap:
             pieces.append(body)
             self.spill(exchange)
 
-    def spill(self, exchange: Exchange) -> None:
+    def spill(self, exchange: ExchangeState) -> None:
         """From now on this exchange goes in pieces; a piece without room makes it incomplete, which its
         record tells."""
         exchange.tap_flags |= _IN_PIECES
@@ -120,7 +120,7 @@ class Tap:
 
     # --- records
 
-    def record(self, exchange: Exchange, outcome: Outcome, end_ns: int, own_status: int = 0) -> None:
+    def record(self, exchange: ExchangeState, outcome: Outcome, end_ns: int, own_status: int = 0) -> None:
         """Writes the exchange's record.
 
         Args:

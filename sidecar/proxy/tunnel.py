@@ -1,5 +1,5 @@
-"""A tunnel: the caller's and the upstream's connection joined, whatever they speak (WebSocket or anything else
-behind a 101, HTTP/2 from its first byte).
+"""A tunnel: the caller's and the upstream's connection joined, whatever they speak (WebSocket or anything
+else behind a 101, HTTP/2 from its first byte).
 
 Bytes go on as they come, and a copy of them into the ring, piece by piece. The slower side pauses the faster
 one; an end of one direction is passed on and the other direction goes on; what nobody uses for

@@ -4,14 +4,14 @@ check, and what /readyz says of it all."""
 from __future__ import annotations
 
 import asyncio
-import ssl
 
-from sidecar.config.address import TcpUpstream, UnixUpstream, parse_upstream
+from sidecar.config.address import TcpUpstream, Upstream, parse_upstream
 from sidecar.config.model import Config
-from sidecar.errors import ConfigError, UpstreamError
+from sidecar.errors import ConfigError, Side, UpstreamError
 from sidecar.http1.rules import redacted_names
 from sidecar.log import Log
-from sidecar.tls import FileWatch, client_context
+from sidecar.tls.context import server_name
+from sidecar.tls.live import LiveContext, live_client_context
 from sidecar.upstream.dialer import Dialer
 from sidecar.upstream.health_check import HealthChecker
 from sidecar.upstream.pool import Pool
@@ -38,9 +38,8 @@ class Upstreams:
         self._config = config
         address = parse_upstream(config.upstream)
         self._contexts = _Contexts(config, address, self._log)
-        dialer = Dialer(
-            address, config.timeouts.connect_s, self._contexts.get, config.upstream_tls.server_name
-        )
+        name = server_name(address, config.upstream_tls) if isinstance(address, TcpUpstream) else ""
+        dialer = Dialer(address, config.timeouts.connect_s, self._contexts.get, name)
         self.pool = Pool(config, dialer, redacted_names(config))
         self._checker: HealthChecker | None = None
         if config.health_check.path is not None:
@@ -103,34 +102,32 @@ def _relevant(config: Config) -> tuple[object, ...]:
 
 
 class _Contexts:
-    """TLS contexts by application protocol, made anew when a file of theirs changes."""
+    """TLS contexts by application protocol; they follow their files."""
 
-    def __init__(self, config: Config, address: TcpUpstream | UnixUpstream, log: Log) -> None:
+    def __init__(self, config: Config, address: Upstream, log: Log) -> None:
         self._config = config.upstream_tls
         self._wanted = isinstance(address, TcpUpstream) and address.tls
         self._log = log
-        self._made: dict[str, ssl.SSLContext] = {}
-        self._watch = FileWatch(
-            [path for path in (self._config.ca, self._config.certificate, self._config.key) if path]
-        )
+        self._made: dict[str, LiveContext] = {}
 
-    def get(self, protocol: str) -> ssl.SSLContext | None:
+    def get(self, protocol: str) -> LiveContext | None:
         """The context to connect with, None for plain text."""
         if not self._wanted:
             return None
-        context = self._made.get(protocol)
-        if context is None:
-            context = self._made[protocol] = client_context(self._config, protocol)
-        return context
+        if protocol not in self._made:
+            self._made[protocol] = live_client_context(self._config, (protocol,))
+        return self._made[protocol]
 
     def sweep(self, now_s: float) -> None:
-        """New connections use new files; ones that are wrong are told, and the old contexts stay."""
-        if not self._made or not self._watch.changed(now_s):
-            return
-        try:
-            made = {protocol: client_context(self._config, protocol) for protocol in self._made}
-        except ConfigError as exc:
-            self._log.warning("certificate_ignored", reason=str(exc))
-            return
-        self._made = made
-        self._log.info("certificate_reloaded", side="upstream")
+        """New connections use new files; wrong ones are told, and what was in force stays."""
+        for context in self._made.values():
+            renew(context, "upstream", now_s, self._log)
+
+
+def renew(context: LiveContext, side: Side, now_s: float, log: Log) -> None:
+    """Lets a context follow its files, and says what came of it."""
+    try:
+        if context.renew(now_s):
+            log.info("certificate_reloaded", side=side)
+    except ConfigError as exc:
+        log.warning("certificate_ignored", side=side, reason=str(exc))

@@ -68,7 +68,8 @@ class UpstreamConnection(asyncio.Protocol):
         home: the pool.
         heads: reads response heads, shared by all connections of a pool.
         limits: sizes of heads and buffers.
-        raw: what the server says before it is asked anything is kept for a tunnel (HTTP/2 servers speak first).
+        raw: what the server says before it is asked anything is kept for a tunnel (HTTP/2 servers speak
+            first).
 
     Attributes:
         request_open: the request is still being sent, so the connection cannot be used again.

@@ -14,7 +14,7 @@ from sidecar.upstream.resolver import Resolver
 
 P = TypeVar("P", bound=asyncio.BaseProtocol)
 
-FURTHER_ADDRESS_SHARE = 0.5  # of the time left that one of several addresses may take
+FURTHER_ADDRESS_SHARE = 0.5  # of the time limit that one of several addresses may take
 
 
 class Dialer:
@@ -23,8 +23,8 @@ class Dialer:
     Args:
         address: where the model server listens.
         connect_s: longest time for one connection, resolving and TLS included.
-        tls_of: gives the TLS context in force for an application protocol, None for plain text.
-        server_name: what to ask for and to verify; the address's host when None.
+        tls_of: gives the TLS context for an application protocol, None for plain text.
+        name: what to ask for and to verify over TLS.
     """
 
     def __init__(
@@ -32,12 +32,11 @@ class Dialer:
         address: Upstream,
         connect_s: float,
         tls_of: Callable[[str], ssl.SSLContext | None],
-        server_name: str | None,
+        name: str,
     ) -> None:
-        self._address = address
         self._connect_s = connect_s
         self._tls_of = tls_of
-        self._server_name = server_name
+        self._name = name
         self._resolver = Resolver(address)
 
     async def open(self, make: Callable[[], P], protocol: str = "http/1.1") -> P:
@@ -52,32 +51,35 @@ class Dialer:
         """
         try:
             async with asyncio.timeout(self._connect_s):
-                return await self._open(make, protocol)
+                *others, last = await self._resolver.addresses(asyncio.get_running_loop().time())
+                for address in others:
+                    try:
+                        async with asyncio.timeout(self._connect_s * FURTHER_ADDRESS_SHARE):
+                            return await self._open(address, make, protocol)
+                    except (TimeoutError, OSError):
+                        continue  # the next address; the last one's fault is told
+                return await self._open(last, make, protocol)
         except TimeoutError as exc:
-            self._resolver.note_failure()
             raise UpstreamError(504, f"no connection to the upstream within {self._connect_s} s") from exc
         except ssl.SSLError as exc:
             raise UpstreamError(502, f"cannot connect to the upstream: TLS: {_tls_reason(exc)}") from exc
         except OSError as exc:
-            self._resolver.note_failure()
             raise UpstreamError(502, f"cannot connect to the upstream: {_reason(exc)}") from exc
 
-    async def _open(self, make: Callable[[], P], protocol: str) -> P:
+    async def _open(self, address: Upstream, make: Callable[[], P], protocol: str) -> P:
         loop = asyncio.get_running_loop()
-        if isinstance(self._address, UnixUpstream):
-            _, made = await loop.create_unix_connection(make, self._address.path)
-            return made
-        tls = self._tls_of(protocol)
-        name = None if tls is None else self._server_name or self._address.host
-        *others, last = await self._resolver.addresses()
-        for host, port in others:
-            try:
-                async with asyncio.timeout(self._connect_s * FURTHER_ADDRESS_SHARE):
-                    return (await loop.create_connection(make, host, port, ssl=tls, server_hostname=name))[1]
-            except (TimeoutError, OSError):
-                continue  # the next address; the last one's fault is told
-        _, made = await loop.create_connection(make, *last, ssl=tls, server_hostname=name)
-        return made
+        try:
+            if isinstance(address, UnixUpstream):
+                return (await loop.create_unix_connection(make, address.path))[1]
+            tls = self._tls_of(protocol)
+            name = None if tls is None else self._name
+            opened = await loop.create_connection(
+                make, address.host, address.port, ssl=tls, server_hostname=name
+            )
+            return opened[1]
+        except (asyncio.CancelledError, OSError):  # cancelled: it took too long
+            self._resolver.note_failure(address)
+            raise
 
 
 def _reason(exc: OSError) -> str:

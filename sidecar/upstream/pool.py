@@ -6,8 +6,8 @@ and close.
     open_for   a new connection that is nobody else's, for a tunnel
     release    a connection whose response is complete: to who waits longest, else to the idle ones
 
-A connection that cannot be opened is tried again while somebody waits for it, within the retry budget: nothing
-has been sent, so that is safe for any request.
+A connection that cannot be opened is tried again while somebody waits for it, within the retry budget:
+nothing has been sent, so that is safe for any request.
 """
 
 from __future__ import annotations
@@ -30,9 +30,15 @@ FIRST_PAUSE_S = 0.05  # before a second attempt to connect; doubled for each fur
 
 
 class Waiter(Protocol):
-    """Who waits for a connection. `waiting` turns false when it no longer does."""
+    """Who waits for a connection.
+
+    Attributes:
+        waiting: turns false when it no longer does.
+        probe: the number of the breaker's turn that it has, 0 for none.
+    """
 
     waiting: bool
+    probe: int
 
     def on_connection(self, connection: UpstreamConnection) -> None: ...
 
@@ -60,7 +66,7 @@ class Pool:
         self._attempts = config.retries.attempts
         self._upstream_idle_s = config.timeouts.upstream_idle_s
         self._heads = ResponseHeads(config.limits, redacted)
-        self._budget = RetryBudget(config.retries)
+        self._budget = RetryBudget(config.retries, asyncio.get_running_loop().time())
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._waiters: deque[Waiter] = deque()
@@ -70,6 +76,7 @@ class Pool:
         self.now_s = 0.0
         self.answered_s = float("-inf")
         self._n_connect_retries = 0
+        self._n_opened_told = 0
 
     @property
     def n_open(self) -> int:
@@ -86,6 +93,11 @@ class Pool:
         n, self._n_connect_retries = self._n_connect_retries, 0
         return n
 
+    def take_opened(self) -> int:
+        """How often the breaker has opened since the last call."""
+        n, self._n_opened_told = self.breaker.n_opened - self._n_opened_told, self.breaker.n_opened
+        return n
+
     # --- who needs a connection
 
     def acquire(self, waiter: Waiter) -> UpstreamConnection | None:
@@ -95,8 +107,8 @@ class Pool:
             UpstreamError: 503, as many requests wait as are allowed to, or the breaker is open.
         """
         if not self.breaker.closed:
-            self._ask_breaker()
-        self._budget.note_request()
+            self._ask_breaker(waiter)
+        self._budget.n_new += 1
         idle = self._idle
         while idle:
             connection = idle.pop()
@@ -123,7 +135,7 @@ class Pool:
             UpstreamError: 503, as many connections are open as are allowed to, or the breaker is open.
         """
         if not self.breaker.closed:
-            self._ask_breaker()
+            self._ask_breaker(waiter)
         if not self._may_open():
             raise UpstreamError(503, f"{len(self._open)} connections to the upstream, the most allowed")
         self._n_connecting += 1
@@ -137,16 +149,17 @@ class Pool:
             waiter.waiting = False
             if waiter in self._waiters:
                 self._waiters.remove(waiter)
-        if not self.breaker.closed:
-            self.breaker.release_probe()
+        if waiter.probe:
+            self.breaker.release_probe(waiter.probe)
 
-    def note_failure(self) -> None:
+    def note_failure(self, waiter: Waiter) -> None:
         """A request that was sent got no answer, or a broken one."""
-        self.breaker.note_failure(asyncio.get_running_loop().time())
+        self.breaker.note_failure(asyncio.get_running_loop().time(), waiter.probe)
 
-    def _ask_breaker(self) -> None:
+    def _ask_breaker(self, waiter: Waiter) -> None:
         now_s = asyncio.get_running_loop().time()
-        if not self.breaker.try_pass(now_s):
+        waiter.probe = self.breaker.try_probe(now_s)
+        if not waiter.probe:
             raise UpstreamError(
                 503, "the upstream has failed again and again", self.breaker.retry_after_s(now_s)
             )
@@ -198,6 +211,7 @@ class Pool:
             now_s: seconds on the loop's clock.
         """
         self.now_s = now_s
+        self._budget.sweep(now_s)
         while self._idle and now_s - self._idle[0].idle_since_s > self._idle_limit_s(self._idle[0]):
             self._idle.pop(0).transport.close()
 
@@ -243,7 +257,7 @@ class Pool:
         try:
             connection = await self._open_one(protocol)
         except UpstreamError as exc:
-            self.breaker.note_failure(asyncio.get_running_loop().time())
+            self.note_failure(waiter)
             if waiter.waiting:
                 waiter.on_no_connection(exc)
             return
@@ -261,7 +275,7 @@ class Pool:
             try:
                 return await self._open_one()
             except UpstreamError:
-                self.breaker.note_failure(loop.time())
+                self.breaker.note_failure(loop.time(), self._waiters[0].probe if self._waiters else 0)
                 if attempt >= self._attempts or not self._waiters or not self._budget.try_spend(loop.time()):
                     raise
             self._n_connect_retries += 1

@@ -7,6 +7,8 @@ import pytest
 from sidecar.config.load import load_config
 from sidecar.errors import ConfigError
 
+UPSTREAM = "http://host:port, https://host:port or unix:/path"
+
 
 def complaint(text: str = "", **options: object) -> str:
     with pytest.raises(ConfigError) as caught:
@@ -77,8 +79,8 @@ class TestSecrets:
         ("window: {pane_s: soon}", "window.pane_s: expected float, got 'soon'"),
         ("tap: 5", "tap: expected object, got 5"),
         ("- a", "file: expected a mapping of settings, got list"),
-        ("upstream: ftp://x", "upstream: expected http://host:port or unix:/path, got 'ftp://x'"),
-        ("upstream: http://x/path", "upstream: expected http://host:port or unix:/path, got 'http://x/path'"),
+        ("upstream: ftp://x", f"upstream: expected {UPSTREAM}, got 'ftp://x'"),
+        ("upstream: http://x/path", f"upstream: expected {UPSTREAM}, got 'http://x/path'"),
         ("listen: '9000'", "listen: expected HOST:PORT, got '9000'"),
         ("listen: 'a:70000'", "listen: expected HOST:PORT, got 'a:70000'"),
         (
@@ -107,3 +109,42 @@ def test_a_wrong_setting_is_named_with_what_was_expected(text: str, message: str
 
 def test_wrong_toml() -> None:
     assert complaint("a = ", file_format="toml").startswith("file: expected TOML, got Invalid value")
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        ("tls: {key: /k.pem}", "tls.key: expected tls.certificate beside it, got none"),
+        ("tls: {client_ca: /ca.pem}", "tls.client_ca: expected tls.certificate beside it, got none"),
+        ("tls: {alpn: []}", "tls.alpn: expected at least one protocol, got none"),
+        ("tls: {alpn: [h2, spdy]}", "tls.alpn[1]: expected http/1.1 or h2, got 'spdy'"),
+        (
+            "{upstream: 'https://m', upstream_tls: {key: /k.pem}}",
+            "upstream_tls.key: expected upstream_tls.certificate beside it, got none",
+        ),
+        (
+            "{upstream: 'http://m', upstream_tls: {ca: /ca.pem}}",
+            "upstream_tls.ca: expected an https:// upstream, got 'http://m'",
+        ),
+        (
+            "{upstream: 'unix:/m', upstream_tls: {certificate: /c.pem}}",
+            "upstream_tls.certificate: expected an https:// upstream, got 'unix:/m'",
+        ),
+        (
+            "upstream_tls: {server_name: m}",
+            "upstream_tls.server_name: expected an https:// upstream, got 'http://127.0.0.1:8080'",
+        ),
+    ],
+)
+def test_settings_of_tls_that_would_have_no_effect_are_refused(text: str, message: str) -> None:
+    assert complaint(text) == message
+
+
+def test_tls_on_both_sides() -> None:
+    text = """
+        upstream: https://model
+        tls: {certificate: /c.pem, key: /k.pem, client_ca: /ca.pem, alpn: [h2, http/1.1]}
+        upstream_tls: {ca: /ca.pem, certificate: /c.pem, server_name: model.internal}
+    """
+    config = load_config(text)
+    assert (config.tls.alpn, config.upstream_tls.server_name) == (("h2", "http/1.1"), "model.internal")

@@ -1,0 +1,3 @@
+class HealthChecker:
+    ready = True
+    reason = ""

@@ -21,6 +21,7 @@ FLOORS = {
     "payload": 2,
     "listen": 2,
     "board": 2,
+    "tls": 2,
     "upstream": 3,
     "profile": 3,
     "drift": 4,

@@ -7,6 +7,7 @@ import signal
 import sys
 from collections.abc import Callable
 
+from sidecar.config.address import TcpUpstream, parse_upstream
 from sidecar.config.model import Config
 from sidecar.estate import Estate
 from sidecar.family import ChildMain
@@ -16,6 +17,7 @@ from sidecar.proxy.app import run_worker
 from sidecar.supervisor import Mains, supervise
 from sidecar.telemetry.environment import parse_span_settings
 from sidecar.telemetry.sampling import parse_sampling
+from sidecar.tls.context import client_context, server_context
 
 
 def run(read_config: Callable[[], Config]) -> int:
@@ -48,7 +50,12 @@ def check_files(config: Config) -> None:
 
     Raises:
         BadReference: the reference file is none.
+        ConfigError: a certificate or key is none.
     """
+    server_context(config.tls)
+    upstream = parse_upstream(config.upstream)
+    if isinstance(upstream, TcpUpstream) and upstream.tls:
+        client_context(config.upstream_tls)
     if config.reference.path is not None:
         open_envelope(read_reference_file(config.reference.path), config.reference.path)
 

@@ -21,6 +21,9 @@ def check_change(running: Config, wanted: Config) -> None:
     Raises:
         ConfigError: "listen: expected 0.0.0.0:9000 as at start, got 0.0.0.0:9100".
     """
+    if (running.tls.certificate is None) is not (wanted.tls.certificate is None):
+        at_start, got = ("none", "one") if running.tls.certificate is None else ("one", "none")
+        raise ConfigError("tls.certificate", f"{at_start} as at start", got)
     for path in FIXED:
         before, after = _setting(running, path), _setting(wanted, path)
         if before != after:

@@ -89,7 +89,7 @@ async def _serve(
     def welcome() -> DownstreamConnection:
         return DownstreamConnection(worker)
 
-    traffic = await loop.create_server(welcome, sock=listener)
+    traffic = await loop.create_server(welcome, sock=listener, ssl=worker.tls)
     health = await loop.create_server(lambda: HealthConnection(worker), sock=health_listener)
     _repeat(loop, worker.sweep, beat)
     log.info("serving")
@@ -101,7 +101,7 @@ async def _serve(
     log.info("not_accepting")
     for caller in late:
         with suppress(OSError):  # gone again
-            await loop.connect_accepted_socket(welcome, caller)
+            await loop.connect_accepted_socket(welcome, caller, ssl=worker.tls)
     await asyncio.sleep(LAST_LOOK_S)
     n_cut = await worker.drain()
     worker.sweep()

@@ -105,18 +105,14 @@ class _Contexts:
     """TLS contexts by application protocol; they follow their files."""
 
     def __init__(self, config: Config, address: Upstream, log: Log) -> None:
-        self._config = config.upstream_tls
-        self._wanted = isinstance(address, TcpUpstream) and address.tls
+        wanted = isinstance(address, TcpUpstream) and address.tls
+        protocols = ("http/1.1", "h2") if wanted else ()
+        self._made = {name: live_client_context(config.upstream_tls, (name,)) for name in protocols}
         self._log = log
-        self._made: dict[str, LiveContext] = {}
 
     def get(self, protocol: str) -> LiveContext | None:
         """The context to connect with, None for plain text."""
-        if not self._wanted:
-            return None
-        if protocol not in self._made:
-            self._made[protocol] = live_client_context(self._config, (protocol,))
-        return self._made[protocol]
+        return self._made.get(protocol)
 
     def sweep(self, now_s: float) -> None:
         """New connections use new files; wrong ones are told, and what was in force stays."""

@@ -13,8 +13,9 @@ from sidecar.log import Log
 from sidecar.proxy.identity import Identities
 from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
-from sidecar.proxy.upstreams import Upstreams
+from sidecar.proxy.upstreams import Upstreams, renew
 from sidecar.ring.record import Outcome
+from sidecar.tls.live import live_server_context
 from sidecar.upstream.pool import Pool
 
 SWEEP_S = 0.25  # time-outs are exact to this
@@ -48,6 +49,7 @@ class Worker:
         default_policy: what holds for an exchange whose path is not known.
         upstreams: the way to the model server.
         pool: its connections, for exchanges that begin now.
+        tls: the context for callers' connections, None for plain text.
         now_s: the loop's clock as of the last sweep.
         draining: no new exchange is wanted; connections close behind their answers.
     """
@@ -62,6 +64,7 @@ class Worker:
         self._timed: set[Timed] = set()
         self._emptied = asyncio.Event()
         self.upstreams = Upstreams(config, log)
+        self.tls = live_server_context(config.tls)
         self._take_settings(config)
 
     def _take_settings(self, config: Config) -> None:
@@ -79,6 +82,9 @@ class Worker:
             config: checked by the supervisor.
         """
         self.upstreams.reload(config)
+        tls = live_server_context(config.tls)
+        if self.tls is not None and tls is not None:  # whether there is one at all is decided at the start
+            self.tls.follow(tls)
         self._take_settings(config)
         self._log.info("reloaded")
 
@@ -114,6 +120,8 @@ class Worker:
         """Ends what has waited too long; called every `SWEEP_S`."""
         now_s = self.now_s = asyncio.get_running_loop().time()
         self.upstreams.sweep(now_s)
+        if self.tls is not None:
+            renew(self.tls, "downstream", now_s, self._log)
         self.tap.sweep()
         self.tally.sweep(self.upstreams)
         late = [timed for timed in self._timed if timed.deadline_s <= now_s]

@@ -87,6 +87,10 @@ class LiveContext(ssl.SSLContext):
         self.newest = self._build()
         return True
 
+    def follow(self, other: LiveContext) -> None:
+        """From now on stands for another context's files: the settings have changed."""
+        self._watch, self._build, self.newest = other._watch, other._build, other.newest
+
     def wrap_bio(
         self,
         incoming: ssl.MemoryBIO,

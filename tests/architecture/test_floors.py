@@ -24,6 +24,7 @@ FLOORS = {
     "settings_page": 2,
     "estate": 3,
     "family": 4,
+    "tls": 2,
     "upstream": 3,
     "profile": 3,
     "drift": 4,

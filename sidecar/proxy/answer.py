@@ -13,9 +13,6 @@ from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
 
 _CHUNKED_LINE = b"transfer-encoding: chunked\r\n"
-# What an HTTP/2 caller gets when no upstream can be had: an empty SETTINGS frame, then GOAWAY with last
-# stream 0 and INTERNAL_ERROR, which says that none of its requests was begun (RFC 9113 section 6.8).
-HTTP2_GOAWAY = bytes.fromhex("0000000400000000000000080700000000000000000000000002")
 
 
 class Chunker:
@@ -90,7 +87,8 @@ def own_answer(
     close: bool,
     retry_after_s: float,
 ) -> bytes:
-    """The bytes of an answer that the sidecar makes itself.
+    """The bytes of an answer that the sidecar makes itself; none for an HTTP/2 caller, whose client takes a
+    connection that ends without a word for what it is, an upstream that is not there.
 
     Args:
         status: 400 to 599.
@@ -102,7 +100,7 @@ def own_answer(
         retry_after_s: for a 503.
     """
     if request.method == PREFACE_METHOD:
-        return HTTP2_GOAWAY
+        return b""
     return encode_problem(
         status,
         detail,

@@ -213,7 +213,7 @@ class UpstreamConnection(asyncio.Protocol):
             self._interim(sink, head, data[end:])
             return
         self._responding = True
-        self._reusable = head.keep_alive
+        self._reusable = head.keep_alive and head.status != 500  # uvicorn closes behind an exception, unsaid
         self.idle_limit_s = head.idle_s
         left = self._left = 0 if self._head_only else head.body_length
         body, complete = data[end:], False

@@ -146,21 +146,27 @@ class TestEarlyAnswers:
 
 class TestHalfClosedCallers:
     def test_one_that_has_said_all_gets_its_answer(self) -> None:
-        with FakeUpstream() as server, Sidecar(f"http://127.0.0.1:{server.port}") as sidecar:
-            with sidecar.connect() as caller:
-                caller.sendall(request("/held", close=False))
-                caller.shutdown(socket.SHUT_WR)
-                eventually(lambda: server.requests)
-                server.released.set()
-                assert split(read_to_end(caller))[::2] == (200, b"nothing")
+        with (
+            FakeUpstream() as server,
+            Sidecar(f"http://127.0.0.1:{server.port}") as sidecar,
+            sidecar.connect() as caller,
+        ):
+            caller.sendall(request("/held", close=False))
+            caller.shutdown(socket.SHUT_WR)
+            eventually(lambda: server.requests)
+            server.released.set()
+            assert split(read_to_end(caller))[::2] == (200, b"nothing")
 
     def test_pipelined_requests_are_all_answered(self) -> None:
-        with FakeUpstream() as server, Sidecar(f"http://127.0.0.1:{server.port}") as sidecar:
-            with sidecar.connect() as caller:
-                caller.sendall(request("/held", close=False) + request("/chunked", close=False) * 2)
-                caller.shutdown(socket.SHUT_WR)
-                server.released.set()
-                assert read_to_end(caller).count(b"HTTP/1.1 200 OK\r\n") == 3
+        with (
+            FakeUpstream() as server,
+            Sidecar(f"http://127.0.0.1:{server.port}") as sidecar,
+            sidecar.connect() as caller,
+        ):
+            caller.sendall(request("/held", close=False) + request("/chunked", close=False) * 2)
+            caller.shutdown(socket.SHUT_WR)
+            server.released.set()
+            assert read_to_end(caller).count(b"HTTP/1.1 200 OK\r\n") == 3
 
     def test_one_that_ends_within_its_body_cancels_it(self) -> None:
         got: queue.Queue[bytes] = queue.Queue()
@@ -209,6 +215,10 @@ class TestCallersThatLeave:
             assert 'sidecar_exchanges_total{outcome="ok"} 1' in sidecar.metrics()
 
 
+def swallow(connection: socket.socket) -> None:
+    read_to_end(connection)
+
+
 def time_passed(caller: socket.socket, seconds: float) -> bool:
     """Waits on the connection itself: nothing comes."""
     caller.settimeout(seconds)
@@ -231,7 +241,7 @@ class TestSlowPeers:
 
     def test_a_trickling_body_is_ended_though_it_never_pauses(self) -> None:
         with (
-            RawUpstream(lambda connection: None if read_to_end(connection) else None) as server,
+            RawUpstream(swallow) as server,
             Sidecar(f"http://127.0.0.1:{server.port}", SIDECAR_TIMEOUTS__BODY_IDLE_S="1") as sidecar,
         ):
             head = request("/m", None, "Content-Length: 1000", method="POST", close=False)

@@ -22,6 +22,8 @@ def case(function: Case) -> Case:
 def report(*errors: type[Exception]) -> None:
     """Runs every case against the address in the first argument and prints their outcomes.
 
+    The address itself reads ADDRESS in what errors say.
+
     Args:
         errors: what the client raises for its user; anything else ends the program.
     """
@@ -30,5 +32,5 @@ def report(*errors: type[Exception]) -> None:
         try:
             seen[name] = function(sys.argv[1])
         except errors as exc:
-            seen[name] = {"raised": type(exc).__name__, "text": str(exc)}
+            seen[name] = {"raised": type(exc).__name__, "text": str(exc).replace(sys.argv[1], "ADDRESS")}
     print(json.dumps(seen))

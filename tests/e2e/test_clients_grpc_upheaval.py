@@ -102,7 +102,7 @@ def test_a_server_that_goes_in_peace_ends_the_stream_it_has_and_takes_no_other(s
         assert next(call) == b"before"
         stage.server.send_signal(signal.SIGTERM)
         # Its GOAWAY makes the channel look for another connection, which nobody takes.
-        eventually(lambda: failure(lambda: unary(channel, "Echo")(b"?", timeout=PATIENCE_S)))
+        eventually(lambda: unary(channel, "Echo").future(b"?", timeout=PATIENCE_S).exception())
         questions.put(b"behind")
         assert next(call) == b"behind"
         questions.put(None)

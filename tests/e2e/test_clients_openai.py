@@ -52,10 +52,14 @@ Seen = dict[str, dict[str, Any]]
 pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
 
 
+# These callers leave milliseconds behind their request, sooner than half_close_s takes for leaving.
+SOON = {"SIDECAR_TIMEOUTS__HALF_CLOSE_S": "0"}
+
+
 def both(program: str, port: int, argument: Callable[[str], str]) -> Seen:
     """The outcomes of all cases, asked of the server and through a sidecar."""
     python = require_peer(ENVIRONMENT, "python")
-    with Sidecar(f"http://127.0.0.1:{port}") as sidecar:
+    with Sidecar(f"http://127.0.0.1:{port}", **SOON) as sidecar:
         ports = {"direct": port, "sidecar": sidecar.traffic}
         return {
             way: outcomes(python, program, f"127.0.0.1:{port}", argument(way)) for way, port in ports.items()

@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 SECONDS ?=
 
 # Debian packages that only some tests need; installed when run as root, else those tests say what is missing.
-DEBIAN := nginx-light haproxy wrk prometheus chromium
+DEBIAN := curl nginx-light haproxy wrk prometheus chromium
 
 .PHONY: demo test check bench apt peers lowest format docs clean
 .DELETE_ON_ERROR:
@@ -39,11 +39,15 @@ $(VENV)/.tests: pyproject.toml | $(VENV)/bin/python
 apt:
 	@sh tests/install-debian.sh $(DEBIAN)
 
-# Real model servers live in an environment of their own: their dependencies are not ours.
-peers: .venv-peers/.mlserver
+# Real model servers and their clients live in environments of their own: their dependencies are not ours.
+peers: .venv-peers/.mlserver .venv-peers-openai/.installed .venv-peers-kserve/.installed
 .venv-peers/.mlserver: tests/e2e/requirements-mlserver.txt
 	$(PYTHON) -m venv .venv-peers
 	.venv-peers/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+.venv-peers-%/.installed: tests/e2e/requirements-%.txt
+	$(PYTHON) -m venv .venv-peers-$*
+	.venv-peers-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
 # The lowest versions that pyproject.toml allows, tested as well.
@@ -64,4 +68,4 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m tests.generate
 
 clean:
-	rm -rf $(VENV) .venv-peers $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .venv-peers-openai .venv-peers-kserve $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis

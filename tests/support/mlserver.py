@@ -1,0 +1,66 @@
+"""A real MLServer with two models: `iris` (scikit-learn) and `talk` (streams, waits to be cancelled)."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import shutil
+import subprocess
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from tests.support.peers import PROGRAMS, free_port, require_peer, serving
+
+ENVIRONMENT = ".venv-peers"
+MODELS = {
+    "iris": {
+        "name": "iris",
+        "implementation": "mlserver_sklearn.SKLearnModel",
+        "parameters": {"uri": "./iris.joblib", "version": "v1"},
+    },
+    "talk": {"name": "talk", "implementation": "talk.Talk", "parameters": {"version": "t1"}},
+}
+
+
+@dataclass(frozen=True, slots=True)
+class MlServer:
+    """Loopback ports of a running MLServer."""
+
+    http: int
+    grpc: int
+
+
+@contextmanager
+def mlserver(folder: Path) -> Iterator[MlServer]:
+    """Starts MLServer in this folder, its models trained and ready, and ends it."""
+    for name, settings in MODELS.items():
+        (folder / name).mkdir()
+        (folder / name / "model-settings.json").write_text(json.dumps(settings))
+    shutil.copy(PROGRAMS / "talk.py", folder / "talk")
+    python = require_peer(ENVIRONMENT, "python")
+    subprocess.run(
+        [python, PROGRAMS / "train_iris.py", folder / "iris" / "iris.joblib"], check=True, timeout=120
+    )
+    ports = {"http_port": free_port(), "grpc_port": free_port(), "metrics_port": free_port()}
+    # Streams of events need both: no worker processes, and no gzip of MLServer's own.
+    settings = {"host": "127.0.0.1", "parallel_workers": 0, "gzip_enabled": False, **ports}
+    (folder / "settings.json").write_text(json.dumps(settings))
+
+    def is_ready() -> bool:
+        paths = (f"/v2/models/{name}/ready" for name in MODELS)
+        return all(exchange(ports["http_port"], "GET", path)[0] == 200 for path in paths)
+
+    with serving([require_peer(ENVIRONMENT, "mlserver"), "start", "."], folder, is_ready):
+        yield MlServer(ports["http_port"], ports["grpc_port"])
+
+
+def exchange(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
+    """Status and body of one exchange with the server at this loopback port."""
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection.request(method, path, body, {"content-type": "application/json"} if body else {})
+    answer = connection.getresponse()
+    received = answer.status, answer.read()
+    connection.close()
+    return received

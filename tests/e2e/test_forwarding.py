@@ -106,7 +106,7 @@ class TestRequests:
 
     def test_continue_is_forwarded(self, sidecar: Sidecar) -> None:
         head = (
-            b"POST /echo HTTP/1.1\r\nHost: m\r\nExpect: 100-continue\r\nContent-Length: 0\r\n"
+            b"POST /echo HTTP/1.1\r\nHost: m\r\nExpect: 100-continue\r\nContent-Length: 2\r\n"
             b"Connection: close\r\n\r\n"
         )
         assert sidecar.send(head).startswith(b"HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 200 OK\r\n")

@@ -133,3 +133,11 @@ def test_redacted_ids_stay_out_of_every_record(n_parsed: list[bytes]) -> None:
         assert b"X-Request-Id" not in read.recorded
         assert read.request_id == b"%d" % number
     assert len(n_parsed) == 1
+
+
+def test_a_line_that_connection_takes_away_has_no_template(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(Config()))
+    for number in (1, 2):
+        raw = b"GET / HTTP/1.1\r\nHost: m\r\nConnection: ce-id\r\nCE-Id: %d\r\n\r\n" % number
+        assert b"CE-Id" not in heads.read(raw).forwarded
+    assert len(n_parsed) == 2

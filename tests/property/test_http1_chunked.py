@@ -44,6 +44,41 @@ def test_any_cut_gives_the_same_body(bodies: list[bytes], cuts: list[int], behin
     assert read_chopped(raw + behind, cuts) == (b"".join(bodies), behind, True)
 
 
+def outcome(raw: bytes, cuts: list[int]) -> tuple[bytes, bytes, bool] | tuple[int, str]:
+    try:
+        return read_chopped(raw, cuts)
+    except WireError as exc:
+        return exc.status_hint, type(exc).__name__
+
+
+SCRAPS = st.lists(
+    st.sampled_from(
+        [
+            b"0",
+            b"3",
+            b"a",
+            b"\r\n",
+            b"\r\n",
+            b"\r",
+            b"\n",
+            b";x",
+            b'="q"',
+            b" ",
+            b"abc",
+            b"X: 1\r\n",
+            b"Host: m\r\n",
+        ]
+    ),
+    max_size=14,
+).map(b"".join)
+
+
+@given(SCRAPS, st.lists(st.integers(min_value=0), max_size=20))
+def test_any_cut_of_anything_ends_alike(raw: bytes, cuts: list[int]) -> None:
+    whole, chopped = outcome(raw, []), outcome(raw, cuts)
+    assert whole == chopped
+
+
 @given(st.one_of(st.binary(max_size=60), st.text(alphabet="0123abc;= \r\n", max_size=40).map(str.encode)))
 def test_what_we_accept_whole_llhttp_reads_alike(raw: bytes) -> None:
     try:

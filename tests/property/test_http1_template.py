@@ -5,14 +5,12 @@ from __future__ import annotations
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sidecar.config.model import Config
-from sidecar.config.traffic import LimitsConfig
+from sidecar.config.load import load_config
 from sidecar.errors import WireError
 from sidecar.http1.request import RequestHead, parse_request_head
 from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 
-RULES = RequestRules.of(Config(limits=LimitsConfig(body_bytes=1_000_000)))
 NAMES = [
     "traceparent",
     "Traceparent",
@@ -30,6 +28,14 @@ PLAIN = [
     "Connection: close",
     "X-Other:1",
     "Cookie: a=b",
+    "Expect: 100-continue",
+    "Connection: upgrade",
+    "Upgrade: websocket",
+    "TE: trailers",
+    "Transfer-Encoding: chunked",
+    "Trailer: b3",
+    "X-Forwarded-For: 192.0.2.1",
+    "Via: 1.1 sidecar",
 ]
 VALUES = st.one_of(
     st.integers(min_value=0, max_value=2_000_000).map(str),
@@ -49,10 +55,27 @@ VALUES = st.one_of(
 )
 LINE = st.tuples(st.sampled_from(NAMES), st.sampled_from([": ", ":", ":  "]), st.none())
 SHAPES = st.lists(st.one_of(LINE, st.sampled_from(PLAIN)), max_size=6)
+FIRST = st.sampled_from(
+    [
+        "POST /m HTTP/1.1",
+        "POST /small?x HTTP/1.1",
+        "GET http://n/m HTTP/1.1",
+        "TRACE / HTTP/1.1",
+        "PUT / HTTP/1.0",
+    ]
+)
+SETTINGS = """
+limits: {body_bytes: 1000000, target_bytes: 16}
+routes: [{path: /small, body_bytes: 1000, tap: false}]
+tap: {redact_headers: [tracestate, CE-Id]}
+"""
+ALL_RULES = [
+    RequestRules.of(load_config(f"{SETTINGS}trust_forwarded: {trust}")) for trust in ("true", "false")
+]
 
 
-def build(shape: list[object], values: list[str]) -> bytes:
-    lines, rest = ["POST /m HTTP/1.1", "Host: m"], iter(values)
+def build(first: str, shape: list[object], values: list[str]) -> bytes:
+    lines, rest = [first, "Host: m"], iter(values)
     for line in shape:
         lines.append(line if isinstance(line, str) else f"{line[0]}{line[1]}{next(rest)}")  # type: ignore[index]
     return "\r\n".join([*lines, "", ""]).encode("latin-1")
@@ -65,12 +88,19 @@ def outcome(read: object, raw: bytes) -> RequestHead | tuple[int, str]:
         return exc.status_hint, str(exc)
 
 
-@given(SHAPES, st.lists(st.lists(VALUES, min_size=6, max_size=6), min_size=2, max_size=5))
-@settings(max_examples=400)
-def test_templates_and_the_strict_parser_agree(shape: list[object], all_values: list[list[str]]) -> None:
-    heads = RequestHeads(RULES)
+@given(
+    st.sampled_from(ALL_RULES),
+    FIRST,
+    SHAPES,
+    st.lists(st.lists(VALUES, min_size=6, max_size=6), min_size=2, max_size=5),
+)
+@settings(max_examples=600, deadline=None)
+def test_templates_and_the_strict_parser_agree(
+    rules: RequestRules, first: str, shape: list[object], all_values: list[list[str]]
+) -> None:
+    heads = RequestHeads(rules)
     for values in all_values:
-        raw = build(shape, values)
-        strict = outcome(lambda raw: parse_request_head(raw, RULES), raw)
+        raw = build(first, shape, values)
+        strict = outcome(lambda raw: parse_request_head(raw, rules), raw)
         assert outcome(heads.read, raw) == strict
         assert outcome(heads.read, raw) == strict

@@ -5,7 +5,7 @@ it, up to the first one that is refused, and never more; an independent parser (
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import h11
 from hypothesis import event, given, settings
@@ -22,7 +22,7 @@ from sidecar.http1.rules import RequestRules
 from tests.support.streams import DAMAGE, cut, damaged, messages
 from tests.support.wire import Conversation
 
-RULES = RequestRules.of(Config())
+RULES = RequestRules.of(Config(upstream="http://127.0.0.1:1"))  # as Conversation
 REQUEST_LINES = [
     *(
         b"GET /a?b HTTP/1.1",
@@ -57,7 +57,7 @@ NOT_END_TO_END = {
     *(b"content-length", b"content_length", b"transfer_encoding", b"http2-settings", b"proxy-connection"),
 }
 CUTS = st.lists(st.integers(min_value=0, max_value=10_000), max_size=12)
-DAMAGES = st.lists(DAMAGE, max_size=3)
+DAMAGES = st.one_of(st.just([]), st.lists(DAMAGE, max_size=3))
 
 
 @dataclass
@@ -68,6 +68,7 @@ class Message:
     lines: list[tuple[bytes, bytes]]
     body: bytes = b""
     whole: bool = False
+    trailer: list[tuple[bytes, bytes]] = field(default_factory=list)
 
 
 def end_to_end(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
@@ -136,6 +137,7 @@ class Server:
                 self.read[-1].body += bytes(got.data)
             elif isinstance(got, h11.EndOfMessage):
                 self.read[-1].whole = True
+                self.read[-1].trailer = list(got.headers)
                 answers += self.reader.send(h11.Response(status_code=200, headers=[("content-length", "0")]))
                 answers += self.reader.send(h11.EndOfMessage())
                 self.reader.start_next_cycle()
@@ -167,7 +169,7 @@ def read_by_h11(raw: bytes) -> Message:
         elif isinstance(got, h11.Data):
             message.body += bytes(got.data)
         elif isinstance(got, h11.EndOfMessage):
-            message.whole = True
+            message.whole, message.trailer = True, list(got.headers)
             break
     assert reader.trailing_data[0] == b""
     return message
@@ -193,6 +195,7 @@ def test_the_upstream_gets_just_the_requests_that_were_sent(
         judged = read_by_h11(sent)
         assert judged.whole
         assert got.body == meant.body == judged.body
+        assert got.trailer == [line for line in judged.trailer if line[0] != b"date"]
         assert judged.first[0] == got.first[0]
         assert judged.first[1].endswith(got.first[1].removeprefix(b"/"))
         assert [line for line in got.lines if line[0] != b"host"] == [

@@ -65,8 +65,12 @@ BODIES = st.lists(
     ),
     max_size=3,
 )
-EXTENSIONS = st.sampled_from([b"", b"", b"", b";a", b";a=1", b';a="b c"', b"; a", b";\n"])
-TRAILERS = st.sampled_from([b"", b"", b"X-Sum: 1\r\n", b"Content-Length: 3\r\n", b"Date: x\r\nX-Sum: 2\r\n"])
+EXTENSIONS = st.sampled_from(
+    [b"", b"", b"", b"", b"", b"", b";a", b";a=1", b";a", b";a=1", b';a="b c"', b"; a", b";\n"]
+)
+TRAILERS = st.sampled_from(
+    [b"", b"", b"", b"", b"", b"X-Sum: 1\r\n", b"Content-Length: 3\r\n", b"Date: x\r\nX-Sum: 2\r\n"]
+)
 DAMAGE = st.tuples(
     st.sampled_from(["insert", "delete", "replace", "copy"]),
     st.integers(min_value=0, max_value=10_000),
@@ -100,7 +104,7 @@ def messages(draw: st.DrawFn, first_lines: list[bytes], host: bool) -> bytes:
         lines.append(b"Transfer-Encoding: chunked")
         body = b"".join(_extended(encode_chunk(part), draw(EXTENSIONS)) for part in parts)
         body += b"0\r\n" + draw(TRAILERS) + b"\r\n"
-    if draw(st.integers(0, 3)) == 0:
+    if draw(st.integers(0, 7)) == 0:
         lines.insert(draw(st.integers(1, len(lines))), draw(st.sampled_from(OBFUSCATIONS)))
     return b"\r\n".join([*lines, b"", b""]) + body
 

@@ -24,6 +24,8 @@ def parse(*lines: str, first: str = "HTTP/1.1 200 OK") -> ResponseHead:
         ("HTTP/1.1 200 OK", ("Content-Length: 7", "Connection: close"), 7, False),
         ("HTTP/1.0 200 OK", ("Content-Length: 7",), 7, False),
         ("HTTP/1.0 200 OK", ("Content-Length: 7", "Connection: keep-alive"), 7, True),
+        ("HTTP/1.1 204 No Content", ("Content-Length: 0",), 0, True),
+        ("HTTP/1.1 304 Not Modified", ("Transfer-Encoding: chunked",), 0, True),
         ("HTTP/1.1 200 ", ("Content-Length: 0",), 0, True),
         ("HTTP/1.1 200", ("Content-Length: 0",), 0, True),
     ],
@@ -54,9 +56,65 @@ def test_cookies_never_enter_the_recorded_head() -> None:
     assert b"s3cret" not in parse("Set-Cookie: s3cret", "Content-Length: 0").recorded
 
 
+def test_a_length_that_says_nothing_is_left_out() -> None:
+    assert parse("Content-Length: 0", first="HTTP/1.1 204 None").forwarded == b"HTTP/1.1 204 None\r\n"
+    assert b"ength: 7" in parse("Content-Length: 7", first="HTTP/1.1 304 Same").forwarded
+
+
+def test_trailers_are_announced_with_a_chunked_body() -> None:
+    assert parse("Transfer-Encoding: chunked", "Trailer: X-Sum").forwarded.endswith(b"trailer: X-Sum\r\n")
+    assert b"railer" not in parse("Content-Length: 0", "Trailer: X-Sum").forwarded
+
+
+def test_a_switch_of_protocols_names_the_new_one() -> None:
+    parsed = parse(
+        "Connection: Upgrade", "Upgrade: websocket", "Sec-WebSocket-Accept: x", first="HTTP/1.1 101 Switch"
+    )
+    assert parsed.upgrade == b"websocket"
+    assert parsed.forwarded == (
+        b"HTTP/1.1 101 Switch\r\nSec-WebSocket-Accept: x\r\nconnection: upgrade\r\nupgrade: websocket\r\n"
+    )
+
+
 @pytest.mark.parametrize(
     ("first", "lines"),
     [
+        ("HTTP/1.1 101 Switch", ("Connection: upgrade", "Upgrade: h2c")),
+        ("HTTP/1.1 426 Upgrade", ("Connection: upgrade", "Upgrade: websocket", "Content-Length: 0")),
+    ],
+)
+def test_anything_else_switches_to_nothing(first: str, lines: tuple[str, ...]) -> None:
+    assert parse(*lines, first=first).upgrade == b""
+
+
+def test_more_may_be_cut_out_of_the_recorded_head() -> None:
+    raw = b"HTTP/1.1 200 OK\r\nX-Tenant: s3cret\r\nContent-Length: 0\r\n\r\n"
+    assert b"s3cret" not in parse_response_head(raw, LimitsConfig(), frozenset((b"x-tenant",))).recorded
+    assert b"s3cret" in parse_response_head(raw, LimitsConfig()).recorded
+
+
+@pytest.mark.parametrize(
+    ("first", "lines"),
+    [
+        ("HTTP/1.1 100 Continue", ("Content-Length: 5",)),
+        ("HTTP/1.1 103 Hints", ("Transfer-Encoding: chunked",)),
+        ("HTTP/1.1 204 None", ("Content-Length: 5",)),
+        ("HTTP/1.1 204 None", ("Transfer-Encoding: chunked",)),
+        ("HTTP/1.0 304 Same", ("Transfer-Encoding: chunked",)),
+        ("HTTP/1.1 200 OK", ("Content-Length: 5, 5",)),
+        ("HTTP/1.1 200 OK", ("Content-Length: 5", "Content-Length: 5")),
+        ("HTTP/1.1 200 OK", ("Transfer-Encoding: chunked, chunked",)),
+        ("HTTP/1.1 200 OK", ("X: 1", " 2", "Content-Length: 5")),
+        ("HTTP/1.1 200 OK", ("X: 1\nY: 2", "Content-Length: 5")),
+        ("HTTP/1.1 200 OK", ("X: 1\rY: 2", "Content-Length: 5")),
+        ("HTTP/1.1 200 " + "a" * 513, ("Content-Length: 5",)),
+        ("HTTP/1.1 200 a\x00", ("Content-Length: 5",)),
+        ("HTTP/1.1  200 OK", ("Content-Length: 5",)),
+        ("HTTP/1.2 200 OK", ("Content-Length: 5",)),
+        ("HTTP/1.1 101 Switch", ("Upgrade: websocket",)),
+        ("HTTP/1.1 600 High", ("Content-Length: 5",)),
+        ("hello", ()),
+        ("", ()),
         ("HTTP/1.1 200 OK", ("Content-Length: 5", "Transfer-Encoding: chunked")),
         ("HTTP/1.1 200 OK", ("Content-Length: 5", "Content-Length: 6")),
         ("HTTP/1.1 200 OK", ("Content-Length: -5",)),

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import pytest
 
+from sidecar.config.load import load_config
 from sidecar.config.model import Config
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BodyTooLarge
@@ -83,4 +84,60 @@ def test_a_long_head_is_parsed_each_time(n_parsed: list[bytes]) -> None:
     heads = RequestHeads(RequestRules.of(Config()))
     raw = b"GET / HTTP/1.1\r\nHost: m\r\nX: " + b"a" * MAX_KEY_BYTES + b"\r\n\r\n"
     assert heads.read(raw) == heads.read(raw)
+    assert len(n_parsed) == 2
+
+
+def test_a_name_that_stands_in_the_constant_text_too_has_no_template(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(Config()))
+    for number in (1, 2):  # an empty line is not cut out, yet makes two of them
+        raw = b"GET / HTTP/1.1\r\nHost: m\r\nX-Request-Id: %d\r\nX-Request-Id:\r\n\r\n" % number
+        assert heads.read(raw).request_id is None
+    assert len(n_parsed) == 2
+
+
+def test_policy_and_upgrade_come_with_the_template(n_parsed: list[bytes]) -> None:
+    rules = RequestRules.of(load_config("routes: [{path: /ws, tap: false}]"))
+    heads = RequestHeads(rules)
+    for number in (1, 2):
+        raw = (
+            b"GET /ws HTTP/1.1\r\nHost: m\r\nConnection: upgrade\r\nUpgrade: websocket\r\n"
+            b"X-Request-Id: %d\r\n\r\n" % number
+        )
+        assert heads.read(raw) == parse_request_head(raw, rules)
+        assert not heads.read(raw).policy.tap
+    assert len(n_parsed) == 1
+
+
+def test_the_limit_of_the_route_holds_for_its_template() -> None:
+    heads = RequestHeads(RequestRules.of(load_config("routes: [{path: /v2/**, body_bytes: 10}]")))
+    heads.read(head(1, length=10))
+    with pytest.raises(BodyTooLarge):
+        heads.read(head(2, length=11))
+
+
+def test_whether_there_is_a_body_is_for_the_strict_parser(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(Config()))
+    expecting = [
+        head(number, length).replace(b"Host", b"Expect: 100-continue\r\nHost")
+        for number, length in ((1, 5), (2, 0))
+    ]
+    assert [heads.read(raw).expects_continue for raw in expecting] == [True, False]
+    assert b"xpect" not in heads.read(expecting[1]).forwarded
+    assert len(n_parsed) == 3
+
+
+def test_redacted_ids_stay_out_of_every_record(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(load_config("tap: {redact_headers: [X-Request-Id]}")))
+    for number in (1, 2):
+        read = heads.read(head(number))
+        assert b"X-Request-Id" not in read.recorded
+        assert read.request_id == b"%d" % number
+    assert len(n_parsed) == 1
+
+
+def test_a_line_that_connection_takes_away_has_no_template(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(Config()))
+    for number in (1, 2):
+        raw = b"GET / HTTP/1.1\r\nHost: m\r\nConnection: ce-id\r\nCE-Id: %d\r\n\r\n" % number
+        assert b"CE-Id" not in heads.read(raw).forwarded
     assert len(n_parsed) == 2

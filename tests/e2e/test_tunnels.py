@@ -193,7 +193,7 @@ class TestHttp2:
             assert got.get(timeout=5) == b""
 
     def test_without_an_upstream_the_connection_ends_without_a_word(self) -> None:
-        """As it would without us: a gRPC client makes UNAVAILABLE of it; any answer of ours it would retry."""
+        """As it would without us: a gRPC client makes UNAVAILABLE of it, and would retry behind a GOAWAY."""
         with socket.create_server(("127.0.0.1", 0)) as unused:
             port = unused.getsockname()[1]
         with Sidecar(f"http://127.0.0.1:{port}") as sidecar:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from typing import NamedTuple
+from urllib.parse import unquote_to_bytes
 
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BadHead, TargetTooLong
@@ -13,9 +14,12 @@ from sidecar.errors import BadHead, TargetTooLong
 # httptools) do: what they mean depends on who decodes them.
 _ORIGIN = re.compile(rb"/[!\"$-~]*")
 _ABSOLUTE = re.compile(rb"(?i:https?)://([^/?#]*)([/?][!\"$-~]*)?")
+# Neither `,` (RFC 3986 has it; a list is what a proxy makes of two Hosts) nor an empty label between dots.
 _AUTHORITY = re.compile(
-    rb"(?:[0-9A-Za-z\-._~!$&'()*+,;=]|%[0-9A-Fa-f]{2})+(?::([0-9]{1,5}))?|\[[0-9A-Fa-f:.]+\](?::([0-9]{1,5}))?"
+    rb"(?!\.)(?:[0-9A-Za-z\-_~!$&'()*+;=]|\.(?!\.)|%[0-9A-Fa-f]{2})+(?::([0-9]{1,5}))?"
+    rb"|\[[0-9A-Fa-f:.]+\](?::([0-9]{1,5}))?"
 )
+_BROKEN = re.compile(rb"[^?]*?%(?:00|(?![0-9A-Fa-f]{2}))")
 
 
 class Target(NamedTuple):
@@ -38,9 +42,11 @@ def parse_target(method: bytes, target: bytes) -> Target:
         target: as sent.
 
     Raises:
-        BadHead: no legal form, or one that names a tunnel, a user or another scheme than http and https.
+        BadHead: no legal form, one that names a tunnel, a user or another scheme than http and https, a
+            broken escape, or a path above the root (400).
     """
     if _ORIGIN.fullmatch(target):
+        _check_path(target)
         return Target(target, None)
     if target == b"*" and method == b"OPTIONS":
         return Target(target, None)
@@ -50,7 +56,22 @@ def parse_target(method: bytes, target: bytes) -> Target:
             "downstream", 400, "target: expected a path or an http URL of visible ASCII without fragment"
         )
     path = match[2] or (b"*" if method == b"OPTIONS" else b"/")  # RFC 9112 section 3.2.4
+    _check_path(path)
     return Target(path if path[:1] in (b"/", b"*") else b"/" + path, match[1])
+
+
+def _check_path(target: bytes) -> None:
+    """What nginx refuses as well: an escape that is none or stands for NUL, and a path that climbs above the
+    root."""
+    if b"%" in target and _BROKEN.match(target):
+        raise BadHead("downstream", 400, "target: expected % with two hex digits but 00, got something else")
+    if b".." not in target and b"%" not in target:
+        return
+    depth = 0
+    for segment in unquote_to_bytes(target.partition(b"?")[0]).split(b"/"):
+        depth += -1 if segment == b".." else segment not in (b"", b".")
+        if depth < 0:
+            raise BadHead("downstream", 400, "target: expected a path below the root, got one above it")
 
 
 def check_length(target: bytes, limits: LimitsConfig) -> None:

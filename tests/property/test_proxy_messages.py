@@ -36,7 +36,7 @@ REQUEST_LINES = [
         b"OPTIONS * HTTP/1.1",
         b"M-SEARCH / HTTP/1.1",
         b"CONNECT m:1 HTTP/1.1",
-        b"DELETE /../%2e HTTP/1.1",
+        b"DELETE /a/../%2e HTTP/1.1",
     ),
 ]
 STATUS_LINES = [

@@ -18,6 +18,8 @@ EXCEPTIONS = {
         "RFC 9110 allows methods beyond those that Envoy and llhttp know; nginx forwards them, and none but "
         "HEAD and CONNECT changes where a message ends"
     ),
+    "OPTIONS for the whole server": "RFC 9112 section 3.2.4; nginx and Envoy have no location for it",
+    "HTTP/1.0": "Envoy asks for 1.1 (426) unless `accept_http_10` is set; health checks still speak 1.0",
 }
 
 
@@ -139,6 +141,12 @@ FIRST_LINES = [
     ("fragment in target", _head(first=b"GET /m#x HTTP/1.1"), 400),
     ("control byte in target", _head(first=b"GET /m\x01 HTTP/1.1"), 400),
     ("bytes beyond ASCII in target", _head(first=b"GET /m\xff HTTP/1.1"), 400),
+    ("path above the root", _head(first=b"GET /a/../../m HTTP/1.1"), 400),
+    ("path above the root in escapes", _head(first=b"GET /%2e%2e/m HTTP/1.1"), 400),
+    ("NUL in an escape", _head(first=b"GET /m%00 HTTP/1.1"), 400),
+    ("broken escape", _head(first=b"GET /m%zz HTTP/1.1"), 400),
+    ("OPTIONS for the whole server", _head(first=b"OPTIONS * HTTP/1.1"), 200),
+    ("HTTP/1.0", _head(first=b"GET /m HTTP/1.0"), 200),
     ("no slash in front", _head(first=b"GET m HTTP/1.1"), 400),
     ("asterisk without OPTIONS", _head(first=b"GET * HTTP/1.1"), 400),
     ("CONNECT", _head(first=b"CONNECT m:443 HTTP/1.1", host=b"Host: m:443"), 501),
@@ -155,6 +163,7 @@ HOSTS = [
     ("Host with path", _head(first=b"GET /m HTTP/1.1", host=b"Host: m/x"), 400),
     ("Host with user", _head(first=b"GET /m HTTP/1.1", host=b"Host: user@m"), 400),
     ("Host list", _head(first=b"GET /m HTTP/1.1", host=b"Host: m, other"), 400),
+    ("Host with an empty label", _head(first=b"GET /m HTTP/1.1", host=b"Host: a..b"), 400),
     ("Host with port beyond 65535", _head(first=b"GET /m HTTP/1.1", host=b"Host: m:99999"), 400),
 ]
 CHUNKS = [

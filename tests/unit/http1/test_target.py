@@ -13,6 +13,8 @@ from sidecar.http1.target import check_length, is_authority, parse_target
         (b"GET", b"/", b"/", None),
         (b"GET", b'/a%20b?q={"x"}|^`\\', b'/a%20b?q={"x"}|^`\\', None),
         (b"GET", b"//a/b", b"//a/b", None),
+        (b"GET", b"/a/../b/./c?../../%zz%00", b"/a/../b/./c?../../%zz%00", None),
+        (b"GET", b"/%2e%2Ex/a%2fb/%2E%2e/c", b"/%2e%2Ex/a%2fb/%2E%2e/c", None),
         (b"OPTIONS", b"*", b"*", None),
         (b"GET", b"http://m", b"/", b"m"),
         (b"GET", b"HTTP://m:80/", b"/", b"m:80"),
@@ -57,7 +59,29 @@ def test_illegal_forms(method: bytes, target: bytes) -> None:
 
 
 @pytest.mark.parametrize(
-    "value", [b"m", b"m:1", b"a-b.c_d", b"127.0.0.1:65535", b"[::1]", b"[::ffff:1.2.3.4]:9", b"a%20b"]
+    ("target", "message"),
+    [
+        (b"/..", "target: expected a path below the root, got one above it"),
+        (b"/a/../..", "target: expected a path below the root, got one above it"),
+        (b"//..", "target: expected a path below the root, got one above it"),
+        (b"/a/%2e%2E/.%2e/b?q", "target: expected a path below the root, got one above it"),
+        (b"http://m/..", "target: expected a path below the root, got one above it"),
+        (b"/%", "target: expected % with two hex digits but 00, got something else"),
+        (b"/a%20b%2", "target: expected % with two hex digits but 00, got something else"),
+        (b"/%zz", "target: expected % with two hex digits but 00, got something else"),
+        (b"/%20%00", "target: expected % with two hex digits but 00, got something else"),
+        (b"http://m/%?", "target: expected % with two hex digits but 00, got something else"),
+    ],
+)
+def test_paths_that_nginx_refuses_too(target: bytes, message: str) -> None:
+    with pytest.raises(BadHead) as caught:
+        parse_target(b"GET", target)
+    assert (caught.value.status_hint, str(caught.value)) == (400, message)
+
+
+@pytest.mark.parametrize(
+    "value",
+    [b"m", b"m:1", b"a-b.c_d", b"a.b.", b"127.0.0.1:65535", b"[::1]", b"[::ffff:1.2.3.4]:9", b"a%20b"],
 )
 def test_authorities(value: bytes) -> None:
     assert is_authority(value)
@@ -79,6 +103,10 @@ def test_authorities(value: bytes) -> None:
         b"::1",
         b"[m]",
         b"m\\",
+        b".",
+        b"a..b",
+        b".a",
+        b"a,b",
         b"m%zz",
         b"\xff",
     ],

@@ -4,16 +4,16 @@ and close."""
 from __future__ import annotations
 
 import asyncio
-import os
 from collections import deque
 from typing import Protocol
 
-from sidecar.config.address import UnixUpstream, Upstream
+from sidecar.config.address import Upstream
 from sidecar.config.model import Config
 from sidecar.errors import UpstreamError
 from sidecar.http1.memo import HeadMemo
 from sidecar.http1.response import ResponseHead
 from sidecar.upstream.connection import UpstreamConnection
+from sidecar.upstream.dial import Dialer
 from sidecar.upstream.tasks import keep
 
 
@@ -36,7 +36,7 @@ class Pool:
     """
 
     def __init__(self, address: Upstream, config: Config) -> None:
-        self._address = address
+        self._dialer = Dialer(address, config)
         self._limits = config.limits
         self._bounds = config.pool
         self._timeouts = config.timeouts
@@ -126,26 +126,11 @@ class Pool:
         self.release(connection)
 
     async def _open_connection(self) -> UpstreamConnection:
-        loop = asyncio.get_running_loop()
-        try:
-            async with asyncio.timeout(self._timeouts.connect_s):
-                if isinstance(self._address, UnixUpstream):
-                    _, connection = await loop.create_unix_connection(
-                        self._new_connection, self._address.path
-                    )
-                else:
-                    host, port, _ = self._address
-                    _, connection = await loop.create_connection(self._new_connection, host, port)
-        except TimeoutError as exc:
-            raise UpstreamError(
-                504, f"no connection to the upstream within {self._timeouts.connect_s} s"
-            ) from exc
-        except OSError as exc:
-            raise UpstreamError(502, f"cannot connect to the upstream: {_reason(exc)}") from exc
+        connection = await self._dialer.connect(self._new_connection)
         if connection.transport.is_closing():
             raise UpstreamError(502, "the upstream closed the connection at once")
         self._open.add(connection)
-        self.answered_s = loop.time()
+        self.answered_s = asyncio.get_running_loop().time()
         return connection
 
     def _new_connection(self) -> UpstreamConnection:
@@ -163,9 +148,3 @@ class Pool:
         if connection.idle_limit_s is None:
             return self._timeouts.upstream_idle_s
         return min(self._timeouts.upstream_idle_s, max(connection.idle_limit_s - 1.0, 0.5))
-
-
-def _reason(exc: OSError) -> str:
-    """The system's own words, for event loops put theirs around them; an unknown name has no error number."""
-    number = exc.errno or 0
-    return (os.strerror(number) if number > 0 else exc.strerror or type(exc).__name__).lower()

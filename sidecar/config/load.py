@@ -21,6 +21,7 @@ PREFIX = "SIDECAR_"
 ALPN = ("http/1.1", "h2")  # what the proxy speaks to callers
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}")
+_TARGET = re.compile(r"/[!-~]*")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
 _INVALID = re.compile(r"Expected (.*?)(?:, got (.*?))?(?: - at `\$\.?([^`]*)`)?")
 
@@ -197,6 +198,9 @@ def _check(config: Config) -> None:
     parse_listen(config.listen, "listen")
     parse_listen(config.health, "health")
     admin = parse_listen(config.admin, "admin")
+    path = config.health_check.path
+    if path is not None and _TARGET.fullmatch(path) is None:
+        raise ConfigError("health_check.path", "a path that begins with /", repr(path))
     size = config.tap.ring_bytes
     if size & (size - 1):
         raise ConfigError("tap.ring_bytes", "a power of two in [65536, 1073741824]", str(size))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from sidecar.config.address import UnixUpstream, parse_upstream
+from sidecar.config.address import host_header, parse_upstream
 from sidecar.config.model import Config
 from sidecar.config.routes import RoutePolicies
 from sidecar.config.traffic import LimitsConfig
@@ -36,7 +36,7 @@ class RequestRules:
         """The rules that the settings ask for."""
         return cls(
             limits=config.limits,
-            host=_upstream_host(config.upstream),
+            host=host_header(parse_upstream(config.upstream)),
             scheme=b"http" if config.tls.certificate is None else b"https",
             trust_forwarded=config.trust_forwarded,
             redacted=redacted_names(config),
@@ -47,11 +47,3 @@ class RequestRules:
 def redacted_names(config: Config) -> frozenset[bytes]:
     """Lower-case names of the headers that never enter the ring, of requests and of responses."""
     return REDACTED | {name.strip().lower().encode() for name in config.tap.redact_headers}
-
-
-def _upstream_host(upstream: str) -> bytes:
-    address = parse_upstream(upstream)
-    if isinstance(address, UnixUpstream):
-        return b"localhost"
-    host = f"[{address.host}]" if ":" in address.host else address.host
-    return f"{host}:{address.port}".encode()

@@ -11,6 +11,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
+from typing import Any
 
 import uvloop
 
@@ -89,7 +90,12 @@ async def _serve(
     def welcome() -> DownstreamConnection:
         return DownstreamConnection(worker)
 
-    traffic = await loop.create_server(welcome, sock=listener, ssl=worker.tls)
+    tls: dict[str, Any] = {}
+    if worker.tls is not None:  # a caller is ours only once its handshake is done
+        head_s, idle_s = worker.config.timeouts.head_s, worker.config.timeouts.caller_idle_s
+        tls = {"ssl": worker.tls, "ssl_handshake_timeout": head_s, "ssl_shutdown_timeout": idle_s}
+
+    traffic = await loop.create_server(welcome, sock=listener, **tls)
     health = await loop.create_server(lambda: HealthConnection(worker), sock=health_listener)
     _repeat(loop, worker.sweep, beat)
     log.info("serving")
@@ -101,7 +107,7 @@ async def _serve(
     log.info("not_accepting")
     for caller in late:
         with suppress(OSError):  # gone again
-            await loop.connect_accepted_socket(welcome, caller, ssl=worker.tls)
+            await loop.connect_accepted_socket(welcome, caller, **tls)
     await asyncio.sleep(LAST_LOOK_S)
     n_cut = await worker.drain()
     worker.sweep()

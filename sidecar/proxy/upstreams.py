@@ -5,16 +5,16 @@ from __future__ import annotations
 
 import asyncio
 
-from sidecar.config.address import TcpUpstream, Upstream, parse_upstream
+from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
 from sidecar.errors import ConfigError, Side, UpstreamError
 from sidecar.http1.rules import redacted_names
 from sidecar.log import Log
-from sidecar.tls.context import server_name
-from sidecar.tls.live import LiveContext, live_client_context
-from sidecar.upstream.dialer import Dialer
-from sidecar.upstream.health_check import HealthChecker
+from sidecar.tls import LiveContext
+from sidecar.upstream.dial import Dialer
+from sidecar.upstream.health_check import HealthChecker, HealthState
 from sidecar.upstream.pool import Pool
+from sidecar.upstream.tasks import keep
 
 FRESH_S = 1.0  # an upstream that answered this recently need not be asked
 
@@ -37,14 +37,20 @@ class Upstreams:
     def _start(self, config: Config) -> None:
         self._config = config
         address = parse_upstream(config.upstream)
-        self._contexts = _Contexts(config, address, self._log)
-        name = server_name(address, config.upstream_tls) if isinstance(address, TcpUpstream) else ""
-        dialer = Dialer(address, config.timeouts.connect_s, self._contexts.get, name)
-        self.pool = Pool(config, dialer, redacted_names(config))
+        self._dialer = Dialer(address, config)
+        self.pool = Pool(config, self._dialer, redacted_names(config))
         self._checker: HealthChecker | None = None
-        if config.health_check.path is not None:
-            self._checker = HealthChecker(config, dialer)
-            self._checker.start()
+        check = config.health_check
+        if check.path is not None:
+            connect = self._dialer.connect
+            self._checker = HealthChecker(check.path, check, address, config.limits, connect, self._tell)
+            keep(self._checker.run())
+
+    def _tell(self, health: HealthState) -> None:
+        if health.ready:
+            self._log.info("upstream_healthy")
+        else:
+            self._log.warning("upstream_unhealthy", reason=health.reason)
 
     def reload(self, config: Config) -> None:
         """Takes over other settings: a new pool for new exchanges; the old one ends with those under way."""
@@ -57,7 +63,8 @@ class Upstreams:
     def sweep(self, now_s: float) -> None:
         """Closes idle connections in time and follows changed certificates."""
         self.pool.sweep(now_s)
-        self._contexts.sweep(now_s)
+        for context in self._dialer.contexts.values():
+            renew(context, "upstream", now_s, self._log)
 
     def close(self) -> None:
         """No new exchange will come."""
@@ -70,12 +77,12 @@ class Upstreams:
     @property
     def healthy(self) -> bool:
         """What the health check says; true without one."""
-        return self._checker is None or self._checker.ready
+        return self._checker is None or self._checker.state.ready
 
     async def unready_reason(self) -> str | None:
         """Why requests could not be answered now, or None when they could."""
         if self._checker is not None:
-            return None if self._checker.ready else self._checker.reason
+            return None if self._checker.state.ready else self._checker.state.reason
         if asyncio.get_running_loop().time() - self.pool.answered_s < FRESH_S:
             return None
         try:
@@ -99,25 +106,6 @@ def _relevant(config: Config) -> tuple[object, ...]:
         config.timeouts.upstream_idle_s,
         redacted_names(config),
     )
-
-
-class _Contexts:
-    """TLS contexts by application protocol; they follow their files."""
-
-    def __init__(self, config: Config, address: Upstream, log: Log) -> None:
-        wanted = isinstance(address, TcpUpstream) and address.tls
-        protocols = ("http/1.1", "h2") if wanted else ()
-        self._made = {name: live_client_context(config.upstream_tls, (name,)) for name in protocols}
-        self._log = log
-
-    def get(self, protocol: str) -> LiveContext | None:
-        """The context to connect with, None for plain text."""
-        return self._made.get(protocol)
-
-    def sweep(self, now_s: float) -> None:
-        """New connections use new files; wrong ones are told, and what was in force stays."""
-        for context in self._made.values():
-            renew(context, "upstream", now_s, self._log)
 
 
 def renew(context: LiveContext, side: Side, now_s: float, log: Log) -> None:

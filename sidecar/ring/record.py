@@ -44,8 +44,6 @@ class PieceKind(IntEnum):
 
     REQUEST = KIND_REQUEST_PIECE
     RESPONSE = KIND_RESPONSE_PIECE
-    TUNNEL_UP = 4
-    TUNNEL_DOWN = 5
 
 
 class ExchangeFlag(IntFlag):
@@ -56,9 +54,6 @@ class ExchangeFlag(IntFlag):
     RESPONSE_CUT = 4  # not all of the response's body was taken
     IN_PIECES = 8  # bodies came as pieces before; the inline ones are empty
     OWN_ANSWER = 16  # answered by the sidecar itself
-    EXCLUDED = 64
-    NO_MIRROR = 128
-    TUNNEL = 256
     WHOLE_ANSWER = 32  # the answer came in one piece, so what followed its first byte was the sidecar's time
 
 

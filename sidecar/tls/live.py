@@ -11,6 +11,7 @@ from __future__ import annotations
 import ssl
 from collections.abc import Callable, Sequence
 from pathlib import Path
+from typing import cast
 
 from sidecar.config.traffic import TlsConfig, UpstreamTlsConfig
 from sidecar.tls.context import client_context, server_context
@@ -112,12 +113,10 @@ def live_server_context(config: TlsConfig) -> LiveContext | None:
     if config.certificate is None:
         return None
 
-    def build() -> ssl.SSLContext:
-        context = server_context(config)
-        assert context is not None
-        return context
-
-    return LiveContext(build, _named(config.certificate, config.key, config.client_ca))
+    return LiveContext(
+        lambda: cast(ssl.SSLContext, server_context(config)),  # there is a certificate
+        _named(config.certificate, config.key, config.client_ca),
+    )
 
 
 def live_client_context(config: UpstreamTlsConfig, alpn: Sequence[str] = ("http/1.1",)) -> LiveContext:

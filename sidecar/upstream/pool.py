@@ -22,7 +22,7 @@ from sidecar.errors import UpstreamError
 from sidecar.upstream.breaker import Breaker
 from sidecar.upstream.budget import RetryBudget
 from sidecar.upstream.connection import UpstreamConnection
-from sidecar.upstream.dialer import Dialer
+from sidecar.upstream.dial import Dialer
 from sidecar.upstream.response_heads import ResponseHeads
 from sidecar.upstream.tasks import keep
 
@@ -286,7 +286,7 @@ class Pool:
         def make() -> UpstreamConnection:
             return UpstreamConnection(self, self._heads, self._limits, raw=protocol is not None)
 
-        connection = await self._dialer.open(make, protocol or "http/1.1")
+        connection = await self._dialer.connect(make, protocol or "http/1.1")
         if connection.transport.is_closing():
             raise UpstreamError(502, "the upstream closed the connection at once")
         self._open.add(connection)

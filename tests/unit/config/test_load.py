@@ -96,6 +96,11 @@ class TestSecrets:
             "window.horizons_s: expected lengths in rising order, got [20.0, 10.0]",
         ),
         ("window: {horizons_s: [30]}", "window.horizons_s: expected at least one pane of 60.0 s, got 30.0"),
+        ("health_check: {path: ready}", "health_check.path: expected a path that begins with /, got 'ready'"),
+        (
+            'health_check: {path: "/ready HTTP/1.1\\r\\n"}',
+            "health_check.path: expected a path that begins with /, got '/ready HTTP/1.1\\r\\n'",
+        ),
         ("models: [{name: a}, {name: a}]", "models: expected one entry a name, got 'a' twice"),
         (
             "a: [",

@@ -12,7 +12,7 @@ from sidecar.http1.rules import RequestRules, redacted_names
     ("upstream", "host"),
     [
         ("http://model:8080", b"model:8080"),
-        ("http://model", b"model:80"),
+        ("http://model", b"model"),
         ("http://[::1]:8080", b"[::1]:8080"),
         ("unix:/run/model.sock", b"localhost"),
     ],

@@ -13,7 +13,7 @@ from sidecar.config.load import load_config
 from sidecar.errors import UpstreamError
 from sidecar.upstream import pool as pool_module
 from sidecar.upstream.connection import UpstreamConnection
-from sidecar.upstream.dialer import Dialer
+from sidecar.upstream.dial import Dialer
 from sidecar.upstream.pool import Pool
 
 
@@ -58,7 +58,7 @@ def with_pool(
             server.close()
             await server.wait_closed()
         config = load_config(flags=settings)
-        dialer = Dialer(TcpUpstream("127.0.0.1", port), config.timeouts.connect_s, lambda _: None, "")
+        dialer = Dialer(TcpUpstream("127.0.0.1", port), config)
         pool = Pool(config, dialer, frozenset())
         try:
             await test(pool)

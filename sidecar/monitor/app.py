@@ -30,6 +30,7 @@ from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
 from sidecar.errors import BadReference
 from sidecar.log import Log
+from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.priority import step_back
@@ -101,8 +102,16 @@ class Monitor:
             log=log,
         )
         readers = [RingReader(ring, fd) for ring, fd in zip(rings, hand_off_fds, strict=True)]
+        self.access_log = make_access_log(config.access_log, clock, log)
         self.intake = Intake(
-            readers, self.subjects, self.meters, self.exports.offer, clock, log, config.tap.body_limit_bytes
+            readers,
+            self.subjects,
+            self.meters,
+            self.exports.offer,
+            clock,
+            log,
+            config.tap.body_limit_bytes,
+            self.access_log,
         )
         self.views = Views(
             rings=rings,
@@ -123,6 +132,8 @@ class Monitor:
         }
         return [
             *self.meters.families(),
+            *self.intake.tunnels.families(),
+            *(self.access_log.families() if self.access_log is not None else ()),
             Family(ATTRIBUTES_FOLDED, self.meters.folded()),
             single(ADMIN_FAULTS, self.admin_faults.count),
             *ring_families(self._rings),
@@ -155,6 +166,11 @@ class Monitor:
             self._log.limited(
                 "level", level=self.control.level, ratio=round(ratio, 4), used_cores=round(used_cores, 2)
             )
+
+    def reopen_logs(self) -> None:
+        """Opens the access log's file anew, as after a reload; it notices a renamed one by itself."""
+        if self.access_log is not None:
+            self.access_log.ask_to_reopen()
 
     def stop(self, limit_s: float) -> None:
         """Takes what is left in the rings, reports, saves and exports it."""
@@ -214,6 +230,7 @@ async def _serve(
     loop = asyncio.get_running_loop()
     stop = asyncio.Event()
     loop.add_signal_handler(signal.SIGTERM, stop.set)
+    loop.add_signal_handler(signal.SIGHUP, monitor.reopen_logs)
     loop.add_reader(life_fd, stop.set)
     app = make_app(monitor.views, config.admin_server.token, log=log, faults=monitor.admin_faults)
     runner = web.AppRunner(app, access_log=None, handle_signals=False, shutdown_timeout=1.0)

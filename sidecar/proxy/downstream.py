@@ -10,7 +10,9 @@ from typing import TYPE_CHECKING, cast
 from sidecar.errors import BadHead, HeadTooLarge, WireError
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
+from sidecar.proxy.address import packed_address
 from sidecar.proxy.exchange import Exchange
+from sidecar.ring.record import NO_ADDRESS
 
 if TYPE_CHECKING:  # the worker composes this
     from sidecar.proxy.worker import Worker
@@ -24,6 +26,7 @@ class DownstreamConnection(asyncio.Protocol):
 
     Attributes:
         forwarded_for: what X-Forwarded-For says of this caller.
+        address: the caller's, 16 bytes as a record holds it.
         writable: whether the send buffer has room.
         deadline_s: when, on the loop's clock, the sweep ends what this connection waits for.
     """
@@ -34,6 +37,7 @@ class DownstreamConnection(asyncio.Protocol):
         "_exchange",
         "_held",
         "_worker",
+        "address",
         "deadline_s",
         "forwarded_for",
         "transport",
@@ -49,6 +53,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.writable = True
         self.deadline_s = _NEVER
         self.forwarded_for = b"unknown"
+        self.address = NO_ADDRESS
         self.transport: asyncio.Transport = cast(
             asyncio.Transport, None
         )  # set by connection_made, before any use
@@ -62,6 +67,7 @@ class DownstreamConnection(asyncio.Protocol):
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
             host = str(peer[0])
+            self.address = packed_address(host)
             self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
         self.expect_within(worker.timeouts.keep_alive_s)
         if not worker.admit(self):

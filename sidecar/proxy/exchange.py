@@ -46,6 +46,7 @@ class Caller(Protocol):
 
     transport: asyncio.Transport
     forwarded_for: bytes
+    address: bytes
     writable: bool
     deadline_s: float
 

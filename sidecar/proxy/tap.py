@@ -27,6 +27,7 @@ _IN_PIECES = int(ExchangeFlag.IN_PIECES)
 _REQUEST_CUT = int(ExchangeFlag.REQUEST_CUT)
 _RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
 _OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
+_TUNNEL_PIECE_BYTES = 65_536  # a longer piece would need a stage of its own
 
 
 class Tap:
@@ -81,6 +82,7 @@ class Tap:
             exchange.tap_flags |= _REQUEST_CUT if kind is PieceKind.REQUEST else _RESPONSE_CUT
         elif exchange.tap_flags & _IN_PIECES:
             self._writer.try_piece(kind, exchange.number, monotonic_ns(), so_far - len(body), body)
+            self._plan_flush()
         else:
             pieces.append(body)
             self._spill(exchange)
@@ -99,6 +101,23 @@ class Tap:
                 self._writer.try_piece(kind, exchange.number, now_ns, place, piece)
                 place += len(piece)
             pieces.clear()
+        self._plan_flush()
+
+    def keep_tunnel(self, exchange: Exchange, kind: PieceKind, piece: bytes, offset_bytes: int) -> None:
+        """Takes bytes of a tunnel; those of one direction come in order.
+
+        Args:
+            exchange: what became a tunnel; its record comes when the tunnel ends.
+            kind: `TUNNEL_UP` or `TUNNEL_DOWN`.
+            piece: the bytes as they came.
+            offset_bytes: how many came in this direction before them.
+        """
+        if not (exchange.tapped and self._config.tunnels):
+            return
+        now_ns = monotonic_ns()
+        for at in range(0, len(piece), _TUNNEL_PIECE_BYTES):
+            part = piece[at : at + _TUNNEL_PIECE_BYTES]
+            self._writer.try_piece(kind, exchange.number, now_ns, offset_bytes + at, part)
         self._plan_flush()
 
     # --- records
@@ -137,6 +156,8 @@ class Tap:
                 identities.trace_id(parent, exchange.low),
                 exchange.low,
                 NO_SPAN if parent is None else parent.span_id,
+                exchange.caller.address,
+                identities.high_bytes,
                 identities.trace_flags(parent, exchange.number),
                 exchange.bytes_in,
                 exchange.bytes_out,

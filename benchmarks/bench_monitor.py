@@ -25,7 +25,7 @@ from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import TrafficMeters
 from sidecar.ring.counters import accounting
 from sidecar.ring.reader import RingReader
-from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome
+from sidecar.ring.record import NO_ADDRESS, NO_SPAN, ExchangeFlag, Outcome
 from sidecar.ring.segment import create_ring
 from sidecar.ring.writer import RingWriter
 
@@ -94,6 +94,8 @@ class Bench:
                     1.0,
                     b"t" * 16,
                     b"s" * 8,
+                    NO_SPAN,
+                    NO_ADDRESS,
                     NO_SPAN,
                     0,
                 ),

@@ -24,9 +24,9 @@ from typing import Any
 
 from benchmarks.harness import RESULTS, Row, Timing, assert_same, load, measure, pin, print_table, save
 from sidecar.ring.entry import ExchangeRecord
-from sidecar.ring.layout import HEADER_BYTES
+from sidecar.ring.layout import EXCHANGE_BYTES, HEADER_BYTES
 from sidecar.ring.reader import RingReader
-from sidecar.ring.record import NO_SPAN, Outcome
+from sidecar.ring.record import NO_ADDRESS, NO_SPAN, Outcome
 from sidecar.ring.segment import TAIL, Segment
 from sidecar.ring.writer import RingWriter
 
@@ -64,6 +64,8 @@ class Ring:
                 TRACE,
                 SPAN,
                 NO_SPAN,
+                NO_ADDRESS,
+                SPAN,
                 1,
                 n_body,
                 n_body,
@@ -101,7 +103,7 @@ def write_rows(name: str, head: bytes, body: bytes) -> list[Row]:
         ring.write(BATCH, head, body)
         ring.skip()
 
-    fixed, stage = bytes(152), memoryview(bytearray(1 << 18))
+    fixed, stage = bytes(EXCHANGE_BYTES), memoryview(bytearray(1 << 18))
 
     def copy() -> None:
         for _ in range(BATCH):
@@ -125,7 +127,7 @@ def write_rows(name: str, head: bytes, body: bytes) -> list[Row]:
             f"write {name}, {what}",
             measure(case).per(BATCH),
             "ns/record",
-            {"record_bytes": 152 + 2 * len(head + body)},
+            {"record_bytes": EXCHANGE_BYTES + 2 * len(head + body)},
         )
         for what, case in cases
     ]

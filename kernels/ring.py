@@ -29,8 +29,10 @@ MAGIC = 0x5ECA
 EXCHANGE = 1
 REQUEST_PIECE = 2
 RESPONSE_PIECE = 3
+TUNNEL_UP = 4
+TUNNEL_DOWN = 5
 PAD = 255
-EXCHANGE_BYTES = 152
+EXCHANGE_BYTES = 176
 PIECE_BYTES = 48
 N_OUTCOMES = 7
 
@@ -70,6 +72,8 @@ CLAIMED = 32
 HEADER_WORDS = 48
 
 _LOW = 0xFFFFFFFF
+_PARTS = 19  # an exchange's words: two that hold the parts' lengths, then status, flags and outcome
+_LAST = 21
 
 
 @kernel()
@@ -78,11 +82,11 @@ def _parts_fault(words: I64, w: int, size: int, kind: int) -> int:
         if size < EXCHANGE_BYTES:
             return FAULT_SIZE
         parts = EXCHANGE_BYTES
-        for i in range(16, 18):
+        for i in range(_PARTS, _LAST):
             parts += (words[w + i] & _LOW) + ((words[w + i] >> 32) & _LOW)
-        if parts > size or parts + 8 <= size or (words[w + 18] >> 32) & 0xFF >= N_OUTCOMES:
+        if parts > size or parts + 8 <= size or (words[w + _LAST] >> 32) & 0xFF >= N_OUTCOMES:
             return FAULT_PARTS
-    elif kind in (REQUEST_PIECE, RESPONSE_PIECE):
+    elif REQUEST_PIECE <= kind <= TUNNEL_DOWN:
         if size < PIECE_BYTES:
             return FAULT_SIZE
         parts = PIECE_BYTES + (words[w + 5] & _LOW)
@@ -127,9 +131,9 @@ def _fill_row(words: I64, position: int, row: I64) -> None:
     for i in range(7):  # ordinal to the response's size, which lie in one run on both sides
         row[ORDINAL + i] = words[w + 4 + i]
     for i in range(2):
-        row[PART_1 + 2 * i] = words[w + 16 + i] & _LOW
-        row[PART_1 + 2 * i + 1] = (words[w + 16 + i] >> 32) & _LOW
-    last = words[w + 18]
+        row[PART_1 + 2 * i] = words[w + _PARTS + i] & _LOW
+        row[PART_1 + 2 * i + 1] = (words[w + _PARTS + i] >> 32) & _LOW
+    last = words[w + _LAST]
     row[STATUS] = last & 0xFFFF
     row[FLAGS] = (last >> 16) & 0xFFFF
     row[OUTCOME] = (last >> 32) & 0xFF

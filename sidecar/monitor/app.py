@@ -30,6 +30,7 @@ from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
 from sidecar.errors import BadReference
 from sidecar.log import Log
+from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.priority import step_back
@@ -101,8 +102,16 @@ class Monitor:
             log=log,
         )
         readers = [RingReader(ring, fd) for ring, fd in zip(rings, hand_off_fds, strict=True)]
+        self.access_log = make_access_log(config.access_log, clock, log)
         self.intake = Intake(
-            readers, self.subjects, self.meters, self.exports.offer, clock, log, config.tap.body_limit_bytes
+            readers,
+            self.subjects,
+            self.meters,
+            self.exports.offer,
+            clock,
+            log,
+            config.tap.body_limit_bytes,
+            self.access_log,
         )
         self.views = Views(
             rings=rings,
@@ -123,6 +132,8 @@ class Monitor:
         }
         return [
             *self.meters.families(),
+            *self.intake.tunnels.families(),
+            *(self.access_log.families() if self.access_log is not None else ()),
             Family(ATTRIBUTES_FOLDED, self.meters.folded()),
             single(ADMIN_FAULTS, self.admin_faults.count),
             *ring_families(self._rings),

@@ -11,24 +11,34 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 
 MOST_BYTES = 67_108_864  # all unfinished exchanges together; 16 bodies at the default limit
+PENDING_BYTES = 1024  # what an unfinished exchange costs beyond its bytes
 MOST_AGE_NS = 600 * 1_000_000_000  # a stream may be long, but not ten minutes without its end
 
 
 @dataclass(slots=True)
 class Body:
-    """One side's body so far; `whole` turns false when a piece is missing."""
+    """One side's body so far; `whole` turns false when a piece is missing, and then nothing is held.
 
-    parts: list[bytes] = field(default_factory=list)
-    n_bytes: int = 0
+    The bytes lie in one array: a streamed answer comes in pieces of a few bytes, each of which would cost as
+    much again as an object.
+    """
+
+    joint: bytearray = field(default_factory=bytearray)
     whole: bool = True
 
-    def add(self, place: int, piece: bytes) -> None:
-        """Takes the piece that begins at this place of the body."""
-        if place == self.n_bytes and self.whole:
-            self.parts.append(piece)
-            self.n_bytes += len(piece)
-        else:
-            self.whole = False
+    def add(self, place: int, piece: bytes | memoryview[int]) -> int:
+        """Takes the piece that begins at this place of the body.
+
+        Returns:
+            By how many bytes what is held has grown; negative when it was given up.
+        """
+        if place == len(self.joint) and self.whole:
+            self.joint += piece
+            return len(piece)
+        given_up = len(self.joint)
+        self.whole = False
+        self.joint = bytearray()
+        return -given_up
 
     def joined(self, true_bytes: int) -> bytes | None:
         """The body, or None when it is not all here.
@@ -36,7 +46,7 @@ class Body:
         Args:
             true_bytes: its length as the final record tells it.
         """
-        return b"".join(self.parts) if self.whole and self.n_bytes == true_bytes else None
+        return bytes(self.joint) if self.whole and len(self.joint) == true_bytes else None
 
 
 @dataclass(slots=True)
@@ -60,14 +70,14 @@ class Assembly:
         return len(self._pending)
 
     def add_piece(
-        self, exchange_id: int, mono_ns: int, *, is_request: bool, place: int, piece: bytes
+        self, exchange_id: int, mono_ns: int, *, is_request: bool, place: int, piece: bytes | memoryview[int]
     ) -> None:
         """Takes one piece."""
         pending = self._pending.get(exchange_id)
         if pending is None:
             pending = self._pending[exchange_id] = Pending(mono_ns)
-        (pending.request if is_request else pending.response).add(place, piece)
-        self._n_bytes += len(piece)
+            self._n_bytes += PENDING_BYTES
+        self._n_bytes += (pending.request if is_request else pending.response).add(place, piece)
         self._make_room(mono_ns)
 
     def finish(self, exchange_id: int, request_bytes: int, response_bytes: int) -> tuple[bytes, bytes] | None:
@@ -95,6 +105,4 @@ class Assembly:
     def _forget(self, exchange_id: int) -> None:
         pending = self._pending.pop(exchange_id, None)
         if pending is not None:
-            self._n_bytes -= sum(
-                len(part) for body in (pending.request, pending.response) for part in body.parts
-            )
+            self._n_bytes -= PENDING_BYTES + len(pending.request.joint) + len(pending.response.joint)

@@ -15,12 +15,16 @@ class RequestLine(NamedTuple):
 
     Attributes:
         method: upper case, as sent.
+        target: as sent, with its query.
         path: of the target, without scheme, authority and query.
+        protocol: such as `HTTP/1.1`.
         headers: lower-case names; repeated ones are joined by ", ".
     """
 
     method: str
+    target: str
     path: str
+    protocol: str
     headers: Mapping[str, str]
 
 
@@ -34,7 +38,8 @@ class HeadReader:
 
 def _read_request(raw: bytes) -> RequestLine:
     method, _, rest = raw.partition(b"\r\n")[0].decode("latin-1").partition(" ")
-    return RequestLine(method, path_of(rest.rpartition(" ")[0]), _read_headers(raw))
+    target, _, protocol = rest.rpartition(" ")
+    return RequestLine(method, target, path_of(target), protocol, _read_headers(raw))
 
 
 def _read_headers(raw: bytes) -> Mapping[str, str]:
@@ -42,8 +47,8 @@ def _read_headers(raw: bytes) -> Mapping[str, str]:
     for line in raw.decode("latin-1").split("\r\n")[1:]:
         name, colon, value = line.partition(":")
         if colon:
-            key = name.lower()
-            headers[key] = f"{headers[key]}, {value.strip()}" if key in headers else value.strip()
+            key, value = name.lower(), value.strip(" \t")  # no more: other blanks are bytes of the value
+            headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
 
 

@@ -1,7 +1,8 @@
 """The intake thread: records out of the rings, bodies decoded into rows, each exchange settled by what became
 of it.
 
-    hand-off -> batch -> pieces assembled -> meters and span -> payload decoded -> rows pushed -> settled
+    hand-off -> batch -> pieces assembled -> meters, span, access log
+             -> payload decoded -> rows pushed -> settled
 
 A batch is settled record by record and released as a whole, so whatever this thread has counted is counted
 once even if the process is killed at any moment (sidecar.ring.reader says why).
@@ -16,17 +17,19 @@ from collections.abc import Callable, Sequence
 from sidecar.clock import Clock
 from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
 from sidecar.log import Log
+from sidecar.monitor.access_log import AccessLog
 from sidecar.monitor.assembly import Assembly
 from sidecar.monitor.heads import HeadReader, RequestLine
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
+from sidecar.monitor.tunnels import TunnelMeters, Tunnels
 from sidecar.payload.columns import Columns
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.ring.counters import Fate
 from sidecar.ring.entry import ExchangeRecord, PieceRecord
 from sidecar.ring.reader import RingReader
-from sidecar.ring.record import ExchangeFlag, Outcome
+from sidecar.ring.record import ExchangeFlag, Outcome, PieceKind
 from sidecar.telemetry.span import SpanRecord
 
 BATCH = 128
@@ -36,7 +39,33 @@ _TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
 _CUT = int(ExchangeFlag.REQUEST_CUT | ExchangeFlag.RESPONSE_CUT)
 _IN_PIECES = int(ExchangeFlag.IN_PIECES)
 _WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
+_EXCLUDED = int(ExchangeFlag.EXCLUDED)
+_TUNNEL = int(ExchangeFlag.TUNNEL)
 _UNFINISHED = (Outcome.CALLER_GONE, Outcome.UPSTREAM_BROKE, Outcome.REJECTED)
+
+
+class Lane:
+    """One worker's ring, and what is unfinished of it."""
+
+    __slots__ = ("assembly", "reader", "tunnels")
+
+    def __init__(self, reader: RingReader, tunnels: TunnelMeters) -> None:
+        self.reader = reader
+        self.assembly = Assembly()
+        self.tunnels = Tunnels(tunnels)
+
+    def take_piece(self, record: PieceRecord) -> None:
+        """A piece of a body waits for its exchange; one of a tunnel does not."""
+        if record.kind in (PieceKind.REQUEST, PieceKind.RESPONSE):
+            self.assembly.add_piece(
+                record.exchange_id,
+                record.mono_ns,
+                is_request=record.kind is PieceKind.REQUEST,
+                place=record.body_offset_bytes,
+                piece=record.piece,
+            )
+        else:
+            self.tunnels.take(record.exchange_id, record.kind, record.body_offset_bytes, record.piece)
 
 
 class Intake:
@@ -50,10 +79,12 @@ class Intake:
         clock: for the lag.
         log: where faults are told.
         body_limit_bytes: longest body once its content coding is undone.
+        access_log: gets a line an exchange, if there is one.
 
     Attributes:
         lag_ns: age of the oldest record of the last batch.
         n_faults: faults contained here.
+        tunnels: what tunnels have carried.
     """
 
     def __init__(
@@ -65,8 +96,11 @@ class Intake:
         clock: Clock,
         log: Log,
         body_limit_bytes: int,
+        access_log: AccessLog | None = None,
     ) -> None:
-        self._readers = [(reader, Assembly()) for reader in readers]
+        self.tunnels = TunnelMeters()
+        self._access_log = access_log
+        self._lanes = [Lane(reader, self.tunnels) for reader in readers]
         self._subjects = subjects
         self._meters = meters
         self._offer_span = offer_span
@@ -95,26 +129,31 @@ class Intake:
 
     def _run(self) -> None:
         poller = select.poll()
-        for reader, _ in self._readers:
-            poller.register(reader.fileno(), select.POLLIN)
+        for lane in self._lanes:
+            poller.register(lane.reader.fileno(), select.POLLIN)
         while not self._stopping:
             poller.poll(POLL_MS)
             self._turn()
         self._turn()
+        if self._access_log is not None:
+            self._access_log.close()
 
     def _turn(self) -> None:
         """Reads until every ring is empty, a batch of each in turn."""
         busy = True
         while busy:
             busy = False
-            for reader, assembly in self._readers:
+            for lane in self._lanes:
                 try:
-                    busy = self._take_batch(reader, assembly) or busy
+                    busy = self._take_batch(lane) or busy
                 except Exception as exc:  # noqa: BLE001 - a ring's fault must not stop the others
                     self._note_fault("intake_fault", exc)
         self.lag_ns = 0
+        if self._access_log is not None:
+            self._access_log.flush()  # what an earlier fault of the file has left
 
-    def _take_batch(self, reader: RingReader, assembly: Assembly) -> bool:
+    def _take_batch(self, lane: Lane) -> bool:
+        reader = lane.reader
         if not reader.drain():
             return False
         records = reader.read_batch(BATCH)
@@ -122,28 +161,24 @@ class Intake:
             self.lag_ns = self._clock.mono_ns() - records[0].mono_ns
         for record in records:
             if isinstance(record, PieceRecord):
-                assembly.add_piece(
-                    record.exchange_id,
-                    record.mono_ns,
-                    is_request=record.direction == "request",
-                    place=record.body_offset_bytes,
-                    piece=bytes(record.piece),
-                )
+                lane.take_piece(record)
             else:
-                reader.settle(record, self._take_exchange(record, assembly))
+                reader.settle(record, self._take_exchange(record, lane))
+        if self._access_log is not None:
+            self._access_log.flush()
         reader.release()
         if reader.last_fault:
             self._log.limited("ring_fault", fault=reader.last_fault)
             reader.last_fault = ""
         return bool(records)
 
-    def _take_exchange(self, record: ExchangeRecord, assembly: Assembly) -> Fate:
+    def _take_exchange(self, record: ExchangeRecord, lane: Lane) -> Fate:
         """What became of one exchange; a fault of ours counts as its own."""
         try:
             request = self._heads.request(bytes(record.request_head))
             if not record.already_settled:
                 self._measure(record, request)
-            return self._analyse(record, request, assembly)
+            return self._analyse(record, request, lane)
         except Exception as exc:  # noqa: BLE001 - one record's fault must not stop the monitor
             self._note_fault("record_fault", exc)
             return "decode_error"
@@ -161,15 +196,22 @@ class Intake:
             whole_answer=record.has(_WHOLE_ANSWER),
             request_bytes=record.request_body_bytes,
             response_bytes=record.response_body_bytes,
+            tunnel=record.has(_TUNNEL),
         )
         self._meters.observe(ended)
-        if record.trace_flags & 1:
+        if self._access_log is not None:
+            self._access_log.add(record, request)
+        if record.trace_flags & 1 and ended.is_request:
             self._offer_span(
                 span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags)
             )
 
-    def _analyse(self, record: ExchangeRecord, request: RequestLine, assembly: Assembly) -> Fate:
-        bodies = self._bodies(record, assembly)
+    def _analyse(self, record: ExchangeRecord, request: RequestLine, lane: Lane) -> Fate:
+        bodies = self._bodies(record, lane)
+        if record.has(_EXCLUDED):
+            return "excluded"
+        if record.has(_TUNNEL):
+            return "tunnel"
         if not record.has(_TAKEN):
             return "sampled_out"
         if record.outcome in _UNFINISHED:
@@ -182,9 +224,13 @@ class Intake:
             return "incomplete"
         return self._decode(record, request, bodies) if not record.already_settled else "analysed"
 
-    def _bodies(self, record: ExchangeRecord, assembly: Assembly) -> tuple[bytes, bytes] | None:
+    def _bodies(self, record: ExchangeRecord, lane: Lane) -> tuple[bytes, bytes] | None:
+        if record.has(_TUNNEL):
+            lane.tunnels.finish(record.exchange_id)
         if record.has(_IN_PIECES):
-            return assembly.finish(record.exchange_id, record.request_body_bytes, record.response_body_bytes)
+            return lane.assembly.finish(
+                record.exchange_id, record.request_body_bytes, record.response_body_bytes
+            )
         return bytes(record.request_body), bytes(record.response_body)
 
     def _decode(self, record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes]) -> Fate:

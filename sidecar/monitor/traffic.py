@@ -1,6 +1,9 @@
 """HTTP metrics and spans, from the records of exchanges: the worker measures, the monitor counts.
 
 Traffic meters see every exchange whose record reached the ring, whatever became of its payload.
+
+A WebSocket is a request with status 101 that lasted as long as it was open, as the conventions have it; its
+bytes are no body. An HTTP/2 connection that was passed through is no request at all: only its outcome counts.
 """
 
 from __future__ import annotations
@@ -32,6 +35,7 @@ from sidecar.telemetry.span import SpanRecord
 
 _OUTCOMES: dict[Outcome, Attributes] = {outcome: (("outcome", outcome.name.lower()),) for outcome in Outcome}
 _S = 1e-9
+HTTP2_PREFACE_METHOD = "PRI"  # of `PRI * HTTP/2.0`, RFC 9113 section 3.4
 
 
 class Ended(NamedTuple):
@@ -45,6 +49,7 @@ class Ended(NamedTuple):
         forwarded_ns, first_byte_ns, end_ns: since then; 0 when it never came to that.
         whole_answer: the answer came in one piece.
         request_bytes, response_bytes: true sizes of the bodies.
+        tunnel: it became one.
     """
 
     method: str
@@ -58,6 +63,12 @@ class Ended(NamedTuple):
     whole_answer: bool
     request_bytes: int
     response_bytes: int
+    tunnel: bool = False
+
+    @property
+    def is_request(self) -> bool:
+        """False for an HTTP/2 connection, whose preface stands in for a head."""
+        return not (self.tunnel and self.method == HTTP2_PREFACE_METHOD)
 
     @property
     def error(self) -> str | None:
@@ -83,12 +94,15 @@ class TrafficMeters:
 
     def observe(self, ended: Ended) -> None:
         """Counts one exchange."""
+        self._outcomes.add(_OUTCOMES[ended.outcome])
+        if not ended.is_request:
+            return
         method, route = normalise_method(ended.method), normalise_route(ended.path)
         attributes = server_attributes(method, route, ended.status, ended.error)
-        self._outcomes.add(_OUTCOMES[ended.outcome])
         self._server.observe(ended.end_ns * _S, attributes)
-        self._request_size.observe(ended.request_bytes, attributes)
-        self._response_size.observe(ended.response_bytes, attributes)
+        if not ended.tunnel:
+            self._request_size.observe(ended.request_bytes, attributes)
+            self._response_size.observe(ended.response_bytes, attributes)
         if ended.forwarded_ns:
             self._client.observe(
                 (ended.end_ns - ended.forwarded_ns) * _S,

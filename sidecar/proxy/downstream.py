@@ -9,7 +9,6 @@ order.
 from __future__ import annotations
 
 import asyncio
-import ipaddress
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
@@ -18,7 +17,9 @@ from sidecar.http1.preface import HTTP2_PREFACE, PREFACE_HEAD, preface_head
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.unfinished import check_unfinished
+from sidecar.proxy.address import packed_address
 from sidecar.proxy.exchange import Exchange
+from sidecar.ring.record import NO_ADDRESS
 
 if TYPE_CHECKING:  # the worker composes this
     from sidecar.proxy.tunnel import Tunnel
@@ -26,7 +27,6 @@ if TYPE_CHECKING:  # the worker composes this
 
 _NEVER = float("inf")
 _LINGER_S = 2.0  # how long a caller may go on sending once our side has ended
-_NOWHERE = bytes(16)
 
 
 class DownstreamConnection(asyncio.Protocol):
@@ -62,7 +62,7 @@ class DownstreamConnection(asyncio.Protocol):
         self.writable = True
         self.deadline_s = _NEVER
         self.forwarded_for = b"unknown"
-        self.address = _NOWHERE
+        self.address = NO_ADDRESS
         self.transport: asyncio.Transport = cast(
             asyncio.Transport, None
         )  # set by connection_made, before any use
@@ -75,18 +75,12 @@ class DownstreamConnection(asyncio.Protocol):
         self.transport.set_write_buffer_limits(high=worker.config.limits.buffer_bytes)
         peer = transport.get_extra_info("peername")
         if isinstance(peer, tuple):
-            self._note_peer(str(peer[0]))
+            host = str(peer[0])
+            self.address = packed_address(host)
+            self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
         self.expect_within(worker.config.timeouts.keep_alive_s)
         if not worker.admit(self):
             self._refuse(WireError("downstream", 503, "connections: the sidecar holds as many as it may"))
-
-    def _note_peer(self, host: str) -> None:
-        self.forwarded_for = (f'"[{host}]"' if ":" in host else host).encode()
-        address = ipaddress.ip_address(host.partition("%")[0])
-        if isinstance(address, ipaddress.IPv4Address):
-            self.address = bytes(10) + b"\xff\xff" + address.packed
-        else:
-            self.address = address.packed
 
     def data_received(self, data: bytes) -> None:
         exchange = self._exchange

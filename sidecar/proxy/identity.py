@@ -26,15 +26,15 @@ class Identities:
         trace_ratio: share of the traces that begin here which are marked as sampled, 0 to 1.
 
     Attributes:
-        high: upper 64 bits of every trace id made here.
+        high: upper 64 bits of every trace id made here, and `high_bytes` are its 8 bytes.
     """
 
     def __init__(self, trace_ratio: float) -> None:
         self.high = secrets.randbits(64) | 1  # an all-zero trace id is illegal
-        self._high_bytes = self.high.to_bytes(8, "big")
+        self.high_bytes = self.high.to_bytes(8, "big")
         self._state = secrets.randbits(64)
         self._trace_limit = share_limit(trace_ratio)
-        high_hex = hexlify(self._high_bytes)
+        high_hex = hexlify(self.high_bytes)
         self._high_hex = high_hex
         self._id_mark = b"x-request-id: " + high_hex
         self._lines_marks = (b"\r\nx-request-id: " + high_hex, b"\r\ntraceparent: 00-" + high_hex)
@@ -81,7 +81,7 @@ class Identities:
 
     def trace_id(self, parent: TraceParent | None, low: bytes) -> bytes:
         """The trace's id, 16 bytes; `low` is the exchange's number, 8 bytes."""
-        return self._high_bytes + low if parent is None else parent.trace_id
+        return self.high_bytes + low if parent is None else parent.trace_id
 
 
 def share_limit(ratio: float) -> int:

@@ -31,6 +31,7 @@ _RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
 _OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
 _EXCLUDED = int(ExchangeFlag.EXCLUDED)
 _NO_MIRROR = int(ExchangeFlag.NO_MIRROR)
+_TUNNEL_PIECE_BYTES = 65_536  # a longer piece would need a stage of its own
 
 
 class Tap:
@@ -115,8 +116,22 @@ class Tap:
             pieces.clear()
         self._plan_flush()
 
-    def keep_tunnel(self, exchange, kind, piece, place):
-        pass
+    def keep_tunnel(self, exchange: ExchangeState, kind: PieceKind, piece: bytes, offset_bytes: int) -> None:
+        """Takes bytes of a tunnel; those of one direction come in order.
+
+        Args:
+            exchange: what became a tunnel; its record comes when the tunnel ends.
+            kind: `TUNNEL_UP` or `TUNNEL_DOWN`.
+            piece: the bytes as they came.
+            offset_bytes: how many came in this direction before them.
+        """
+        if not (exchange.tapped and self._config.tunnels):
+            return
+        now_ns = monotonic_ns()
+        for at in range(0, len(piece), _TUNNEL_PIECE_BYTES):
+            part = piece[at : at + _TUNNEL_PIECE_BYTES]
+            self._writer.try_piece(kind, exchange.number, now_ns, offset_bytes + at, part)
+        self._plan_flush()
 
     # --- records
 
@@ -154,6 +169,8 @@ class Tap:
                 identities.trace_id(parent, exchange.low),
                 exchange.low,
                 NO_SPAN if parent is None else parent.span_id,
+                exchange.caller.address,
+                identities.high_bytes,
                 identities.trace_flags(parent, exchange.number),
                 exchange.bytes_in,
                 exchange.bytes_out,

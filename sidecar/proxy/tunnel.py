@@ -71,8 +71,7 @@ class Tunnel:
             place, exchange.bytes_out = exchange.bytes_out, exchange.bytes_out + len(data)
         end.other.transport.write(data)
         self._caller.deadline_s = self._worker.now_s + self._idle_s
-        if exchange.tapped:
-            self._worker.tap.keep_tunnel(exchange, end.kind, data, place)
+        self._worker.tap.keep_tunnel(exchange, end.kind, data, place)
 
     def end_direction(self, end: End) -> None:
         """One side has said all that it will say."""

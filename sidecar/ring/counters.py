@@ -27,6 +27,8 @@ Fate = Literal[
     "decode_error",
     "undecoded",
     "failed",
+    "excluded",
+    "tunnel",
     "incomplete",
     "corrupt",
     "monitor_died",
@@ -58,6 +60,17 @@ COUNTERS = (
     Counter("upstream_errors", "worker", "count", "exchanges that the upstream failed"),
     Counter("request_bytes", "worker", "count", "bytes of request bodies"),
     Counter("response_bytes", "worker", "count", "bytes of response bodies"),
+    Counter("late", "worker", "count", "connections ended by a time-out"),
+    Counter(
+        "overloaded", "worker", "count", "requests refused: too many waited for the upstream, or too long"
+    ),
+    Counter("connect_retries", "worker", "count", "attempts to connect to the upstream that were repeated"),
+    Counter("breaker_opened", "worker", "count", "times that the upstream's breaker opened"),
+    Counter("breaker_open", "worker", "gauge", "1 while the upstream's breaker is open"),
+    Counter("upstream_healthy", "worker", "gauge", "1 while the health check, if any, finds it ready"),
+    Counter("upstream_connections", "worker", "gauge", "open connections to the upstream"),
+    Counter("upstream_waiting", "worker", "gauge", "requests waiting for one of them"),
+    Counter("tunnels", "worker", "gauge", "open tunnels"),
     Counter("hand_offs", "worker", "count", "times that the monitor was woken"),
     Counter("analysed", "monitor", "analysed", "exchanges whose rows reached the statistics"),
     Counter(
@@ -70,6 +83,8 @@ COUNTERS = (
     Counter("decode_error", "monitor", "dropped", "a body that is not what its protocol asks for"),
     Counter("undecoded", "monitor", "dropped", "no decoder knows the exchange"),
     Counter("failed", "monitor", "dropped", "the answer was not 2xx"),
+    Counter("excluded", "monitor", "dropped", "the route's settings forbid analysing the payload"),
+    Counter("tunnel", "monitor", "dropped", "the bytes of a tunnel are not analysed yet"),
     Counter("incomplete", "monitor", "dropped", "a side broke off, or pieces of a body were lost"),
     Counter("corrupt", "monitor", "dropped", "lay in a part of the ring that could not be read"),
     Counter(
@@ -94,6 +109,11 @@ def _lay_out() -> dict[str, int]:
 
 WORDS: dict[str, int] = _lay_out()
 """Index of each counter in `Segment.words`."""
+
+GAUGES_AT_START = {
+    c.name: int(c.name == "upstream_healthy") for c in COUNTERS if c.owner == "worker" and c.role == "gauge"
+}
+"""What a new worker's gauges show: an upstream that nobody asks for its health counts as healthy."""
 
 MONITOR_SETTLING = tuple(
     c.name for c in COUNTERS if c.owner == "monitor" and c.role in ("analysed", "sampled_out", "dropped")

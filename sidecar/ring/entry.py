@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import struct
-from typing import Literal
 
 from sidecar.ring.layout import EXCHANGE, EXCHANGE_BYTES, PIECE_BYTES
-from sidecar.ring.record import ExchangeFlag, Outcome
+from sidecar.ring.record import ExchangeFlag, Outcome, PieceKind
 
 _AT = {field.name: field.offset for field in EXCHANGE}
 _OUTCOMES = tuple(Outcome)
+_PIECE_KINDS: dict[int, PieceKind] = {int(kind): kind for kind in PieceKind}
 _UNSIGNED = (1 << 64) - 1
 _REAL = struct.Struct("=d")
 
@@ -122,6 +122,16 @@ class ExchangeRecord:
         return bytes(self._take(_AT["parent_span_id"], 8))
 
     @property
+    def caller_address(self) -> bytes:
+        """The caller's address, 16 bytes: IPv6, or IPv4 as ::ffff:a.b.c.d; zeros when there is none."""
+        return bytes(self._take(_AT["caller_address"], 16))
+
+    @property
+    def own_request_id(self) -> bytes:
+        """The request id that was made for it, 16 bytes; in force when the caller sent none."""
+        return bytes(self._take(_AT["id_high"], 8)) + self.span_id
+
+    @property
     def request_head(self) -> memoryview[int]:
         """The request's head as it was received."""
         return self._take(EXCHANGE_BYTES, self._n_request_head)
@@ -144,20 +154,20 @@ class ExchangeRecord:
 
 
 class PieceRecord:
-    """A piece of a body, ahead of its exchange's final record.
+    """A piece of a body or of a tunnel, ahead of its exchange's final record.
 
     Attributes:
         position, size_bytes, writer_epoch, seq, exchange_id, mono_ns, body_offset_bytes: as in
             `sidecar.ring.layout`.
-        direction: which body.
+        kind: which body, or which direction of the tunnel.
     """
 
     __slots__ = (
         "_area",
         "_n_bytes",
         "body_offset_bytes",
-        "direction",
         "exchange_id",
+        "kind",
         "mono_ns",
         "position",
         "seq",
@@ -165,14 +175,12 @@ class PieceRecord:
         "writer_epoch",
     )
 
-    def __init__(
-        self, area: memoryview[int], row: list[int], direction: Literal["request", "response"]
-    ) -> None:
-        self.position, self.size_bytes, _, self.writer_epoch, self.seq, exchange_id, self.mono_ns = row[:7]
+    def __init__(self, area: memoryview[int], row: list[int]) -> None:
+        self.position, self.size_bytes, kind, self.writer_epoch, self.seq, exchange_id, self.mono_ns = row[:7]
         self.exchange_id = exchange_id & _UNSIGNED
         self.body_offset_bytes = row[7]
         self._n_bytes = row[8]
-        self.direction: Literal["request", "response"] = direction
+        self.kind = _PIECE_KINDS[kind]
         self._area = area
 
     @property

@@ -53,7 +53,7 @@ class Field(NamedTuple):
 HEADER_BYTES = 4096  # one page, so that the data area may be mapped by itself
 LINE_BYTES = 128
 MAGIC = int.from_bytes(b"SIDERING", "little")
-VERSION = 1
+VERSION = 2
 LEAST_DATA_BYTES = 4096
 MOST_DATA_BYTES = 1 << 30  # a record's size and its parts' lengths are 32-bit numbers
 
@@ -61,7 +61,7 @@ COUNTER_SLOTS = 32
 
 HEADER = (
     Field("magic", 0, "q", "`SIDERING`, little-endian"),
-    Field("version", 8, "q", "of this table, 1"),
+    Field("version", 8, "q", "of this table, 2"),
     Field("layout_hash", 16, "q", "CRC-32 of all byte tables; both sides must agree"),
     Field("data_bytes", 24, "q", "size of the data area, a power of two"),
     Field("name", 32, "64s", "the segment's name, UTF-8, padded with zeros"),
@@ -93,7 +93,13 @@ PUBLICATION = (
 
 RECORD = (
     Field("size", 0, "I", "bytes up to the next record, a multiple of 8"),
-    Field("kind", 4, "B", "1 exchange, 2 request piece, 3 response piece, 255 padding up to the area's end"),
+    Field(
+        "kind",
+        4,
+        "B",
+        "1 exchange; pieces: 2 of a request, 3 of a response, 4 of a tunnel from the caller, 5 of one "
+        "from the upstream; 255 padding up to the area's end",
+    ),
     Field(
         "writer_epoch", 5, "B", "`writer_epoch` of the header, lowest 8 bits: another one means a new writer"
     ),
@@ -115,25 +121,37 @@ EXCHANGE = (
     Field("trace_id", 96, "16s", "W3C trace id"),
     Field("span_id", 112, "8s", "the sidecar's span"),
     Field("parent_span_id", 120, "8s", "the caller's span, zeros when there is none"),
-    Field("request_head_bytes", 128, "I", "length of the first part"),
-    Field("request_inline_bytes", 132, "I", "length of the second part, the request's body"),
-    Field("response_head_bytes", 136, "I", "length of the third part"),
-    Field("response_inline_bytes", 140, "I", "length of the fourth part, the response's body"),
-    Field("status", 144, "H", "HTTP status the caller got, 0 when none"),
-    Field("flags", 146, "H", "see flags"),
-    Field("outcome", 148, "B", "see outcomes"),
-    Field("trace_flags", 149, "B", "W3C trace flags"),
-    Field("reserved", 150, "2s", "zeros"),
+    Field(
+        "caller_address",
+        128,
+        "16s",
+        "IPv6, or IPv4 as ::ffff:a.b.c.d; zeros when there is none",
+    ),
+    Field("id_high", 144, "8s", "with `span_id` behind it, the request id given to a caller who sent none"),
+    Field("request_head_bytes", 152, "I", "length of the first part"),
+    Field("request_inline_bytes", 156, "I", "length of the second part, the request's body"),
+    Field("response_head_bytes", 160, "I", "length of the third part"),
+    Field("response_inline_bytes", 164, "I", "length of the fourth part, the response's body"),
+    Field("status", 168, "H", "HTTP status the caller got, 0 when none"),
+    Field("flags", 170, "H", "see flags"),
+    Field("outcome", 172, "B", "see outcomes"),
+    Field("trace_flags", 173, "B", "W3C trace flags"),
+    Field("reserved", 174, "2s", "zeros"),
 )
 
 PIECE = (
-    Field("body_offset_bytes", 32, "Q", "where in the body the piece begins"),
+    Field(
+        "body_offset_bytes",
+        32,
+        "Q",
+        "where in the body, or in the tunnel's direction, it begins",
+    ),
     Field("piece_bytes", 40, "I", "length of the piece"),
     Field("reserved", 44, "4s", "zeros"),
 )
 
 RECORD_BYTES = 32
-EXCHANGE_BYTES = 152
+EXCHANGE_BYTES = 176
 PIECE_BYTES = 48
 PAD_BYTES = 8
 RECORD_MAGIC = 0x5ECA
@@ -141,6 +159,8 @@ RECORD_MAGIC = 0x5ECA
 KIND_EXCHANGE = 1
 KIND_REQUEST_PIECE = 2
 KIND_RESPONSE_PIECE = 3
+KIND_TUNNEL_UP = 4
+KIND_TUNNEL_DOWN = 5
 KIND_PAD = 255
 
 LAYOUT_HASH = zlib.crc32(repr((HEADER, PUBLICATION, RECORD, EXCHANGE, PIECE)).encode())

@@ -170,7 +170,7 @@ class RingReader:
             self._follow(row[kernel.SEQ])
             return ExchangeRecord(data, row, settled)
         self._follow(row[kernel.SEQ])
-        return PieceRecord(data, row, "request" if kind == kernel.REQUEST_PIECE else "response")
+        return PieceRecord(data, row)
 
     def _follow(self, seq: int) -> None:
         if seq != self._next_seq and self._next_seq >= 0:

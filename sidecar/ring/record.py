@@ -11,6 +11,8 @@ from sidecar.ring.layout import (
     KIND_PAD,
     KIND_REQUEST_PIECE,
     KIND_RESPONSE_PIECE,
+    KIND_TUNNEL_DOWN,
+    KIND_TUNNEL_UP,
     PIECE,
     RECORD,
     RECORD_MAGIC,
@@ -36,14 +38,18 @@ class RecordKind(IntEnum):
     EXCHANGE = KIND_EXCHANGE
     REQUEST_PIECE = KIND_REQUEST_PIECE
     RESPONSE_PIECE = KIND_RESPONSE_PIECE
+    TUNNEL_UP = KIND_TUNNEL_UP
+    TUNNEL_DOWN = KIND_TUNNEL_DOWN
     PAD = KIND_PAD
 
 
 class PieceKind(IntEnum):
-    """Which body a piece belongs to; the numbers are record kinds."""
+    """Which body, or which direction of a tunnel, a piece belongs to; the numbers are record kinds."""
 
     REQUEST = KIND_REQUEST_PIECE
     RESPONSE = KIND_RESPONSE_PIECE
+    TUNNEL_UP = KIND_TUNNEL_UP  # from the caller to the upstream
+    TUNNEL_DOWN = KIND_TUNNEL_DOWN  # from the upstream to the caller
 
 
 class ExchangeFlag(IntFlag):
@@ -55,9 +61,13 @@ class ExchangeFlag(IntFlag):
     IN_PIECES = 8  # bodies came as pieces before; the inline ones are empty
     OWN_ANSWER = 16  # answered by the sidecar itself
     WHOLE_ANSWER = 32  # the answer came in one piece, so what followed its first byte was the sidecar's time
+    EXCLUDED = 64  # the route's policy forbids analysing the payload
+    NO_MIRROR = 128  # the route's policy forbids copies to shadows
+    TUNNEL = 256  # it became a tunnel: WebSocket, or an HTTP/2 connection
 
 
 NO_SPAN: Final = bytes(8)
+NO_ADDRESS: Final = bytes(16)
 
 pack_exchange = packing(RECORD, EXCHANGE).pack
 pack_piece = packing(RECORD, PIECE).pack

@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import os
 
-from sidecar.ring.counters import WORDS, settle_dead_worker
+from sidecar.ring.counters import GAUGES_AT_START, WORDS, settle_dead_worker
 from sidecar.ring.layout import (
     EXCHANGE_BYTES,
     HEADER_BYTES,
@@ -35,7 +35,6 @@ _WRITE_FAILED = WORDS["write_failed"]
 _TAP_FAILED = WORDS["tap_failed"]
 _PIECES_LOST = WORDS["pieces_lost"]
 _HAND_OFFS = WORDS["hand_offs"]
-_GAUGES = (WORDS["active"], WORDS["connections"])
 
 
 class RingWriter:
@@ -82,8 +81,8 @@ class RingWriter:
         self._stage_bytes = min(STAGE_BYTES, segment.data_bytes // 4)
         self._stage = memoryview(bytearray(self._stage_bytes))
         settle_dead_worker(segment)
-        for gauge in _GAUGES:
-            words[gauge] = 0
+        for gauge, value in GAUGES_AT_START.items():
+            words[WORDS[gauge]] = value
         words[word_of("writer_pid")] = os.getpid()
         self.epoch = words[word_of("writer_epoch")] = words[word_of("writer_epoch")] + 1
         self._tag = self.epoch & 255
@@ -113,6 +112,8 @@ class RingWriter:
         trace_id: bytes,
         span_id: bytes,
         parent_span_id: bytes,
+        caller_address: bytes,
+        id_high: bytes,
         trace_flags: int,
         request_body_bytes: int,
         response_body_bytes: int,
@@ -137,6 +138,8 @@ class RingWriter:
             trace_id: 16 bytes.
             span_id: 8 bytes, the sidecar's span.
             parent_span_id: 8 bytes, the caller's span, or `NO_SPAN`.
+            caller_address: 16 bytes, IPv6 or IPv4 as ::ffff:a.b.c.d, or `NO_ADDRESS`.
+            id_high: 8 bytes; with the span behind them, the request id of an exchange whose caller sent none.
             trace_flags: 0 to 255.
             request_body_bytes: true size of the request's body.
             response_body_bytes: true size of the response's body.
@@ -183,6 +186,8 @@ class RingWriter:
             trace_id,
             span_id,
             parent_span_id,
+            caller_address,
+            id_high,
             n_request_head,
             n_request,
             n_response_head,
@@ -207,13 +212,13 @@ class RingWriter:
     def try_piece(
         self, kind: PieceKind, exchange_id: int, mono_ns: int, body_offset_bytes: int, piece: bytes
     ) -> bool:
-        """Writes a piece of a body, ahead of its exchange's final record.
+        """Writes a piece of a body or of a tunnel, ahead of its exchange's final record.
 
         Args:
-            kind: which body.
+            kind: which body, or which direction of the tunnel.
             exchange_id: as in the final record.
             mono_ns: when the piece came, CLOCK_MONOTONIC.
-            body_offset_bytes: where in the body it begins.
+            body_offset_bytes: where in the body, or in this direction, it begins.
             piece: its bytes.
 
         Returns:

@@ -6,13 +6,15 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sidecar.telemetry.names import DROP_REASONS, INSTRUMENTS, OUTCOMES, STATISTICS, Instrument, Reason
+from sidecar.telemetry.names import INSTRUMENTS, Instrument
 from sidecar.telemetry.prometheus import metric_name
+from sidecar.telemetry.reasons import ACCESS_LOG_LOSSES, DROP_REASONS, OUTCOMES, STATISTICS, Reason
 
 _INTRODUCTION = """\
 # Metrics
 
-Made from `sidecar/telemetry/names.py` by `python -m sidecar.telemetry.document docs/metrics.md`; do not edit.
+Made from `names.py` and `reasons.py` of `sidecar/telemetry`; do not edit:
+`python -m sidecar.telemetry.document docs/metrics.md`.
 
 `GET /metrics` on the admin port shows every metric below in Prometheus text (or OpenMetrics, when the scraper
 asks). The same numbers go out over OTLP when `OTEL_EXPORTER_OTLP_ENDPOINT` (or the endpoint of a signal) is
@@ -21,6 +23,10 @@ interval, temporality and resource. A dashboard finds one name on both paths.
 
 Attributes are bounded: routes are templates, methods those that HTTP defines, and names beyond the limit are
 `__other__`. `role` of a feature is `input` or `output`.
+
+A WebSocket is one request with status 101 in the HTTP metrics, as long as it lasts, without body sizes. An
+HTTP/2 connection that is passed through is no request: it counts in `sidecar.exchanges` and in the metrics
+of tunnels.
 """
 
 
@@ -40,6 +46,7 @@ def document() -> str:
         "always `sidecar.exchanges.seen = analysed + sampled_out + in_flight + sum(dropped)`.\n\n"
         f"{_reason_table('reason', DROP_REASONS)}"
     )
+    parts.append(f"## Lost lines of the access log\n\n{_reason_table('reason', ACCESS_LOG_LOSSES)}")
     parts.append(f"## Outcomes of `sidecar.exchanges`\n\n{_reason_table('outcome', OUTCOMES)}")
     parts.append(f"## Statistics of `model.feature.drift`\n\n{_reason_table('statistic', STATISTICS)}")
     return "\n".join(parts)

@@ -13,8 +13,6 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Literal
 
-from sidecar.ring.counters import COUNTERS
-
 Kind = Literal["counter", "updowncounter", "gauge", "histogram"]
 
 # Advice of the HTTP conventions for durations, in seconds.
@@ -51,14 +49,6 @@ class Instrument:
     description: str
     attributes: tuple[str, ...] = ()
     bounds: tuple[float, ...] = ()
-
-
-@dataclass(frozen=True, slots=True)
-class Reason:
-    """One value of an attribute that says why, or how."""
-
-    value: str
-    description: str
 
 
 METHOD = "http.request.method"
@@ -187,6 +177,83 @@ REQUESTS_RETRIED = Instrument(
 UPSTREAM_ERRORS = Instrument(
     "sidecar.upstream.errors", "counter", "{exchange}", "Exchanges that the model server failed."
 )
+REQUESTS_OVERLOADED = Instrument(
+    "sidecar.requests.overloaded",
+    "counter",
+    "{request}",
+    "Requests refused because too many waited for a connection to the model server, or one waited too long.",
+)
+CONNECTIONS_LATE = Instrument(
+    "sidecar.connections.late", "counter", "{connection}", "Connections that a time-out ended."
+)
+CONNECT_RETRIES = Instrument(
+    "sidecar.upstream.connect.retries",
+    "counter",
+    "{attempt}",
+    "Attempts to connect to the model server that were repeated.",
+)
+UPSTREAM_CONNECTIONS = Instrument(
+    "sidecar.upstream.connections", "updowncounter", "{connection}", "Open connections to the model server."
+)
+UPSTREAM_WAITING = Instrument(
+    "sidecar.upstream.waiting",
+    "updowncounter",
+    "{request}",
+    "Requests waiting for a connection to the model server.",
+)
+BREAKER_OPENED = Instrument(
+    "sidecar.upstream.breaker.opened",
+    "counter",
+    "{time}",
+    "Times that a worker left a failing model server alone.",
+)
+BREAKER_OPEN = Instrument(
+    "sidecar.upstream.breaker.open",
+    "gauge",
+    "{state}",
+    "1 while the worker leaves a failing model server alone, else 0.",
+    ("worker",),
+)
+UPSTREAM_HEALTHY = Instrument(
+    "sidecar.upstream.healthy",
+    "gauge",
+    "{state}",
+    "1 while the worker's health check finds the model server ready, or when there is no check, else 0.",
+    ("worker",),
+)
+TUNNELS = Instrument(
+    "sidecar.tunnels", "updowncounter", "{tunnel}", "Open tunnels: WebSocket and HTTP/2 connections."
+)
+TUNNEL_BYTES = Instrument(
+    "sidecar.tunnel.bytes",
+    "counter",
+    "By",
+    "Bytes of tunnels that reached the monitor: up is from the caller, down from the model server.",
+    ("direction",),
+)
+TUNNEL_GAPS = Instrument(
+    "sidecar.tunnel.gaps",
+    "counter",
+    "{gap}",
+    "Places in a tunnel where bytes are missing: they found no room in the ring.",
+    ("direction",),
+)
+ACCESS_LOG_LINES = Instrument(
+    "sidecar.access_log.lines", "counter", "{line}", "Lines that the access log's file took."
+)
+ACCESS_LOG_LOST = Instrument(
+    "sidecar.access_log.lost",
+    "counter",
+    "{line}",
+    "Lines that the access log could not write, by reason.",
+    ("reason",),
+)
+ACCESS_LOG_WAITING = Instrument(
+    "sidecar.access_log.waiting",
+    "gauge",
+    "{line}",
+    "Lines that wait for the access log's file to take them.",
+)
 CONNECTIONS = Instrument(
     "sidecar.connections", "updowncounter", "{connection}", "Open connections of callers."
 )
@@ -306,31 +373,6 @@ INSTRUMENTS: tuple[Instrument, ...] = tuple(
     value for value in list(globals().values()) if isinstance(value, Instrument)
 )
 
-STATISTICS = (
-    Reason("psi", "population stability index, in nats"),
-    Reason("psi_debiased", "PSI less what sampling alone is expected to give"),
-    Reason("js_distance", "Jensen-Shannon distance, 0 to 1"),
-    Reason("ks", "Kolmogorov-Smirnov distance, 0 to 1"),
-    Reason("wasserstein", "earth mover's distance, in the feature's own unit"),
-    Reason("log_e", "evidence against no change, natural logarithm of the e-value"),
-)
-
-# Why sidecar.records.dropped counts an exchange. Each was forwarded: a loss of monitoring is never a loss of
-# traffic. The ring's table is the one truth, as its counters are what is exported.
-DROP_REASONS = tuple(
-    Reason(counter.name, counter.meaning) for counter in COUNTERS if counter.role == "dropped"
-)
-
-OUTCOMES = (
-    Reason("ok", "answered whole, whatever the status"),
-    Reason("upstream_connect", "no connection to the model server"),
-    Reason("upstream_timeout", "no connection or no answer in time"),
-    Reason("upstream_broke", "the answer did not become whole"),
-    Reason("caller_gone", "the caller closed before the end"),
-    Reason("rejected", "the caller's body broke the rules"),
-    Reason("overloaded", "too many waited for a connection already"),
-)
-
 # The ring's other counters, by their name there.
 RING_COUNTERS = {
     "active": HTTP_SERVER_ACTIVE_REQUESTS,
@@ -341,8 +383,18 @@ RING_COUNTERS = {
     "upstream_errors": UPSTREAM_ERRORS,
     "request_bytes": REQUEST_BYTES,
     "response_bytes": RESPONSE_BYTES,
+    "late": CONNECTIONS_LATE,
+    "overloaded": REQUESTS_OVERLOADED,
+    "connect_retries": CONNECT_RETRIES,
+    "breaker_opened": BREAKER_OPENED,
+    "upstream_connections": UPSTREAM_CONNECTIONS,
+    "upstream_waiting": UPSTREAM_WAITING,
+    "tunnels": TUNNELS,
     "hand_offs": HAND_OFFS,
     "records_read": RECORDS_READ,
     "records_missing": RECORDS_MISSING,
     "faults": RING_FAULTS,
 }
+
+# States that differ from worker to worker, so that their sum would say nothing.
+WORKER_STATES = {"breaker_open": BREAKER_OPEN, "upstream_healthy": UPSTREAM_HEALTHY}

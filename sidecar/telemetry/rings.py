@@ -17,6 +17,7 @@ from sidecar.telemetry.names import (
     RING_COUNTERS,
     RING_SIZE,
     RING_USED,
+    WORKER_STATES,
 )
 from sidecar.telemetry.points import Family, Point, single
 
@@ -41,6 +42,13 @@ def ring_families(segments: Sequence[Segment]) -> list[Family]:
         *(
             single(instrument, sum(read_counter(segment, name) for segment in segments))
             for name, instrument in RING_COUNTERS.items()
+        ),
+        *(
+            Family(
+                instrument,
+                [Point(attributes, read_counter(segment, name)) for attributes, segment in workers],
+            )
+            for name, instrument in WORKER_STATES.items()
         ),
         Family(RING_USED, [Point(attributes, segment.used_bytes) for attributes, segment in workers]),
         Family(RING_SIZE, [Point(attributes, segment.data_bytes) for attributes, segment in workers]),

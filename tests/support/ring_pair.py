@@ -9,7 +9,7 @@ from contextlib import contextmanager
 from sidecar.ring.counters import Fate
 from sidecar.ring.entry import ExchangeRecord, Record
 from sidecar.ring.reader import RingReader
-from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome
+from sidecar.ring.record import NO_ADDRESS, NO_SPAN, ExchangeFlag, Outcome
 from sidecar.ring.segment import Segment
 from sidecar.ring.writer import RingWriter
 
@@ -64,6 +64,8 @@ def write_exchange(
         0.25,
         number.to_bytes(16, "big"),
         number.to_bytes(8, "big"),
+        NO_SPAN,
+        NO_ADDRESS,
         NO_SPAN,
         1,
         number + 6,

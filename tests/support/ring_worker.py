@@ -16,7 +16,7 @@ import time
 import zlib
 
 from sidecar.ring.counters import read_counter
-from sidecar.ring.record import NO_SPAN, Outcome, PieceKind
+from sidecar.ring.record import NO_ADDRESS, NO_SPAN, Outcome, PieceKind
 from sidecar.ring.segment import TAIL, Segment
 from sidecar.ring.writer import RingWriter
 
@@ -38,9 +38,8 @@ def write(writer: RingWriter, number: int) -> None:
     if not number % 64:
         writer.try_piece(PieceKind.RESPONSE, number, 1, 0, body)
     check = zlib.crc32(body, number & 0xFFFFFFFF).to_bytes(4, "big")
-    writer.try_exchange(
-        number, 1, 2, 3, 4, 5, 200, Outcome.OK, 1, 1.0, TRACE, SPAN, NO_SPAN, 0, 6, 7, b"", body, check, b""
-    )
+    ids = (TRACE, SPAN, NO_SPAN, NO_ADDRESS, SPAN)
+    writer.try_exchange(number, 1, 2, 3, 4, 5, 200, Outcome.OK, 1, 1.0, *ids, 0, 6, 7, b"", body, check, b"")
 
 
 def main(segment_fd: int, pipe_fd: int, count: int, paced: bool) -> None:

@@ -56,6 +56,7 @@ def test_numbers_are_the_layouts() -> None:
     assert kernel.MAGIC == layout.RECORD_MAGIC
     assert (kernel.EXCHANGE, kernel.REQUEST_PIECE) == (layout.KIND_EXCHANGE, layout.KIND_REQUEST_PIECE)
     assert (kernel.RESPONSE_PIECE, kernel.PAD) == (layout.KIND_RESPONSE_PIECE, layout.KIND_PAD)
+    assert (kernel.TUNNEL_UP, kernel.TUNNEL_DOWN) == (layout.KIND_TUNNEL_UP, layout.KIND_TUNNEL_DOWN)
     assert (kernel.EXCHANGE_BYTES, kernel.PIECE_BYTES) == (layout.EXCHANGE_BYTES, layout.PIECE_BYTES)
     assert len(Outcome) == kernel.N_OUTCOMES
 
@@ -63,14 +64,14 @@ def test_numbers_are_the_layouts() -> None:
 def test_every_field_lands_in_its_column() -> None:
     fields = [*layout.RECORD, *layout.EXCHANGE]
     values: dict[str, int] = {f.name: 100 + i for i, f in enumerate(fields) if f.code in "QIHB"}
-    values |= {"size": 152, "kind": 1, "magic": layout.RECORD_MAGIC, "outcome": 6}
+    values |= {"size": 176, "kind": 1, "magic": layout.RECORD_MAGIC, "outcome": 6}
     values |= {name: 0 for name in EXCHANGE_ROW if name.endswith(("head_bytes", "inline_bytes"))}
-    block = bytearray(152)
+    block = bytearray(176)
     for field in fields:
         if field.name in values:
             struct.pack_into("=" + field.code, block, field.offset, values[field.name])
-    rows, position, fault = scan(area(bytes(block)), 0, 152)
-    assert (len(rows), position, fault) == (1, 152, kernel.FAULT_NONE)
+    rows, position, fault = scan(area(bytes(block)), 0, 176)
+    assert (len(rows), position, fault) == (1, 176, kernel.FAULT_NONE)
     for name, column in EXCHANGE_ROW.items():
         assert rows[0, column] == values[name], name
     common = ("size", "kind", "writer_epoch", "seq", "exchange_id", "mono_ns")
@@ -79,8 +80,8 @@ def test_every_field_lands_in_its_column() -> None:
 
 @pytest.mark.parametrize("lengths", [(1, 2, 3, 4), (0, 0, 0, 9), (40, 0, 0, 0)])
 def test_lengths_land_in_their_columns(lengths: tuple[int, int, int, int]) -> None:
-    size = (152 + sum(lengths) + 7) & -8
-    head = (size, 1, 1, layout.RECORD_MAGIC, *range(10), 1.0, b"", b"", b"", *lengths, 200, 1, 0, 0, b"")
+    size = (176 + sum(lengths) + 7) & -8
+    head = (size, 1, 1, layout.RECORD_MAGIC, *range(10), 1.0, *[b""] * 5, *lengths, 200, 1, 0, 0, b"")
     rows, _, fault = scan(area(pack_exchange(*head)), 0, size)
     assert fault == kernel.FAULT_NONE
     assert tuple(rows[0, kernel.PART_1 : kernel.PART_1 + 4]) == lengths
@@ -123,7 +124,13 @@ def test_a_random_area_never_leads_outside() -> None:
         raw = bytearray(rng.bytes(512))
         for at in range(0, 512, 8):
             struct.pack_into(
-                "=IBBH", raw, at, int(rng.integers(0, 600)), int(rng.choice([1, 2, 3, 255])), 0, kernel.MAGIC
+                "=IBBH",
+                raw,
+                at,
+                int(rng.integers(0, 600)),
+                int(rng.choice([1, 2, 3, 4, 5, 6, 255])),
+                0,
+                kernel.MAGIC,
             )
         rows, position, _ = scan(np.frombuffer(bytes(raw), dtype=np.int64), 1024, 1536, 64)
         assert 1024 <= position <= 1536

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from sidecar.monitor.assembly import MOST_AGE_NS, Assembly
+import tracemalloc
+
+from sidecar.monitor.assembly import MOST_AGE_NS, PENDING_BYTES, Assembly
 
 
 def add(
@@ -38,7 +40,7 @@ def test_one_never_begun_is_incomplete() -> None:
 
 
 def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
-    assembly = Assembly(most_bytes=10)
+    assembly = Assembly(most_bytes=2 * PENDING_BYTES + 10)
     for exchange in range(5):
         add(assembly, exchange, 0, b"abcd")
     assert len(assembly) == 2
@@ -51,3 +53,32 @@ def test_what_never_ends_is_forgotten() -> None:
     add(assembly, 1, 0, b"ab", at_ns=0)
     add(assembly, 2, 0, b"ab", at_ns=MOST_AGE_NS + 1)
     assert len(assembly) == 1
+
+
+def test_a_stream_of_many_small_pieces_is_one_body_and_costs_no_object_a_piece() -> None:
+    assembly = Assembly()
+    chunk = b"data: {}\n\n"
+    tracemalloc.start()
+    for number in range(5000):
+        add(assembly, 1, number * len(chunk), chunk, request=False, at_ns=number)
+    held_bytes, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held_bytes < 2 * 5000 * len(chunk)
+    assert assembly.finish(1, 0, 5000 * len(chunk)) == (b"", chunk * 5000)
+
+
+def test_exchanges_with_next_to_nothing_are_bounded_too() -> None:
+    assembly = Assembly(most_bytes=100 * PENDING_BYTES)
+    for exchange in range(1000):
+        add(assembly, exchange, 0, b"")
+    assert len(assembly) == 100
+
+
+def test_what_was_not_held_takes_no_room_from_others() -> None:
+    assembly = Assembly(most_bytes=3 * PENDING_BYTES + 10)
+    for _ in range(100):
+        add(assembly, 1, 7, b"behind a gap")
+        assert assembly.finish(1, 7, 0) is None
+    add(assembly, 2, 0, b"abcd")
+    add(assembly, 3, 0, b"efgh")
+    assert assembly.finish(2, 4, 0) == (b"abcd", b"")

@@ -7,9 +7,11 @@ from sidecar.monitor.heads import HeadReader, path_of
 
 def test_a_request() -> None:
     line = HeadReader().request(b"POST /v2/m?x=1 HTTP/1.1\r\nContent-Type: a\r\nX-Two: 1\r\nx-two: 2\r\n\r\n")
-    assert (line.method, line.path, dict(line.headers)) == (
+    assert (line.method, line.target, line.path, line.protocol, dict(line.headers)) == (
         "POST",
+        "/v2/m?x=1",
         "/v2/m",
+        "HTTP/1.1",
         {"content-type": "a", "x-two": "1, 2"},
     )
 

@@ -74,3 +74,26 @@ def test_a_span_has_the_callers_as_its_parent() -> None:
 def test_a_root_span_that_failed() -> None:
     span = span_of(ENDED._replace(status=503), b"t" * 16, b"s" * 8, bytes(8), 1)
     assert (span.parent_span_id, span.status) == (None, "error")
+
+
+def test_a_websocket_is_a_request_with_status_101_and_no_body() -> None:
+    meters = TrafficMeters(TcpUpstream("model", 8080))
+    meters.observe(ENDED._replace(method="GET", status=101, tunnel=True, end_ns=3_600_000 * MS))
+    [(attributes, buckets)] = points(meters, "http.server.request.duration").items()
+    assert ("http.response.status_code", "101") in attributes
+    assert isinstance(buckets, Buckets)
+    assert round(buckets.total_sum, 9) == 3600.0
+    assert points(meters, "http.server.request.body.size") == {}
+    assert points(meters, "http.server.response.body.size") == {}
+    assert points(meters, "sidecar.exchanges") == {(("outcome", "ok"),): 1}
+
+
+def test_an_http2_connection_counts_by_its_outcome_only() -> None:
+    meters = TrafficMeters(TcpUpstream("model", 8080))
+    connection = ENDED._replace(method="PRI", path="*", status=0, tunnel=True)
+    assert not connection.is_request
+    meters.observe(connection)
+    assert points(meters, "sidecar.exchanges") == {(("outcome", "ok"),): 1}
+    for family in meters.families():
+        if family.instrument.name != "sidecar.exchanges":
+            assert family.points == []

@@ -23,6 +23,8 @@ def test_every_field_of_an_exchange_comes_back() -> None:
             bytes(range(16)),
             b"spanspan",
             NO_SPAN,
+            bytes(range(100, 116)),
+            b"idididid",
             255,
             1 << 40,
             (1 << 41) + 1,
@@ -41,12 +43,14 @@ def test_every_field_of_an_exchange_comes_back() -> None:
         assert not record.has(ExchangeFlag.PAYLOAD_TAKEN)
         assert (record.ratio, record.trace_id) == (0.125, bytes(range(16)))
         assert (record.span_id, record.parent_span_id) == (b"spanspan", bytes(8))
+        assert record.caller_address == bytes(range(100, 116))
+        assert record.own_request_id == b"ididididspanspan"
         assert (record.request_body_bytes, record.response_body_bytes) == (1 << 40, (1 << 41) + 1)
         assert bytes(record.request_head) == b"request head"
         assert bytes(record.request_body) == b"request body!"
         assert bytes(record.response_head) == b"response head.."
         assert bytes(record.response_body) == b""
-        assert (record.position, record.size_bytes, record.seq, record.ordinal) == (0, 192, 0, 1)
+        assert (record.position, record.size_bytes, record.seq, record.ordinal) == (0, 216, 0, 1)
         assert (record.writer_epoch, record.already_settled) == (1, False)
 
 
@@ -56,10 +60,16 @@ def test_every_field_of_a_piece_comes_back() -> None:
         write_exchange(writer, 1)
         writer.try_piece(PieceKind.REQUEST, (1 << 64) - 1, 7, 1 << 33, b"abc")
         writer.try_piece(PieceKind.RESPONSE, 2, 8, 0, b"")
+        writer.try_piece(PieceKind.TUNNEL_UP, 3, 9, 5, b"up")
+        writer.try_piece(PieceKind.TUNNEL_DOWN, 3, 9, 6, b"down")
         writer.publish()
-        _, one, two = read_all(reader)
+        _, one, two, up, down = read_all(reader)
         assert isinstance(one, PieceRecord)
         assert isinstance(two, PieceRecord)
         assert (one.exchange_id, one.mono_ns, one.body_offset_bytes) == ((1 << 64) - 1, 7, 1 << 33)
-        assert (one.direction, bytes(one.piece), one.seq, one.size_bytes) == ("request", b"abc", 1, 56)
-        assert (two.direction, bytes(two.piece), two.seq, two.size_bytes) == ("response", b"", 2, 48)
+        assert (one.kind, bytes(one.piece), one.seq, one.size_bytes) == (PieceKind.REQUEST, b"abc", 1, 56)
+        assert (two.kind, bytes(two.piece), two.seq, two.size_bytes) == (PieceKind.RESPONSE, b"", 2, 48)
+        assert isinstance(up, PieceRecord)
+        assert isinstance(down, PieceRecord)
+        assert (up.kind, bytes(up.piece), up.body_offset_bytes) == (PieceKind.TUNNEL_UP, b"up", 5)
+        assert (down.kind, bytes(down.piece), down.body_offset_bytes) == (PieceKind.TUNNEL_DOWN, b"down", 6)

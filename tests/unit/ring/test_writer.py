@@ -5,7 +5,7 @@ import struct
 
 import pytest
 
-from sidecar.ring.counters import accounting, read_counter
+from sidecar.ring.counters import COUNTERS, WORDS, accounting, read_counter
 from sidecar.ring.entry import ExchangeRecord, PieceRecord
 from sidecar.ring.layout import EXCHANGE_BYTES, PIECE_BYTES
 from sidecar.ring.record import PieceKind
@@ -22,7 +22,7 @@ def test_nothing_is_seen_before_it_is_published() -> None:
     with ring_pair() as pair:
         writer, reader = pair.writer(), pair.reader()
         assert write_exchange(writer, 1, b"body")
-        assert writer.pending_bytes == 160
+        assert writer.pending_bytes == EXCHANGE_BYTES + 8
         assert not reader.drain()
         assert writer.publish()
         assert writer.pending_bytes == 0
@@ -76,13 +76,13 @@ def test_a_full_pipe_loses_nothing() -> None:
 def test_a_full_ring_is_counted_and_recovers() -> None:
     with ring_pair(4096) as pair:
         writer, reader = pair.writer(), pair.reader()
-        written = [write_exchange(writer, number, b"x" * 100) for number in range(1, 41)]
+        written = [write_exchange(writer, number, b"x" * 80) for number in range(1, 41)]
         assert written == [True] * 16 + [False] * 24  # 16 records of 256 bytes
         assert read_counter(pair.segment, "ring_full") == 24
         assert [r.seq for r in read_all(reader)] == list(range(16))
-        assert not write_exchange(writer, 41, b"x" * 100)  # read but not released
+        assert not write_exchange(writer, 41, b"x" * 80)  # read but not released
         reader.release()
-        assert write_exchange(writer, 42, b"x" * 100)
+        assert write_exchange(writer, 42, b"x" * 80)
         writer.publish()
         record = read_all(reader)[0]
         assert isinstance(record, ExchangeRecord)
@@ -153,7 +153,7 @@ def test_room_is_counted_to_the_byte(left: int) -> None:
         assert write_exchange(writer, 3, b"c" * (256 - EXCHANGE_BYTES)) == (left == 0)
 
 
-@pytest.mark.parametrize("left", [8, 16, 24, 32, 40, 144, 152])
+@pytest.mark.parametrize("left", [8, 16, 24, 32, 40, 144, 168, 176])
 def test_padding_of_every_size(left: int) -> None:
     """A record that leaves this many bytes at the area's end, then one that does not fit there."""
     with ring_pair(4096) as pair:
@@ -242,11 +242,11 @@ def test_losses_stay_numbered_across_writers() -> None:
     with ring_pair(4096) as pair:
         writer, reader = pair.writer(), pair.reader()
         for number in range(30):
-            write_exchange(writer, number, b"x" * 100)
+            write_exchange(writer, number, b"x" * 80)
         read_all(reader)
         reader.release()
         second = RingWriter(pair.segment, pair.write_fd)
-        write_exchange(second, 30, b"x" * 100)
+        write_exchange(second, 30, b"x" * 80)
         second.publish()
         assert [r.seq for r in read_all(reader)] == [30]
         assert read_counter(pair.segment, "records_missing") == read_counter(pair.segment, "ring_full") == 14
@@ -258,9 +258,12 @@ def test_a_successor_clears_gauges_and_wakes_the_reader() -> None:
         write_exchange(writer, 1)
         writer.publish()
         os.read(pair.read_fd, 65536)
-        pair.segment.words[33] = pair.segment.words[34] = 5
+        gauges = [counter.name for counter in COUNTERS if counter.role == "gauge"]
+        for gauge in gauges:
+            pair.segment.words[WORDS[gauge]] = 5
         pair.writer()
-        assert (read_counter(pair.segment, "active"), read_counter(pair.segment, "connections")) == (0, 0)
+        found = {gauge: read_counter(pair.segment, gauge) for gauge in gauges}
+        assert found == dict.fromkeys(gauges, 0) | {"upstream_healthy": 1}
         assert handed(pair) == Publication(EXCHANGE_BYTES, 1, 1)
 
 

@@ -3,7 +3,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from sidecar.telemetry.document import document, main
-from sidecar.telemetry.names import DROP_REASONS, INSTRUMENTS
+from sidecar.telemetry.names import INSTRUMENTS
+from sidecar.telemetry.reasons import DROP_REASONS
 
 DOCUMENT = Path(__file__).parents[3] / "docs" / "metrics.md"
 

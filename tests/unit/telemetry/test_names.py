@@ -5,16 +5,14 @@ import re
 import pytest
 
 from sidecar.ring.counters import COUNTERS
-from sidecar.ring.record import Outcome
 from sidecar.telemetry.names import (
-    DROP_REASONS,
     DURATION_BOUNDS_S,
     HTTP_SERVER_REQUEST_DURATION,
     INSTRUMENTS,
-    OUTCOMES,
     OVERHEAD_BOUNDS_S,
     PROXY_OVERHEAD,
     RING_COUNTERS,
+    WORKER_STATES,
     Instrument,
 )
 
@@ -49,14 +47,12 @@ def test_the_overhead_is_fine_from_ten_microseconds_to_a_second() -> None:
 
 def test_every_counter_of_the_ring_is_exported() -> None:
     others = {counter.name for counter in COUNTERS if counter.role in ("count", "gauge")}
-    assert set(RING_COUNTERS) == others
-    assert {reason.value for reason in DROP_REASONS} == {c.name for c in COUNTERS if c.role == "dropped"}
+    assert set(RING_COUNTERS) | set(WORKER_STATES) == others
+    assert not set(RING_COUNTERS) & set(WORKER_STATES)
     for counter in COUNTERS:
-        if counter.role == "gauge":
+        if counter.name in WORKER_STATES:
+            assert WORKER_STATES[counter.name].kind == "gauge"
+        elif counter.role == "gauge":
             assert RING_COUNTERS[counter.name].kind == "updowncounter"
         if counter.role == "count":
             assert RING_COUNTERS[counter.name].kind == "counter"
-
-
-def test_every_outcome_is_described() -> None:
-    assert [reason.value for reason in OUTCOMES] == [outcome.name.lower() for outcome in Outcome]

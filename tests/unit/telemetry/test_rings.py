@@ -32,6 +32,8 @@ def test_counters_are_summed_and_rings_told_apart(segments: list[Segment]) -> No
     assert sums["sidecar.exchanges.analysed", ()] == 2 * place_of["analysed"]
     assert sums["sidecar.records.dropped", (("reason", "too_large"),)] == 2 * place_of["too_large"]
     assert sums["sidecar.requests.rejected", ()] == 2 * place_of["rejected"]
+    assert sums["sidecar.upstream.waiting", ()] == 2 * place_of["upstream_waiting"]
+    assert sums["sidecar.upstream.healthy", (("worker", "1"),)] == place_of["upstream_healthy"]
     assert sums["sidecar.ring.size_bytes", (("worker", "1"),)] == 65_536
     assert sums["sidecar.ring.used_bytes", (("worker", "0"),)] == 0
     dropped = sum(value for (name, _), value in sums.items() if name == "sidecar.records.dropped")

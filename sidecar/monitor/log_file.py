@@ -31,6 +31,7 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | o
 _REASONS = {
     errno.ENOSPC: "full",
     errno.EDQUOT: "full",
+    errno.EFBIG: "full",
     errno.EACCES: "denied",
     errno.EPERM: "denied",
     errno.EROFS: "denied",
@@ -142,10 +143,10 @@ class LogFile:
         if self._torn and os.write(self._fd, b"\n"):
             self._torn = False
         n_done = self._n_taken
+        waiting = memoryview(bytes(self._waiting))  # a copy: an error on its way up holds on to views
         try:
-            with memoryview(self._waiting) as waiting:
-                while n_done < len(waiting):
-                    n_done += self._write_some(waiting[n_done:])
+            while n_done < len(waiting):
+                n_done += self._write_some(waiting[n_done:])
         finally:
             self._take_off(n_done)
 

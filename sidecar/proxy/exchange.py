@@ -151,6 +151,7 @@ class Exchange(ExchangeState):
         self.waiting = False
         if self.head.method == PREFACE_METHOD:
             self.forwarded_ns = monotonic_ns()
+            self._pool.breaker.note_success()  # nothing more will be known of what it carries
             Tunnel(self._worker, self, connection, b"".join(self._held), b"")
             return
         self._forward(connection)
@@ -248,6 +249,7 @@ class Exchange(ExchangeState):
             return
         self.first_byte_ns = monotonic_ns()
         self.response = head
+        self._pool.breaker.note_success()
         lines = () if head.has_request_id else self._worker.identities.id_line(self.head, self.hexed)
         self.caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n")))
         Tunnel(self._worker, self, connection, b"", received)

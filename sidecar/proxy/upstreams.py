@@ -32,33 +32,48 @@ class Upstreams:
 
     def __init__(self, config: Config, log: Log) -> None:
         self._log = log
-        self._start(config)
-
-    def _start(self, config: Config) -> None:
         self._config = config
-        address = parse_upstream(config.upstream)
-        self._dialer = Dialer(address, config)
-        self.pool = Pool(config, self._dialer, redacted_names(config))
         self._checker: HealthChecker | None = None
+        self._dialer = Dialer(parse_upstream(config.upstream), config)
+        self.pool = Pool(config, self._dialer, redacted_names(config))
+        self._start_checking()
+
+    def reload(self, config: Config) -> None:
+        """Takes over other settings: a new pool for new exchanges; the old one ends with those under way.
+
+        Raises:
+            ConfigError: a file of TLS cannot be used; everything stays as it was.
+        """
+        before = self._config
+        if _of_pool(config) == _of_pool(before):
+            self._config = config
+            return
+        self._dialer = Dialer(parse_upstream(config.upstream), config)
+        self._config = config
+        old, self.pool = self.pool, Pool(config, self._dialer, redacted_names(config))
+        old.close()
+        if _of_check(config) != _of_check(before):
+            self._stop_checking()
+            self._start_checking()
+
+    def _start_checking(self) -> None:
+        config = self._config
         check = config.health_check
         if check.path is not None:
-            connect = self._dialer.connect
+            address, connect = parse_upstream(config.upstream), self._dialer.connect
             self._checker = HealthChecker(check.path, check, address, config.limits, connect, self._tell)
             keep(self._checker.run())
+
+    def _stop_checking(self) -> None:
+        if self._checker is not None:
+            self._checker.stop()
+            self._checker = None
 
     def _tell(self, health: HealthState) -> None:
         if health.ready:
             self._log.info("upstream_healthy")
         else:
             self._log.warning("upstream_unhealthy", reason=health.reason)
-
-    def reload(self, config: Config) -> None:
-        """Takes over other settings: a new pool for new exchanges; the old one ends with those under way."""
-        if _relevant(config) == _relevant(self._config):
-            self._config = config
-            return
-        self.close()
-        self._start(config)
 
     def sweep(self, now_s: float) -> None:
         """Closes idle connections in time and follows changed certificates."""
@@ -68,8 +83,7 @@ class Upstreams:
 
     def close(self) -> None:
         """No new exchange will come."""
-        if self._checker is not None:
-            self._checker.stop()
+        self._stop_checking()
         self.pool.close()
 
     # --- readiness
@@ -92,19 +106,25 @@ class Upstreams:
         return None
 
 
-def _relevant(config: Config) -> tuple[object, ...]:
-    """The settings that a pool and its connections hold."""
+def _of_pool(config: Config) -> tuple[object, ...]:
+    """The settings that a pool, its connections and the health check hold."""
+    return (
+        *_of_check(config),
+        config.pool,
+        config.retries,
+        config.breaker,
+        config.timeouts.upstream_idle_s,
+        redacted_names(config),
+    )
+
+
+def _of_check(config: Config) -> tuple[object, ...]:
     return (
         config.upstream,
         config.upstream_tls,
         config.limits,
-        config.pool,
-        config.retries,
-        config.breaker,
         config.health_check,
         config.timeouts.connect_s,
-        config.timeouts.upstream_idle_s,
-        redacted_names(config),
     )
 
 

@@ -6,7 +6,7 @@ import asyncio
 from typing import Protocol
 
 from sidecar.config.model import Config
-from sidecar.errors import UpstreamError
+from sidecar.errors import ConfigError, UpstreamError
 from sidecar.http1.rules import RequestRules
 from sidecar.http1.template import RequestHeads
 from sidecar.log import Log
@@ -79,10 +79,15 @@ class Worker:
         """Takes over another configuration; connections and what is under way live on.
 
         Args:
-            config: checked by the supervisor.
+            config: checked by the supervisor; a file of TLS that has changed for the worse since then leaves
+                everything as it was.
         """
-        self.upstreams.reload(config)
-        tls = live_server_context(config.tls)
+        try:
+            tls = live_server_context(config.tls)
+            self.upstreams.reload(config)
+        except ConfigError as exc:
+            self._log.error("reload_refused", reason=str(exc))
+            return
         if self.tls is not None and tls is not None:  # whether there is one at all is decided at the start
             self.tls.follow(tls)
         self._take_settings(config)

@@ -15,6 +15,7 @@ import sidecar
 from sidecar.config.address import Upstream, host_header
 from sidecar.config.traffic import HealthCheckConfig, LimitsConfig
 from sidecar.errors import UpstreamError
+from sidecar.http1.memo import HeadMemo
 from sidecar.http1.response import ResponseHead
 from sidecar.upstream.connection import UpstreamConnection
 from sidecar.upstream.response_heads import ResponseHeads
@@ -106,6 +107,7 @@ class HealthChecker:
         self._connect = connect
         self._on_change = on_change
         self._heads = ResponseHeads(limits, frozenset())
+        self._heads.memo = HeadMemo(generation=1)  # each second's date makes another head
         self._idle: UpstreamConnection | None = None
         self._stopped = asyncio.Event()
         self.state = HealthState(config)
@@ -175,6 +177,8 @@ class HealthChecker:
         connection, self._idle = self._idle, None
         if connection is None or connection.transport.is_closing():
             connection = await self._connect(self._new_connection)
+            if connection.transport.is_closing():
+                raise UpstreamError(502, "the upstream closed the connection at once")
         connection.send(answer, self._request, head_only=False, more_follows=False)
         try:
             await answer.ended.wait()

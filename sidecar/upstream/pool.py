@@ -275,7 +275,7 @@ class Pool:
             try:
                 return await self._open_one()
             except UpstreamError:
-                self.breaker.note_failure(loop.time(), self._waiters[0].probe if self._waiters else 0)
+                self.breaker.note_failure(loop.time(), self._waiting_probe())
                 if attempt >= self._attempts or not self._waiters or not self._budget.try_spend(loop.time()):
                     raise
             self._n_connect_retries += 1
@@ -292,6 +292,10 @@ class Pool:
         self._open.add(connection)
         self.answered_s = asyncio.get_running_loop().time()
         return connection
+
+    def _waiting_probe(self) -> int:
+        """The breaker's turn that somebody in the queue has, 0 for none."""
+        return next((waiter.probe for waiter in self._waiters if waiter.probe), 0)
 
     def _next_waiter(self) -> Waiter | None:
         while self._waiters:

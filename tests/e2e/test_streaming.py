@@ -74,7 +74,7 @@ class TestFragments:
                     went_on.release()
                 read_to_end(caller)
             sidecar.settled(1)
-            assert eventually(lambda: counted(sidecar, "sidecar_ring_records_read_total") >= 31)
+            assert eventually(lambda: counted(sidecar, "sidecar_records_read_total") >= 31)
 
 
 def counted(sidecar: Sidecar, name: str) -> float:

@@ -3,6 +3,7 @@ what it got."""
 
 from __future__ import annotations
 
+import contextlib
 import socket
 import threading
 from collections.abc import Callable
@@ -98,6 +99,8 @@ class FakeUpstream:
             self._listener.close()
             self._listener = None
         for connection in self._open:
+            with contextlib.suppress(OSError):  # ended already
+                connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def _accept(self, listener: socket.socket) -> None:

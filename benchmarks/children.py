@@ -62,8 +62,8 @@ class Child:
             )
         self.pid = self._popen.pid  # taskset execs the command, so this is the server itself
 
-    def wait_until(self, ready: Callable[[], bool], limit_s: float = 30.0) -> None:
-        """Waits until `ready()` is true.
+    def wait_until(self, ready: Callable[[], bool], limit_s: float = 30.0, pause_s: float = 0.02) -> None:
+        """Waits until `ready()` is true, and asks every `pause_s`.
 
         Raises:
             NotStarted: "NAME: expected to be ready within 30 s, got: END OF LOG".
@@ -78,7 +78,7 @@ class Child:
                 raise NotStarted(
                     f"{self.name}: expected to be ready within {limit_s:g} s, got: {self._tail()}"
                 )
-            time.sleep(0.02)
+            time.sleep(pause_s)
 
     def _tail(self) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip()

@@ -19,6 +19,8 @@ NOT_IN_NAMES = frozenset(
     {"best_ns", "median_ns", "worst_ns", "n_calls", "repeats", "rounds", "errors", "against"}
 )
 
+COMPARED = {"closed": "cpu_us", "open": "added_p50_us", "stream": "cpu_us"}
+
 
 def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
     """The comparable figure of each row, under a name that says what was measured; smaller is better."""
@@ -30,7 +32,9 @@ def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
 def _proxy_figures(summary: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     found = {}
     for line in summary:
-        figure = "cpu_us" if line["kind"] == "closed" else "added_p50_us"
+        figure = COMPARED.get(line["kind"])
+        if figure is None:
+            continue
         ratio = line["against"].get("nginx", {}).get(figure)
         if ratio is not None:
             what = " ".join(str(line[key]) for key in ("peer", "payload", "heads", "connections", "kind"))

@@ -18,7 +18,7 @@ from pathlib import Path
 from benchmarks.harness import process_tree
 
 WARM_UP_SHARE = 0.25  # of the judged stretch
-MIN_JUDGED_S = 60.0  # a shorter stretch says nothing about growth
+MIN_JUDGED_S = 180.0  # a monitor that was just started fills its tables for a minute or two
 STANDARD_ERRORS = 3.0
 FLOORS = {"memory": 2e6, "descriptors": 8.0, "threads": 0.5}
 LIVED_SHARE = 0.6  # of the judged stretch, for a process that is judged

@@ -10,7 +10,7 @@ from benchmarks.soak.verdict import Ask, Outcome
 
 MOST_FAULTS = 20  # kept for the report; all are counted
 KILL_SLACK_S = 0.5  # a connection that was refused just when the worker died is noticed a little later
-EXCUSED = frozenset({"nothing", "late"})
+UNSEEN = frozenset({"nothing", "late"})  # outcomes of requests that the sidecar need not have seen
 
 
 class Tally:
@@ -42,12 +42,14 @@ class Tally:
         """Counts one judged answer on a connection that was opened at `opened_s`."""
         with self._lock:
             name, fault = outcome.name, outcome.fault
-            if name in EXCUSED:
+            if name in UNSEEN:
                 self.n_seen_perhaps += 1
-                if name == "nothing" and self._killed_since(opened_s):
-                    name, fault = "worker killed", ""
             else:
                 self.n_seen_surely += 1
+            # The kernel ends a killed worker's connections; an HTTP/1.0 answer may have no other end than that
+            broken = name == "nothing" or (name == "truncated" and ask.old)
+            if broken and self._killed_since(opened_s):
+                name, fault = "worker killed", ""
             self.outcomes[kind, name] += 1
             if fault:
                 self._fault(f"{kind}: {ask.method} {ask.path}: {name}: {fault}")

@@ -70,7 +70,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`name` is exact, refused N, cut, short, nothing, late or wrong; `fault` says what is wrong, if any."""
+    """`name` is exact, refused N, cut, short, truncated, nothing, late or wrong; `fault` says why it is one."""
 
     name: str
     fault: str = ""
@@ -111,7 +111,7 @@ def _judge_body(ask: Ask, answer: Answer) -> Outcome:
         return Outcome("cut")
     if framing == "close":  # the model server's own end is all that told how long the answer is
         return Outcome("short")
-    return Outcome("wrong", f"{len(answer.body)} of {len(expected)} bytes as if they were all")
+    return Outcome("truncated", f"{len(answer.body)} of {len(expected)} bytes as if they were all")
 
 
 def _judge_error(ask: Ask, answer: Answer) -> Outcome:

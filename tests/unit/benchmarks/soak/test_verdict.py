@@ -53,7 +53,7 @@ def test_an_end_before_any_byte_is_not() -> None:
 
 
 def test_part_of_an_answer_as_if_it_were_all_is_not() -> None:
-    assert judge(ASK, answer(RIGHT[:300])) == Outcome("wrong", "300 of 1000 bytes as if they were all")
+    assert judge(ASK, answer(RIGHT[:300])) == Outcome("truncated", "300 of 1000 bytes as if they were all")
 
 
 def test_bytes_behind_the_right_answer_are_not() -> None:

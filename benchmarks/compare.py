@@ -1,7 +1,8 @@
 """Compares two result files of one benchmark: `python -m benchmarks.compare OLD.json NEW.json [--limit 1.1]`.
 
 Rows are matched by what they measured. For a proxy file the figures are the ratios to nginx of the same
-rounds, which hold between machines; for the others the best time. With `--limit` the exit code is 1 when a
+rounds, which hold between machines; for a file of faults those to monitoring off; for the others the best
+time. With `--limit` the exit code is 1 when a
 figure grew by more than this factor.
 """
 
@@ -24,6 +25,8 @@ COMPARED = {"closed": "cpu_us", "open": "added_p50_us", "stream": "cpu_us"}
 
 def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
     """The comparable figure of each row, under a name that says what was measured; smaller is better."""
+    if document.get("name") == "faults":
+        return {f"{line['state']}: p99 x off": line["p99_us_ratio"] for line in document["summary"]}
     if "summary" in document:
         return _proxy_figures(document["summary"])
     return {_name_of(row): row["best_ns"] for row in document["rows"] if "best_ns" in row}

@@ -10,7 +10,7 @@ from benchmarks.soak.verdict import Ask, Outcome
 
 MOST_FAULTS = 20  # kept for the report; all are counted
 KILL_SLACK_S = 0.5  # a connection that was refused just when the worker died is noticed a little later
-UNSEEN = frozenset({"nothing", "late"})  # outcomes of requests that the sidecar need not have seen
+UNSEEN = frozenset({"nothing", "late"})  # requests that the sidecar need not have seen
 
 
 class Tally:
@@ -46,7 +46,7 @@ class Tally:
                 self.n_seen_perhaps += 1
             else:
                 self.n_seen_surely += 1
-            # The kernel ends a killed worker's connections; an HTTP/1.0 answer may have no other end than that
+            # The kernel ends a killed worker's connections, and an HTTP/1.0 answer may have no other end
             broken = name == "nothing" or (name == "truncated" and ask.old)
             if broken and self._killed_since(opened_s):
                 name, fault = "worker killed", ""

@@ -70,7 +70,7 @@ class Answer:
 
 @dataclass(frozen=True, slots=True)
 class Outcome:
-    """`name` is exact, refused N, cut, short, truncated, nothing, late or wrong; `fault` says why it is one."""
+    """`name` is exact, refused N, cut, short, truncated, nothing, late or wrong; `fault` says why."""
 
     name: str
     fault: str = ""

@@ -2,8 +2,7 @@
 
 Rows are matched by what they measured. For a proxy file the figures are the ratios to nginx of the same
 rounds, which hold between machines; for a file of faults those to monitoring off; for the others the best
-time. With `--limit` the exit code is 1 when a
-figure grew by more than this factor.
+time. With `--limit` the exit code is 1 when a figure grew by more than this factor.
 """
 
 from __future__ import annotations

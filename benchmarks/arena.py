@@ -7,6 +7,7 @@ import json
 import os
 import resource
 import signal
+import sys
 import time
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -14,8 +15,8 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Child, NotStarted, free_port
-from benchmarks.harness import CpuAccount, process_tree
+from benchmarks.children import Child, NotStarted, answers, free_port
+from benchmarks.harness import CpuAccount, process_tree, resident_bytes
 from benchmarks.payloads import PAYLOADS, Payload
 from benchmarks.peers.registry import PEERS, ROOT, Peer, fill, upstream_command
 
@@ -57,6 +58,14 @@ class Standing:
         for pid, (role, _seconds) in self.account().seconds.items():
             if role == "monitor":
                 os.kill(pid, number)
+
+    def resident_bytes(self) -> dict[str, int]:
+        """Resident memory by role, the largest process of each; shared pages are counted with it."""
+        found: dict[str, int] = {}
+        for pid in process_tree(self.child.pid):
+            role = self.peer.role_of(pid) if self.peer else "all"
+            found[role] = max(found.get(role, 0), resident_bytes(pid))
+        return found
 
     def settle(self, limit_s: float = 20.0) -> None:
         """Waits until work that outlasts the last answer (the monitor's) is done, so that it is counted."""
@@ -112,10 +121,7 @@ def open_arena(folder: Path, names: Sequence[str], cores: Cores) -> Iterator[Are
     """
     children: list[Child] = []
     try:
-        port = free_port()
-        upstream = Child("upstream", upstream_command(folder, port), folder, core=cores.load)
-        children.append(upstream)
-        upstream.wait_until(lambda: answers_post(port))
+        port, upstream = open_upstream(folder, cores, children)
         arena = Arena(
             folder, cores, port, [Standing(NOTHING, "nothing (the upstream itself)", port, upstream)]
         )
@@ -128,17 +134,47 @@ def open_arena(folder: Path, names: Sequence[str], cores: Cores) -> Iterator[Are
             child.stop()
 
 
+def open_upstream(folder: Path, cores: Cores, children: list[Child]) -> tuple[int, Child]:
+    """Starts the model server and the writer of streams behind it; its port, and its process.
+
+    Raises:
+        FileNotFoundError: nginx is not installed.
+        NotStarted: it did not start.
+    """
+    port, events_port = free_port(), free_port()
+    command = [sys.executable, "-m", "benchmarks.sse_upstream", "--port", str(events_port)]
+    children.append(Child("events", command, folder, core=cores.load, environment={"PYTHONPATH": str(ROOT)}))
+    children[-1].wait_until(lambda: answers(events_port))
+    upstream = Child("upstream", upstream_command(folder, port, events_port), folder, core=cores.load)
+    children.append(upstream)
+    upstream.wait_until(lambda: answers_post(port))
+    return port, upstream
+
+
 def _add(arena: Arena, peer: Peer, children: list[Child]) -> None:
     """Starts a peer, or enters in `missing` why it cannot take part."""
     binary = peer.find()
     if binary is None:
         arena.missing[peer.name] = f"not installed: {peer.install}"
         return
+    stand_up(arena, peer, binary, children)
+
+
+def stand_up(arena: Arena, peer: Peer, binary: str, children: list[Child], **more: str) -> None:
+    """Starts a peer with free ports, or enters in `missing` why it did not start.
+
+    Args:
+        arena: where it takes part.
+        peer: how it is configured and started.
+        binary: what is run.
+        children: gets what is to be stopped at the end.
+        more: further values of its template, by upper-case name.
+    """
     names = ("PORT", "HEALTH_PORT", "ADMIN_PORT")
     ports = {name: free_port() for name in names}
     values = {name: str(port) for name, port in ports.items()}
-    values |= {"UPSTREAM_PORT": str(arena.upstream_port), "DIR": str(arena.folder)}
-    config = fill(peer.template, arena.folder, values) if peer.template else arena.folder
+    values |= {"UPSTREAM_PORT": str(arena.upstream_port), "DIR": str(arena.folder), **more}
+    config = fill(peer.template, arena.folder, values, peer.name) if peer.template else arena.folder
     command = peer.command(binary, config, values)
     child = Child(
         peer.name, command, arena.folder, core=arena.cores.proxy, environment={"PYTHONPATH": str(ROOT)}
@@ -146,13 +182,13 @@ def _add(arena: Arena, peer: Peer, children: list[Child]) -> None:
     children.append(child)
     try:
         child.wait_until(lambda: answers_post(ports["PORT"]))
-        if peer.name == "sidecar":
+        if peer.has_admin:
             child.wait_until(lambda: get(ports["ADMIN_PORT"], "/metrics")[0] == 200)
     except NotStarted as exc:
         arena.missing[peer.name] = f"did not start: {exc}"
         return
     arena.versions[peer.name] = peer.version(binary)
-    admin_port = ports["ADMIN_PORT"] if peer.name == "sidecar" else None
+    admin_port = ports["ADMIN_PORT"] if peer.has_admin else None
     free_helpers(child.pid, peer)
     arena.standing.append(Standing(peer.name, peer.label, ports["PORT"], child, peer, admin_port))
 

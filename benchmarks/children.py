@@ -62,8 +62,8 @@ class Child:
             )
         self.pid = self._popen.pid  # taskset execs the command, so this is the server itself
 
-    def wait_until(self, ready: Callable[[], bool], limit_s: float = 30.0) -> None:
-        """Waits until `ready()` is true.
+    def wait_until(self, ready: Callable[[], bool], limit_s: float = 30.0, pause_s: float = 0.02) -> None:
+        """Waits until `ready()` is true, and asks every `pause_s`.
 
         Raises:
             NotStarted: "NAME: expected to be ready within 30 s, got: END OF LOG".
@@ -78,19 +78,24 @@ class Child:
                 raise NotStarted(
                     f"{self.name}: expected to be ready within {limit_s:g} s, got: {self._tail()}"
                 )
-            time.sleep(0.02)
+            time.sleep(pause_s)
 
     def _tail(self) -> str:
         text = self.log.read_text(encoding="utf-8", errors="replace").strip()
         return " | ".join(text.splitlines()[-3:])[-400:] or "an empty log"
 
-    def stop(self, limit_s: float = 10.0) -> None:
-        """Ends the process politely, then by force, with all that it started."""
+    def stop(self, limit_s: float = 10.0) -> int | None:
+        """Ends the process politely, then by force, with all that it started.
+
+        Returns:
+            Its exit code, the same when it had ended before; None when force was needed.
+        """
         family = process_tree(self.pid)
         if self._popen.poll() is None:
             self._popen.terminate()
             with suppress(subprocess.TimeoutExpired):
                 self._popen.wait(limit_s)
+        code = self._popen.poll()
         for pid in family:  # also those that left the group; an id cannot be reused this soon
             try:
                 if os.getsid(pid) == self.pid:
@@ -98,6 +103,7 @@ class Child:
             except ProcessLookupError:
                 continue
         self._popen.wait()
+        return code
 
 
 def answers(port: int) -> bool:

@@ -1,8 +1,8 @@
 """Compares two result files of one benchmark: `python -m benchmarks.compare OLD.json NEW.json [--limit 1.1]`.
 
 Rows are matched by what they measured. For a proxy file the figures are the ratios to nginx of the same
-rounds, which hold between machines; for the others the best time. With `--limit` the exit code is 1 when a
-figure grew by more than this factor.
+rounds, which hold between machines; for a file of faults those to monitoring off; for the others the best
+time. With `--limit` the exit code is 1 when a figure grew by more than this factor.
 """
 
 from __future__ import annotations
@@ -19,9 +19,13 @@ NOT_IN_NAMES = frozenset(
     {"best_ns", "median_ns", "worst_ns", "n_calls", "repeats", "rounds", "errors", "against"}
 )
 
+COMPARED = {"closed": "cpu_us", "open": "added_p50_us", "stream": "cpu_us"}
+
 
 def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
     """The comparable figure of each row, under a name that says what was measured; smaller is better."""
+    if document.get("name") == "faults":
+        return {f"{line['state']}: p99 x off": line["p99_us_ratio"] for line in document["summary"]}
     if "summary" in document:
         return _proxy_figures(document["summary"])
     return {_name_of(row): row["best_ns"] for row in document["rows"] if "best_ns" in row}
@@ -30,7 +34,9 @@ def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
 def _proxy_figures(summary: Sequence[Mapping[str, Any]]) -> dict[str, float]:
     found = {}
     for line in summary:
-        figure = "cpu_us" if line["kind"] == "closed" else "added_p50_us"
+        figure = COMPARED.get(line["kind"])
+        if figure is None:
+            continue
         ratio = line["against"].get("nginx", {}).get(figure)
         if ratio is not None:
             what = " ".join(str(line[key]) for key in ("peer", "payload", "heads", "connections", "kind"))

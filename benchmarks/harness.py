@@ -174,6 +174,15 @@ def cpu_s(pid: int) -> float:
     return total_ns * 1e-9
 
 
+def resident_bytes(pid: int) -> int:
+    """Resident memory of a process, shared pages included; 0 once it is gone."""
+    try:
+        pages = int(Path(f"/proc/{pid}/statm").read_text().split()[1])
+    except (OSError, IndexError):
+        return 0
+    return pages * os.sysconf("SC_PAGE_SIZE")
+
+
 def machine_cpu_s() -> float:
     """CPU seconds that all processes of the machine have used, interrupts left out."""
     user, nice, system = Path("/proc/stat").read_text(encoding="utf-8").split(None, 4)[1:4]

@@ -71,14 +71,40 @@ def _binary_payload(name: str, title: str, shape: list[int], datatype: str, size
     return Payload(name, title, BINARY_TYPE, body, answer, {JSON_LENGTH: str(body_json)}, answer_json)
 
 
+def _one_way(name: str, title: str, like: Payload, *, up: bool) -> Payload:
+    """The request body of `like` and a small answer, or a small request and the answer of `like`."""
+    if up:
+        return Payload(name, title, BINARY_TYPE, like.body, SMALL_ANSWER, like.headers)
+    return Payload(name, title, JSON_TYPE, SMALL_BODY, like.answer, {}, like.answer_json_bytes)
+
+
+SMALL_BODY = _json_request(2, 8, 200, 4)
 SMALL_ANSWER = _answer("m", 123)
+IMAGE = _binary_payload("image", "150 KB binary both ways", [1, 224, 224, 3], "UINT8", 150_528)
+LARGE = _binary_payload("large", "1 MB binary both ways", [2048, 128], "FP32", 1_048_576)
 
 PAYLOADS: Mapping[str, Payload] = {
     payload.name: payload
     for payload in (
-        Payload("small", "200 B JSON", JSON_TYPE, _json_request(2, 8, 200, 4), SMALL_ANSWER),
+        Payload("small", "200 B JSON", JSON_TYPE, SMALL_BODY, SMALL_ANSWER),
         Payload("wide", "4 KB JSON", JSON_TYPE, _json_request(4, 100, 4096, 6), SMALL_ANSWER),
-        _binary_payload("image", "150 KB binary", [1, 224, 224, 3], "UINT8", 150_528),
-        _binary_payload("large", "1 MB binary", [2048, 128], "FP32", 1_048_576),
+        _one_way("image-up", "150 KB request body", IMAGE, up=True),
+        _one_way("image-down", "150 KB response body", IMAGE, up=False),
+        _one_way("large-up", "1 MB request body", LARGE, up=True),
+        _one_way("large-down", "1 MB response body", LARGE, up=False),
+        IMAGE,
+        LARGE,
     )
+}
+ONE_WAY = ("image-up", "image-down", "large-up", "large-down")
+
+# A stream of events: what benchmarks/sse_upstream.py sends and benchmarks/streamloop.py reads.
+STREAM = "stream"
+STREAM_TITLE = "SSE, 50 chunks"
+STREAM_PATH = f"/v2/models/{STREAM}/generate_stream"
+N_STREAM_CHUNKS = 50
+STREAM_PAUSE_S = 0.005
+TITLES: Mapping[str, str] = {
+    **{name: payload.title for name, payload in PAYLOADS.items()},
+    STREAM: STREAM_TITLE,
 }

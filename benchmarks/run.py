@@ -16,15 +16,16 @@ from pathlib import Path
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("kernels", "ring", "monitor", "proxy")  # the proxy takes longest
+NAMES = ("kernels", "ring", "monitor", "faults", "proxy")  # the proxy takes longest
+
+SOAK_MINUTES = 10.0
+QUICK_SOAK_MINUTES = 1.0  # too short to judge growth; everything else is judged
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs all; the exit code is the first failure's, else 0. Slower figures are shown, not judged."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.run")
-    parser.add_argument(
-        "--full", action="store_true", help="not the quick form: about three quarters of an hour"
-    )
+    parser.add_argument("--full", action="store_true", help="not the quick form: about an hour and a half")
     given = parser.parse_args(arguments)
     failed = 0
     with tempfile.TemporaryDirectory() as folder:
@@ -35,7 +36,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"missing: benchmarks/bench_{name}.py")
                 continue
             failed = failed or _run_one(name, stored / f"{name}.json", given.full)
-    return failed
+        return failed or _run_soak(SOAK_MINUTES if given.full else QUICK_SOAK_MINUTES)
+
+
+def _run_soak(minutes: float) -> int:
+    command = [sys.executable, "-m", "benchmarks.soak", "--minutes", f"{minutes:g}"]
+    print(f"--- {' '.join(command[1:])}", flush=True)
+    return subprocess.run(command, cwd=HERE.parent, check=False).returncode
 
 
 def _run_one(name: str, before: Path, full: bool) -> int:

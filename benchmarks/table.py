@@ -1,7 +1,9 @@
-"""Renders the README's table from `results/proxy.json`, between its two markers.
+"""Renders the README's tables from `results/proxy.json` and `faults.json`, each between its two markers.
 
-python -m benchmarks.table README.md            # writes the table
-python -m benchmarks.table --check README.md    # exit 1 when the file does not hold it
+python -m benchmarks.table README.md            # writes the tables
+python -m benchmarks.table --check README.md    # exit 1 when the file does not hold them
+
+The table of faults is written where its markers are, and nowhere when there are none.
 """
 
 from __future__ import annotations
@@ -15,22 +17,54 @@ from typing import Any
 from benchmarks.harness import RESULTS, load
 from benchmarks.proxy_summary import number
 
-BEGIN = "<!-- benchmark:proxy -->"
+ANY_BEGIN = "<!-- benchmark:"
+BEGIN = f"{ANY_BEGIN}proxy -->"
+BEGIN_FAULTS = f"{ANY_BEGIN}faults -->"
 END = "<!-- /benchmark -->"
 
 
-def replace_between_markers(text: str, table: str) -> str:
+def replace_between_markers(text: str, table: str, begin: str = BEGIN) -> str:
     """Puts the table between the markers.
+
+    Args:
+        text: the whole file.
+        table: what to put there.
+        begin: the marker that it begins at; it ends at the next `END`.
 
     Raises:
         ValueError: "markers: expected ... once each, in this order, got ..."
     """
-    before, begin, rest = text.partition(BEGIN)
-    _old, end, after = rest.partition(END)
-    if not begin or not end or BEGIN in after or END in after:
-        got = f"{text.count(BEGIN)} and {text.count(END)}"
-        raise ValueError(f"markers: expected {BEGIN} and {END} once each, in this order, got {got}")
-    return f"{before}{BEGIN}\n{table}\n{END}{after}"
+    before, found, rest = text.partition(begin)
+    old, end, after = rest.partition(END)
+    if not found or not end or begin in after or ANY_BEGIN in old:
+        got = f"{text.count(begin)} and {text.count(END)}"
+        raise ValueError(f"markers: expected {begin} and {END} once each, in this order, got {got}")
+    return f"{before}{begin}\n{table}\n{END}{after}"
+
+
+def render_faults(document: Mapping[str, Any]) -> str:
+    """The table of faults in Markdown, with a line that says how it was measured."""
+    rows = ["| state of monitoring | p50, µs | x off | p99, µs | x off (19 of 20) | budget 1.1 |"]
+    rows.append("|---|--:|--:|--:|--:|---|")
+    for line in document["summary"]:
+        low, high = line["p99_us_interval"]
+        cells = [
+            line["title"],
+            number(line["p50_us"]),
+            number(line["p50_us_ratio"], ".2f"),
+            number(line["p99_us"]),
+            f"{line['p99_us_ratio']:.2f} ({low:.2f}-{high:.2f})",
+            line["verdict"].lower(),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    machine = document["machine"]
+    rounds = min((line["rounds"] for line in document["summary"]), default=0)
+    said = (
+        f"Latency of POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, "
+        f"right beside a sidecar with monitoring off, median of {rounds} pairs; the first row is off beside "
+        f"off. {machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
+    )
+    return "\n".join([*rows, "", said])
 
 
 def render(document: Mapping[str, Any]) -> str:
@@ -88,23 +122,26 @@ def _where(document: Mapping[str, Any]) -> str:
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """Writes or checks the table; 0 done or the same, 1 different, 2 no markers or no results."""
+    """Writes or checks the tables; 0 done or the same, 1 different, 2 no markers or no results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table")
     parser.add_argument("file", type=Path)
     parser.add_argument(
-        "--check", action="store_true", help="change nothing; exit 1 when the table is another one"
+        "--check", action="store_true", help="change nothing; exit 1 when a table is another one"
     )
     parser.add_argument("--results", type=Path, default=RESULTS / "proxy.json")
     given = parser.parse_args(arguments)
     try:
         old = given.file.read_text(encoding="utf-8")
         new = replace_between_markers(old, render(load(given.results)))
+        if BEGIN_FAULTS in old:
+            faults = render_faults(load(given.results.with_name("faults.json")))
+            new = replace_between_markers(new, faults, BEGIN_FAULTS)
     except (OSError, ValueError) as exc:
         print(f"{given.file}: {exc}", file=sys.stderr)
         return 2
     if given.check:
         if new != old:
-            print(f"{given.file}: expected the table of {given.results}, got another", file=sys.stderr)
+            print(f"{given.file}: expected the tables of {given.results.parent}, got others", file=sys.stderr)
         return int(new != old)
     given.file.write_text(new, encoding="utf-8")
     return 0

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from benchmarks.harness import short_title, title, versions
-from benchmarks.payloads import JSON_LENGTH, PAYLOADS, SMALL_ANSWER
+from benchmarks.payloads import IMAGE, JSON_LENGTH, LARGE, SMALL_ANSWER, STREAM_PATH
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
@@ -35,24 +35,34 @@ class Peer:
     command: Callable[[str, Path, dict[str, str]], list[str]]
     version: Callable[[str], str]
     role_of: Callable[[int], str] = lambda _pid: "all"
+    has_admin: bool = False  # whether it answers `/metrics` and `/api/v1/status` on ADMIN_PORT
 
     def missing(self) -> str | None:
         """Why it cannot be run, None when it can."""
         return None if self.find() else f"not installed: {self.install}"
 
 
-def fill(template: str, folder: Path, values: dict[str, str]) -> Path:
-    """Fills in the `@NAME@`s of a template of this folder; returns the new file, which lies in `folder`."""
+def fill(template: str, folder: Path, values: dict[str, str], name: str = "") -> Path:
+    """Fills in the `@NAME@`s of a template of this folder.
+
+    Returns:
+        The new file, which lies in `folder` under the template's name, with `name` before it.
+    """
     text = (HERE / template).read_text(encoding="utf-8")
-    for name, value in {**values, "DIR": str(folder)}.items():
-        text = text.replace(f"@{name}@", value)
-    path = folder / template
+    for key, value in {**values, "DIR": str(folder)}.items():
+        text = text.replace(f"@{key}@", value)
+    path = folder / f"{name}-{template}".removeprefix("-")
     path.write_text(text, encoding="utf-8")
     return path
 
 
-def upstream_command(folder: Path, port: int) -> list[str]:
+def upstream_command(folder: Path, port: int, events_port: int) -> list[str]:
     """Prepares the nginx that plays the model server and returns its command line.
+
+    Args:
+        folder: where its files go.
+        port: what it listens on.
+        events_port: where `benchmarks.sse_upstream` writes the streams.
 
     Raises:
         FileNotFoundError: nginx is not installed.
@@ -62,8 +72,10 @@ def upstream_command(folder: Path, port: int) -> list[str]:
         raise FileNotFoundError("nginx: not installed: apt-get install nginx-light")
     answers = folder / "answers"
     answers.mkdir()
-    values = {"PORT": str(port), "SMALL_ANSWER": SMALL_ANSWER.decode()}
-    for payload in (PAYLOADS["image"], PAYLOADS["large"]):
+    values = {"PORT": str(port), "EVENTS_PORT": str(events_port), "STREAM_PATH": STREAM_PATH}
+    values["SMALL_ANSWER"] = SMALL_ANSWER.decode()
+    (answers / "small.json").write_bytes(SMALL_ANSWER)
+    for payload in (IMAGE, LARGE):
         (answers / f"{payload.name}.bin").write_bytes(payload.answer)
         values[f"{payload.name.upper()}_HEADER"] = f"{JSON_LENGTH} {payload.answer_json_bytes}"
     for each in (folder, answers):
@@ -182,5 +194,7 @@ PEERS: tuple[Peer, ...] = (
         lambda binary, config, _values: [binary, "-m", "sidecar", "run", "--config", str(config)],
         lambda _binary: f"sidecar {versions('model-sidecar')['model-sidecar'] or 'of this checkout'}",
         _sidecar_role,
+        has_admin=True,
     ),
 )
+SIDECAR = PEERS[-1]

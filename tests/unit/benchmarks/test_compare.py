@@ -43,3 +43,8 @@ def test_nothing_in_common_is_2(paths: list[str], tmp_path: Path) -> None:
     other = tmp_path / "other.json"
     other.write_text(json.dumps({"machine": {"cpu": "A CPU"}, "rows": []}))
     assert main([paths[0], str(other)]) == 2
+
+
+def test_faults_are_compared_by_their_ratio_to_monitoring_off() -> None:
+    summary = [{"state": "ring full", "p99_us": 900.0, "p99_us_ratio": 1.05}]
+    assert figures_of({"name": "faults", "summary": summary}) == {"ring full: p99 x off": 1.05}

@@ -11,6 +11,8 @@ def test_sizes_are_what_the_tables_say() -> None:
     assert {name: len(payload.body) for name, payload in PAYLOADS.items() if not payload.headers} == {
         "small": 200,
         "wide": 4096,
+        "image-down": 200,
+        "large-down": 200,
     }
     assert len(PAYLOADS["small"].answer) == 123
     assert 150_528 < len(PAYLOADS["image"].body) < 151_000
@@ -37,3 +39,10 @@ def test_head_frames_the_body() -> None:
     head = PAYLOADS["image"].head("127.0.0.1:1")
     assert head.startswith(b"POST /v2/models/image/infer HTTP/1.1\r\nHost: 127.0.0.1:1\r\n")
     assert head.endswith(f"Content-Length: {len(PAYLOADS['image'].body)}\r\n\r\n".encode())
+
+
+@pytest.mark.parametrize("size", ["image", "large"])
+def test_one_way_payloads_are_large_on_one_side_only(size: str) -> None:
+    both, up, down = PAYLOADS[size], PAYLOADS[f"{size}-up"], PAYLOADS[f"{size}-down"]
+    assert (up.body, len(up.answer)) == (both.body, 123)
+    assert (len(down.body), down.answer) == (200, both.answer)

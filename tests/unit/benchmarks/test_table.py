@@ -6,7 +6,15 @@ from typing import Any
 
 import pytest
 
-from benchmarks.table import BEGIN, END, main, render, replace_between_markers
+from benchmarks.table import (
+    BEGIN,
+    BEGIN_FAULTS,
+    END,
+    main,
+    render,
+    render_faults,
+    replace_between_markers,
+)
 
 
 def line(peer: str, kind: str, **figures: Any) -> dict[str, Any]:
@@ -100,3 +108,45 @@ def test_a_file_without_markers_is_2(document: dict[str, Any], tmp_path: Path) -
     (tmp_path / "README.md").write_text("# Name\n")
     (tmp_path / "proxy.json").write_text(json.dumps(document))
     assert main([str(tmp_path / "README.md"), "--results", str(tmp_path / "proxy.json")]) == 2
+
+
+@pytest.fixture
+def faults() -> dict[str, Any]:
+    line = {"title": "ring full", "rounds": 15, "p50_us": 211.4, "p50_us_ratio": 1.014, "p99_us": 1234.5}
+    line |= {"p99_us_ratio": 1.049, "p99_us_interval": [0.98, 1.123], "verdict": "PASS"}
+    return {
+        "machine": {"cpu": "A CPU", "cores": 2},
+        "command": "python -m benchmarks.bench_faults",
+        "rate_per_s": 2500.0,
+        "summary": [line],
+    }
+
+
+def test_faults_have_a_row_a_state_with_ratio_and_interval(faults: dict[str, Any]) -> None:
+    header, _, row, _, said = render_faults(faults).splitlines()
+    assert row == "| ring full | 211 | 1.01 | 1,234 | 1.05 (0.98-1.12) | pass |"
+    assert row.count("|") == header.count("|")
+    assert "2,500 requests/s" in said
+    assert "median of 15 pairs" in said
+
+
+def test_each_table_goes_between_its_own_markers(
+    document: dict[str, Any], faults: dict[str, Any], tmp_path: Path
+) -> None:
+    readme = tmp_path / "README.md"
+    readme.write_text(f"{BEGIN_FAULTS}\n{END}\nbetween\n{BEGIN}\n{END}\n")
+    (tmp_path / "proxy.json").write_text(json.dumps(document))
+    arguments = [str(readme), "--results", str(tmp_path / "proxy.json")]
+    assert main(arguments) == 2  # there are no results of faults yet
+    (tmp_path / "faults.json").write_text(json.dumps(faults))
+    assert main(arguments) == 0
+    assert main(["--check", *arguments]) == 0
+    first, second = readme.read_text().split("between")
+    assert "ring full" in first
+    assert "nginx" not in first
+    assert "nginx" in second
+
+
+def test_a_marker_within_another_pair_is_refused() -> None:
+    with pytest.raises(ValueError, match="once each, in this order, got 1 and 1"):
+        replace_between_markers(f"{BEGIN}{BEGIN_FAULTS}{END}", "new")

@@ -40,6 +40,11 @@ def print_report(report: Report) -> None:
 
 
 def _to_json(report: Report, settings: Settings) -> dict[str, object]:
+    begin_s = report.samples[0].time_s if report.samples else 0.0
+    series = [
+        [round(each.time_s - begin_s, 1), each.role, each.pid, *map(int, each.values.values())]
+        for each in report.samples
+    ]
     return {
         "seconds": settings.seconds,
         "seed": settings.seed,
@@ -48,6 +53,7 @@ def _to_json(report: Report, settings: Settings) -> dict[str, object]:
         "faults_injected": dict(report.faults_injected),
         "notes": report.notes,
         "faults": report.faults,
+        "series": series,  # seconds, role, pid, descriptors, threads, memory of its own, resident
     }
 
 

@@ -18,7 +18,7 @@ from benchmarks.soak.answers import UNHASHED_TAG
 from benchmarks.soak.callers import Caller
 from benchmarks.soak.faults import Hands, Stage, schedule
 from benchmarks.soak.tally import Tally
-from benchmarks.soak.watch import Trend, Watch, trends
+from benchmarks.soak.watch import Sample, Trend, Watch, trends
 
 EARLY_SHARE = 0.4  # of a run, in which processes of the sidecar are killed; afterwards they live
 IDLE_LIMIT_S = 30.0
@@ -43,6 +43,7 @@ class Report:
     faults_injected: Counter[str] = field(default_factory=Counter)
     faults: list[str] = field(default_factory=list)
     trends: list[Trend] = field(default_factory=list)
+    samples: list[Sample] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def demand(self, true: bool, what: str) -> None:
@@ -119,6 +120,7 @@ def _soak(
     _judge_callers(report)
     _judge_accounting(report, ports)
     _judge_rest(report, watch, before)
+    report.samples = watch.samples
     report.trends = trends(watch.samples, begin_s + EARLY_SHARE * (end_s - begin_s), end_s)
     for trend in report.trends:
         if trend.climbs:

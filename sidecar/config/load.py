@@ -51,7 +51,10 @@ def load_config(
     settings = _parse(text, file_format)
     _merge(settings, _from_environ(environ))
     _merge(settings, dict(flags or {}))
-    filled = _fill(settings, environ, read_file, "")
+    try:
+        filled = _fill(settings, environ, read_file, "")
+    except RecursionError:
+        raise ConfigError("file", "a YAML alias that is not within itself", "one that is") from None
     try:
         config = msgspec.convert(filled, Config)
     except msgspec.ValidationError as exc:
@@ -91,14 +94,17 @@ def _from_environ(environ: Mapping[str, str]) -> dict[str, Any]:
         place = settings
         for key in keys[:-1]:
             place = place.setdefault(key, {})
+            if not isinstance(place, dict):
+                raise ConfigError(name, f"no variable that sets all of {key}", "one beside it")
         place[keys[-1]] = _scalar(value)
     return settings
 
 
 def _scalar(text: str) -> Any:
-    """A variable's value as YAML would read it: `1` is a number, `[a, b]` a list, `http://h:1` text."""
+    """A variable's value as YAML would read it: `1` is a number, `[a, b]` a list, `http://h:1` text; a
+    lone dash, an empty list to YAML, is standard output."""
     try:
-        return yaml.safe_load(text) if text else text
+        return text if text in ("", "-") else yaml.safe_load(text)
     except yaml.YAMLError:
         return text
 

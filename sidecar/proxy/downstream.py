@@ -9,6 +9,8 @@ order.
 from __future__ import annotations
 
 import asyncio
+import socket
+import struct
 from time import monotonic_ns
 from typing import TYPE_CHECKING, cast
 
@@ -25,6 +27,7 @@ if TYPE_CHECKING:  # the worker composes this
     from sidecar.proxy.tunnel import Tunnel
     from sidecar.proxy.worker import Worker
 
+_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 _NEVER = float("inf")
 _LINGER_S = 2.0  # how long a caller may go on sending once our side has ended
 
@@ -212,8 +215,12 @@ class DownstreamConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def exchange_cut(self) -> None:
-        """The answer cannot become whole: only a cut connection tells the caller so."""
+        """The answer cannot become whole, and only a reset tells every caller so: to one of HTTP/1.0 an orderly
+        end is the end of the body."""
         self._exchange = None
+        connection = self.transport.get_extra_info("socket")
+        if connection is not None:
+            connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()
 
     def hold_reading(self, hold: bool) -> None:

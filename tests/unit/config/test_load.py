@@ -153,3 +153,21 @@ def test_tls_on_both_sides() -> None:
     """
     config = load_config(text)
     assert (config.tls.alpn, config.upstream_tls.server_name) == (("h2", "http/1.1"), "model.internal")
+
+
+def test_a_lone_dash_in_a_variable_is_text() -> None:
+    assert load_config(environ={"SIDECAR_ACCESS_LOG__PATH": "-"}).access_log.path == "-"
+
+
+def test_a_variable_for_a_part_cannot_stand_beside_one_for_the_whole() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config(environ={"SIDECAR_TAP": "1", "SIDECAR_TAP__RATIO": "0.5"})
+    assert str(caught.value) == (
+        "SIDECAR_TAP__RATIO: expected no variable that sets all of tap, got one beside it"
+    )
+
+
+def test_an_alias_within_itself_is_an_error_and_no_endless_loop() -> None:
+    with pytest.raises(ConfigError) as caught:
+        load_config("tap: &tap {ratio: 0.5, inner: *tap}")
+    assert str(caught.value) == "file: expected a YAML alias that is not within itself, got one that is"

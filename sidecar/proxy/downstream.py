@@ -215,7 +215,7 @@ class DownstreamConnection(asyncio.Protocol):
             asyncio.get_running_loop().call_soon(self._next_request)
 
     def exchange_cut(self) -> None:
-        """The answer cannot become whole, and only a reset tells every caller so: to one of HTTP/1.0 an orderly
+        """The answer cannot become whole, and only a reset tells every caller so: for HTTP/1.0 an orderly
         end is the end of the body."""
         self._exchange = None
         connection = self.transport.get_extra_info("socket")

@@ -58,7 +58,7 @@ class Exchange(ExchangeState):
             self.request_done = True
             if length:
                 self._held.append(received)
-                self._keep_request(received)
+                self._worker.tap.keep_request(self, received)
         else:
             worker, limit_bytes = self._worker, self.head.policy.body_bytes
             self._held_bytes = 0
@@ -99,9 +99,7 @@ class Exchange(ExchangeState):
         return rest
 
     def _keep_request(self, body: bytes) -> None:
-        self.bytes_in += len(body)
-        if self.tapped:
-            self._worker.tap.keep_request(self, body)
+        self._worker.tap.keep_request(self, body)
 
     def _hold(self, body: bytes) -> None:
         """Keeps what cannot be sent yet, up to a buffer full."""
@@ -196,7 +194,7 @@ class Exchange(ExchangeState):
         if self._pool.breaker.n_failures:
             self._pool.breaker.note_success()
         if body:
-            self._keep_response(body)
+            worker.tap.keep_response(self, body)
         self._closing = worker.draining or not (request.keep_alive and self.request_done)
         lines = () if head.has_request_id else worker.identities.id_line(request, self.hexed)
         if head.body_length < 0 or self._closing or request.says_keep_alive:
@@ -205,35 +203,34 @@ class Exchange(ExchangeState):
             if self._chunker is not None:
                 body = self._chunker.frame(body, complete)
         caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n", body)))
-        self._after_write(complete)
+        if complete:
+            self.record(Outcome.OK)
+            caller.exchange_done(not self._closing)
+        else:
+            self._expect_rest()
 
     def on_body(self, body: bytes, complete: bool) -> None:
         """Sends more of the response to the caller."""
         if complete:
             self.upstream = None
         if body:
-            self._keep_response(body)
+            self._worker.tap.keep_response(self, body)
         if self._chunker is not None:
             body = self._chunker.frame(body, complete)
         if body:
             self.caller.transport.write(body)
-        self._after_write(complete)
+        if complete:
+            self.record(Outcome.OK)
+            self.caller.exchange_done(not self._closing)
+        else:
+            self._expect_rest()
 
     def on_trailer(self, lines: bytes) -> None:
         """The trailer that ends a chunked response."""
         if self._chunker is not None:
             self._chunker.trailer = lines
 
-    def _keep_response(self, body: bytes) -> None:
-        self.bytes_out += len(body)
-        if self.tapped:
-            self._worker.tap.keep_response(self, body)
-
-    def _after_write(self, complete: bool) -> None:
-        if complete:
-            self.record(Outcome.OK)
-            self.caller.exchange_done(not self._closing)
-            return
+    def _expect_rest(self) -> None:
         if self.caller.writable:
             self.caller.expect_within(self.head.policy.response_idle_s)
         else:

@@ -79,10 +79,6 @@ class Identities:
             return parent.flags & 1
         return 1 if number < self._trace_limit else 0
 
-    def trace_id(self, parent: TraceParent | None, low: bytes) -> bytes:
-        """The trace's id, 16 bytes; `low` is the exchange's number, 8 bytes."""
-        return self.high_bytes + low if parent is None else parent.trace_id
-
 
 def share_limit(ratio: float) -> int:
     """The limit below which a 64-bit number must lie to be within a share.

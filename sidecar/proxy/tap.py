@@ -68,24 +68,24 @@ class Tap:
     # --- payload
 
     def keep_request(self, exchange: ExchangeState, body: bytes) -> None:
-        """Takes a part of a request's body."""
-        if (
-            exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
-            and not exchange.tap_flags & _IN_PIECES
-        ):
-            exchange.request_pieces.append(body)
+        """Counts a part of a request's body, and takes it if the exchange is tapped."""
+        so_far = exchange.bytes_in = exchange.bytes_in + len(body)
+        if not exchange.tapped:
             return
-        self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, exchange.bytes_in)
+        if so_far + exchange.bytes_out <= self._inline_limit_bytes and not exchange.tap_flags & _IN_PIECES:
+            exchange.request_pieces.append(body)
+        else:
+            self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, so_far)
 
     def keep_response(self, exchange: ExchangeState, body: bytes) -> None:
-        """Takes a part of a response's body."""
-        if (
-            exchange.bytes_in + exchange.bytes_out <= self._inline_limit_bytes
-            and not exchange.tap_flags & _IN_PIECES
-        ):
-            exchange.response_pieces.append(body)
+        """Counts a part of a response's body, and takes it if the exchange is tapped."""
+        so_far = exchange.bytes_out = exchange.bytes_out + len(body)
+        if not exchange.tapped:
             return
-        self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, exchange.bytes_out)
+        if so_far + exchange.bytes_in <= self._inline_limit_bytes and not exchange.tap_flags & _IN_PIECES:
+            exchange.response_pieces.append(body)
+        else:
+            self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, so_far)
 
     def _keep(
         self, exchange: ExchangeState, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
@@ -144,19 +144,17 @@ class Tap:
             end_ns: when, CLOCK_MONOTONIC.
             own_status: the status of an answer of our own, 0 when the upstream's was passed on.
         """
-        head, response = exchange.head, exchange.response
-        start_ns, parent = exchange.start_ns, head.parent
+        head, response, number = exchange.head, exchange.response, exchange.number
+        start_ns, parent, low = exchange.start_ns, head.parent, exchange.low
+        requested, answered = exchange.request_pieces, exchange.response_pieces
         flags = exchange.tap_flags | _TAKEN if exchange.tapped else exchange.tap_flags
         if own_status:
             flags |= _OWN_ANSWER
-        forwarded_ns, first_byte_ns, identities = (
-            exchange.forwarded_ns,
-            exchange.first_byte_ns,
-            self._identities,
-        )
+        forwarded_ns, first_byte_ns = exchange.forwarded_ns, exchange.first_byte_ns
         try:
+            identities = self._identities
             self._writer.try_exchange(
-                exchange.number,
+                number,
                 end_ns,
                 start_ns + self._unix_minus_mono_ns,
                 forwarded_ns and forwarded_ns - start_ns,
@@ -166,18 +164,18 @@ class Tap:
                 outcome,
                 flags,
                 exchange.ratio,
-                identities.trace_id(parent, exchange.low),
-                exchange.low,
+                identities.high_bytes + low if parent is None else parent.trace_id,
+                low,
                 NO_SPAN if parent is None else parent.span_id,
                 exchange.caller.address,
                 identities.high_bytes,
-                identities.trace_flags(parent, exchange.number),
+                identities.trace_flags(parent, number),
                 exchange.bytes_in,
                 exchange.bytes_out,
                 head.recorded,
-                _joined(exchange.request_pieces),
+                requested[0] if len(requested) == 1 else b"".join(requested),
                 b"" if response is None else response.recorded,
-                _joined(exchange.response_pieces),
+                answered[0] if len(answered) == 1 else b"".join(answered),
             )
         except Exception as exc:  # noqa: BLE001 - monitoring never hurts traffic
             self._writer.count_tap_failed()
@@ -217,8 +215,3 @@ class Tap:
     def close(self) -> None:
         """Hands over what is left."""
         self._writer.publish()
-
-
-def _joined(pieces: list[bytes]) -> bytes:
-    """One piece, the usual case, is not copied."""
-    return pieces[0] if len(pieces) == 1 else b"".join(pieces)

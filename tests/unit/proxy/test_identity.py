@@ -37,7 +37,7 @@ def test_the_lines_carry_one_identity() -> None:
         lines,
     )
     assert match is not None
-    assert match[1] == match[2] == identities.trace_id(None, low).hex()
+    assert match[1] == match[2] == (identities.high_bytes + low).hex()
     assert match[3] == low.hex()
     assert identities.request_id(PLAIN, hexlify(low)) == match[1].encode()
 

@@ -167,6 +167,13 @@ class Sidecar:
         """Open descriptors of one process."""
         return len(list(Path(f"/proc/{self.pid(role)}/fd").iterdir()))
 
+    def holds_in_its_rings(self, what: bytes) -> bool:
+        """Whether some ring has these bytes anywhere."""
+        folder = Path(f"/proc/{self.child.pid}/fd")
+        rings = [fd for fd in folder.iterdir() if "sidecar-ring" in str(fd.readlink())]
+        assert rings
+        return any(what in fd.read_bytes() for fd in rings)
+
     # --- what callers do
 
     def connect(self) -> socket.socket:

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import re
+from binascii import unhexlify
 from typing import NamedTuple
 
 _TRACEPARENT = re.compile(rb"([0-9a-f]{2})-([0-9a-f]{32})-([0-9a-f]{16})-([0-9a-f]{2})(-.*)?")
+
+_NO_TRACE, _NO_SPAN = b"0" * 32, b"0" * 16
 
 
 class TraceParent(NamedTuple):
@@ -31,9 +34,9 @@ def parse_traceparent(values: list[bytes]) -> TraceParent | None:
         values: every `traceparent` value of the head; more than one is illegal.
     """
     match = _TRACEPARENT.fullmatch(values[0]) if len(values) == 1 else None
-    if match is None or match[1] == b"ff" or (match[1] == b"00" and match[5]):
+    if match is None:
         return None
-    trace_id, span_id = bytes.fromhex(match[2].decode()), bytes.fromhex(match[3].decode())
-    if not any(trace_id) or not any(span_id):
+    version, trace_hex, span_hex, flags, more = match.groups()
+    if trace_hex == _NO_TRACE or span_hex == _NO_SPAN or version == b"ff" or (more and version == b"00"):
         return None
-    return TraceParent(match[2], trace_id, span_id, int(match[4], 16))
+    return TraceParent(trace_hex, unhexlify(trace_hex), unhexlify(span_hex), int(flags, 16))

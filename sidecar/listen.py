@@ -5,6 +5,7 @@ callers waiting in the backlog and not refused.
 from __future__ import annotations
 
 import errno
+import resource
 import socket
 
 from sidecar.config.address import ListenAddress
@@ -38,6 +39,25 @@ def bind_listeners(name: str, address: ListenAddress, n_sockets: int) -> list[so
     for listener in sockets:
         listener.listen(BACKLOG)
     return sockets
+
+
+def lift_descriptor_limit(wanted: int) -> int:
+    """Raises this process's limit of open descriptors as far as it may; children inherit it.
+
+    Shells and containers often start with 1024, which is kept for programs that use select(); we use none.
+
+    Args:
+        wanted: descriptors.
+
+    Returns:
+        How many it may open now.
+    """
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    enough = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    if soft != resource.RLIM_INFINITY and soft < enough:
+        resource.setrlimit(resource.RLIMIT_NOFILE, (enough, hard))
+        return enough
+    return soft
 
 
 def address_of(listener: socket.socket) -> str:

@@ -32,7 +32,7 @@ from sidecar.config.model import Config
 from sidecar.errors import SidecarError
 from sidecar.estate import Estate, clear_estate, make_estate
 from sidecar.family import ENDING, NEVER, WATCHED, Child, ChildMain, Family
-from sidecar.listen import address_of
+from sidecar.listen import address_of, lift_descriptor_limit
 from sidecar.log import Log
 from sidecar.ring.counters import settle_dead_worker
 
@@ -54,6 +54,15 @@ class Mains:
     monitor: ChildMain
 
 
+def _make_room(config: Config, log: Log) -> None:
+    """Descriptors for as many callers and upstream connections as a worker may have, and for rings, files and
+    pipes."""
+    wanted = config.limits.connections + config.pool.connections + 256
+    allowed = lift_descriptor_limit(wanted)
+    if 0 <= allowed < wanted:
+        log.warning("few_descriptors", wanted=wanted, allowed=allowed)
+
+
 def supervise(config: Config, log: Log, mains: Mains, read_config: Callable[[], Config]) -> int:
     """Runs the sidecar until it is told to end.
 
@@ -71,6 +80,7 @@ def supervise(config: Config, log: Log, mains: Mains, read_config: Callable[[], 
     """
     signal.pthread_sigmask(signal.SIG_BLOCK, WATCHED)
     estate = make_estate(config)
+    _make_room(config, log)
     setproctitle("sidecar: supervisor")
     workers = [
         Child(f"worker {index}", mains.worker(index), 1 + index, 1.0) for index in range(config.workers)

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import socket
+import subprocess
+import sys
 
 import pytest
 
@@ -35,3 +37,16 @@ def test_an_address_that_is_not_ours() -> None:
     with pytest.raises(StartError) as caught:
         bind_listeners("admin", ListenAddress("192.0.2.1", 0), 1)
     assert str(caught.value) == "admin: cannot listen on 192.0.2.1:0: cannot assign requested address"
+
+
+def test_the_limit_of_descriptors_is_raised_as_far_as_it_may() -> None:
+    """In a process of its own, whose limit is lowered first."""
+    script = (
+        "import resource\n"
+        "from sidecar.listen import lift_descriptor_limit\n"
+        "resource.setrlimit(resource.RLIMIT_NOFILE, (100, 300))\n"
+        "print(lift_descriptor_limit(200), lift_descriptor_limit(150), lift_descriptor_limit(1000))\n"
+        "print(*resource.getrlimit(resource.RLIMIT_NOFILE))\n"
+    )
+    run = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert run.stdout.split() == ["200", "200", "300", "300", "300"]

@@ -181,7 +181,7 @@ REQUESTS_OVERLOADED = Instrument(
     "sidecar.requests.overloaded",
     "counter",
     "{request}",
-    "Requests refused because too many waited for a connection to the model server, or one waited too long.",
+    "Requests refused with 503: too many waited for a connection, one waited too long, or the breaker was open.",
 )
 CONNECTIONS_LATE = Instrument(
     "sidecar.connections.late", "counter", "{connection}", "Connections that a time-out ended."

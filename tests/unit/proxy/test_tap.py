@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 
 import pytest
 
-from sidecar.config.model import TapConfig
+from sidecar.config.model import Config, TapConfig
 from sidecar.log import Log
 from sidecar.proxy.identity import Identities
 from sidecar.proxy.tap import Tap
@@ -35,7 +35,7 @@ def written(config: TapConfig, write: Callable[[Tap], None]) -> list[tuple[Piece
 
     async def run() -> list[tuple[PieceRecord, bytes]]:
         with ring_pair(1 << 20) as pair:
-            tap = Tap(pair.writer(), config, Identities(0.0), Log("worker 0", "json"))
+            tap = Tap(pair.writer(), Config(tap=config), Identities(0.0), Log("worker 0", "json"))
             write(tap)
             await asyncio.sleep(config.flush_ms / 1000 * 1.5)  # the timer is what is tested
             records = read_all(pair.reader())

@@ -1,9 +1,9 @@
 """The monitor's place in the scheduler: behind the workers, and never long in front of anybody.
 
-Three things together. The highest nice value: of a busy core it gets a seventieth, and the ring waits.
-SCHED_BATCH: waking up, it pre-empts nobody. And a short slice (Linux 6.12 and later): a scheduler that lets
-a task finish its slice would otherwise make a worker that wakes up wait for up to 3 ms. SCHED_IDLE would step
-back further, but a busy model server would then stop monitoring altogether.
+Three things together. A higher nice value: of a busy core it gets a tenth. SCHED_BATCH: waking up, it
+pre-empts nobody. And a short slice (Linux 6.12 and later): a scheduler that lets a task finish its slice
+would otherwise make a worker that wakes up wait for up to 3 ms. SCHED_IDLE would step back further, but a
+busy model server would then stop monitoring altogether.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import os
 import platform
 import struct
 
-NICE = 19
+NICE = 10
 SLICE_NS = 100_000  # the shortest that Linux takes
 
 _SCHED_ATTR = struct.Struct("=IIQiIQQQ")  # size, policy, flags, nice, priority, runtime, deadline, period

@@ -31,8 +31,9 @@ class Caller(Protocol):
     def exchange_done(self, keep: bool, /) -> None:
         """The exchange has its answer; the next request may begin if the connection is kept."""
 
-    def exchange_cut(self) -> None:
-        """The answer cannot become whole: only a cut connection tells the caller so."""
+    def exchange_cut(self, *, reset: bool) -> None:
+        """The answer cannot become whole: the connection ends, by a reset if an orderly end would be taken for
+        the body's."""
 
     def hold_reading(self, hold: bool) -> None:
         """Stops or resumes reading."""

@@ -214,11 +214,11 @@ class DownstreamConnection(asyncio.Protocol):
         if self._buffer and self.writable:
             asyncio.get_running_loop().call_soon(self._next_request)
 
-    def exchange_cut(self) -> None:
-        """The answer cannot become whole, and only a reset tells every caller so: for HTTP/1.0 an orderly
-        end is the end of the body."""
+    def exchange_cut(self, *, reset: bool) -> None:
+        """The answer cannot become whole: only the connection's end tells the caller so, and where an orderly
+        end is the end of the body (HTTP/1.0), only a reset. It costs the caller what it has not read yet."""
         self._exchange = None
-        connection = self.transport.get_extra_info("socket")
+        connection = self.transport.get_extra_info("socket") if reset else None
         if connection is not None:
             connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET_ON_CLOSE)
         self.transport.abort()

@@ -297,8 +297,7 @@ class Exchange(ExchangeState):
             self._fail(error, Outcome.OVERLOADED)
         elif self.response is not None and not self.caller.writable:
             self._drop_upstream()
-            self.record(Outcome.CALLER_GONE)
-            self.caller.exchange_cut()
+            self._cut(self.response, Outcome.CALLER_GONE)
         elif not self.request_done and self.response is None and not self.caller.held:
             limit = policy.body_idle_s
             self.refuse(WireError("downstream", 408, f"body: expected more within {limit} s, got too little"))
@@ -336,8 +335,7 @@ class Exchange(ExchangeState):
     ) -> None:
         """Answers ourselves, or cuts the connection when the upstream's answer has already begun."""
         if self.response is not None:
-            self.record(outcome)
-            self.caller.exchange_cut()
+            self._cut(self.response, outcome)
             return
         keep = self.head.keep_alive and self.request_done and not self._worker.draining
         request_id = self._worker.identities.request_id(self.head, self.hexed)
@@ -348,6 +346,10 @@ class Exchange(ExchangeState):
         )
         self.record(outcome, status)
         self.caller.exchange_done(keep)
+
+    def _cut(self, response: ResponseHead, outcome: Outcome) -> None:
+        self.record(outcome)
+        self.caller.exchange_cut(reset=response.body_length < 0 and self._chunker is None)
 
     def record(self, outcome: Outcome, own_status: int = 0) -> None:
         """Writes the record: the exchange has ended, and so has its tunnel if it became one."""

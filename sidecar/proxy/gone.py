@@ -39,7 +39,7 @@ class GoneCaller:
         """The answer is whole."""
         self._worker.dismiss(self)
 
-    def exchange_cut(self) -> None:
+    def exchange_cut(self, *, reset: bool) -> None:  # noqa: ARG002
         """The answer will not become whole."""
         self._worker.dismiss(self)
 

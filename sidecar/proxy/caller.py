@@ -32,8 +32,8 @@ class Caller(Protocol):
         """The exchange has its answer; the next request may begin if the connection is kept."""
 
     def exchange_cut(self, *, reset: bool) -> None:
-        """The answer cannot become whole: the connection ends, by a reset if an orderly end would be taken for
-        the body's."""
+        """The answer cannot become whole: the connection ends, by a reset if an orderly end would be taken
+        for the body's."""
 
     def hold_reading(self, hold: bool) -> None:
         """Stops or resumes reading."""

@@ -181,7 +181,7 @@ REQUESTS_OVERLOADED = Instrument(
     "sidecar.requests.overloaded",
     "counter",
     "{request}",
-    "Requests refused with 503: too many waited for a connection, one waited too long, or the breaker was open.",
+    "Requests answered 503: too many waited for a connection, one waited too long, or the breaker was open.",
 )
 CONNECTIONS_LATE = Instrument(
     "sidecar.connections.late", "counter", "{connection}", "Connections that a time-out ended."

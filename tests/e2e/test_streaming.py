@@ -144,6 +144,32 @@ class TestEarlyAnswers:
             assert received.index(b"one") < received.index(b"two")
 
 
+class TestAnswersThatStopWithin:
+    """What of it was sent arrives, and nobody can take it for the whole."""
+
+    @staticmethod
+    def stop_within(connection: socket.socket) -> None:
+        head, _ = read_head(connection)
+        framing = b"content-length: 100" if b"/length" in head else b"transfer-encoding: chunked"
+        body = b"a part" if b"/length" in head else chunk(b"a part")
+        connection.sendall(b"HTTP/1.1 200 OK\r\n%b\r\n\r\n%b" % (framing, body))
+
+    @pytest.mark.parametrize(("path", "end"), [("/length", b"a part"), ("/chunked", chunk(b"a part"))])
+    def test_a_length_or_a_missing_last_chunk_tells(self, path: str, end: bytes) -> None:
+        with RawUpstream(self.stop_within) as server, Sidecar(f"http://127.0.0.1:{server.port}") as sidecar:
+            assert sidecar.send(request(path)).endswith(end)
+
+    def test_a_caller_who_reads_until_the_end_gets_a_reset(self) -> None:
+        with (
+            RawUpstream(self.stop_within) as server,
+            Sidecar(f"http://127.0.0.1:{server.port}") as sidecar,
+            sidecar.connect() as caller,
+        ):
+            caller.sendall(b"GET /chunked HTTP/1.0\r\n\r\n")
+            with pytest.raises(ConnectionResetError):
+                read_to_end(caller)
+
+
 class TestHalfClosedCallers:
     def test_one_that_has_said_all_gets_its_answer(self) -> None:
         with (

@@ -24,7 +24,10 @@ from sidecar.profile.reference import Reference
 from sidecar.ring.feature_ring import FeatureRing
 
 MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
-RING_CELLS = 1 << 18  # rows x features of a feature ring: 2 MiB of float64
+# Rows x features of a feature ring: 256 KiB of float64. Every place of a ring is written before the first one
+# is written again, however few rows wait, so all of it becomes resident: what is larger grows for hours on a
+# quiet model. The slack for a busy statistics thread is the worker's ring.
+RING_CELLS = 1 << 15
 LEAST_RING_ROWS = 1024
 WAKE_ROWS = (
     256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick

@@ -9,10 +9,11 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import socket
 import subprocess
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +56,7 @@ def serving(
             stdin=subprocess.DEVNULL,
             stdout=sink,
             stderr=sink,
+            start_new_session=True,
         )
 
     def look() -> bool:
@@ -71,6 +73,8 @@ def serving(
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
+        with suppress(ProcessLookupError):  # some servers leave children behind
+            os.killpg(server.pid, signal.SIGKILL)
 
 
 def outcomes(python: Path, program: str, address: str, *arguments: str | Path) -> dict[str, Any]:

@@ -162,9 +162,7 @@ class TestRefused:
             assert refuses(sidecar, authority.trusting_context(), asked)
             assert refuses(sidecar, authority.trusting_context(stranger), asked)
             assert upstream.requests == []
-            with connect(
-                sidecar, authority.trusting_context(authority.issue("caller.internal"))
-            ) as caller:
+            with connect(sidecar, authority.trusting_context(authority.issue("caller.internal"))) as caller:
                 assert split(ask(caller, asked))[2] == b"x"
 
     def test_plain_http_is_no_exchange_and_hurts_nobody(

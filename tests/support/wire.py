@@ -29,6 +29,7 @@ class FakeTransport:
         self.closed = False
         self.aborted = False
         self.ended = False
+        self.unsent_bytes = 0
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"
@@ -39,11 +40,16 @@ class FakeTransport:
         sent, self.sent = self.sent, b""
         return sent
 
+    def take_head(self) -> bytes:
+        """What was written up to the end of a head."""
+        head, gap, self.sent = self.sent.partition(b"\r\n\r\n")
+        return head + gap
+
     def get_extra_info(self, name: str) -> tuple[str, int] | None:
         return ("10.0.0.9", 1) if name == "peername" else None
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unsent_bytes
 
     def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
@@ -125,8 +131,27 @@ class Conversation:
 
         self._loop.run_until_complete(turn())
 
+    def do(self, call: Any, *arguments: Any) -> None:
+        """Calls something of the worker's, as the event loop would."""
+        self._do((call, *arguments))
+
+    def another_caller(self) -> FakeTransport:
+        """The transport of a further caller that connects now."""
+        transport = FakeTransport()
+        self._do((DownstreamConnection(self.worker).connection_made, transport))
+        return transport
+
     def caller_sends(self, *pieces: bytes) -> None:
         self._do(*((self.downstream.data_received, piece) for piece in pieces))
+
+    def caller_half_closes(self, *, later_s: float = 0.0) -> bool:
+        """Ends the caller's side so long behind its request; whether ours stays open."""
+        exchange = self.downstream._exchange
+        if exchange is not None:
+            exchange.asked_ns -= int(later_s * 1e9)
+        open_still: list[bool] = []
+        self._do((lambda: open_still.append(self.downstream.eof_received()),))
+        return open_still[0]
 
     def caller_leaves(self) -> None:
         self._do((self.downstream.connection_lost, None))

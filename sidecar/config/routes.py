@@ -188,3 +188,18 @@ def _resolve(config: Config, route: RouteConfig) -> RoutePolicy:
         caller_idle_s=own.caller_idle_s or common.caller_idle_s,
         tunnel_idle_s=own.tunnel_idle_s or common.tunnel_idle_s,
     )
+
+
+def longest_pause_s(config: Config) -> float:
+    """How long an exchange may be silent at most before a time-out of the worker ends it; tunnels apart.
+
+    Args:
+        config: the settings.
+
+    Returns:
+        Seconds, over all routes.
+    """
+    return max(
+        max(policy.body_idle_s, policy.first_byte_s, policy.response_idle_s, policy.caller_idle_s)
+        for policy in RoutePolicies(config).all
+    )

@@ -28,6 +28,7 @@ from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock, SystemClock
 from sidecar.config.address import parse_upstream
 from sidecar.config.model import Config
+from sidecar.config.routes import longest_pause_s
 from sidecar.errors import BadReference
 from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
@@ -50,6 +51,7 @@ from sidecar.telemetry.points import Family, single
 from sidecar.telemetry.rings import ring_families
 
 BEAT_S = 1.0
+SILENCE_SLACK_S = 10.0  # beyond the longest pause that a worker allows
 WARM_UP_BEATS = 3  # the CPU that starting took is no reason to analyse less
 
 
@@ -112,6 +114,7 @@ class Monitor:
             log,
             config.tap.body_limit_bytes,
             self.access_log,
+            longest_pause_s(config) + SILENCE_SLACK_S,
         )
         self.views = Views(
             rings=rings,

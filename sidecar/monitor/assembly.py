@@ -2,8 +2,9 @@
 
 Pieces of an exchange come before its final record. An exchange whose pieces are not all here when that record
 comes (some found no room in the ring, or this monitor started in between) is incomplete; one whose final
-record never comes (its worker was killed) is forgotten when it is old or when memory is needed, oldest first.
-Either way the counters of the ring say what became of it.
+record never comes (it found no room itself, or its worker was killed) is forgotten when nothing has been
+heard of it for longer than the worker's own time-outs allow, or when memory is needed, the longest silent
+first. Either way the counters of the ring say what became of it.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass, field
 
 MOST_BYTES = 67_108_864  # all unfinished exchanges together; 16 bodies at the default limit
 PENDING_BYTES = 1024  # what an unfinished exchange costs beyond its bytes
-MOST_AGE_NS = 600 * 1_000_000_000  # a stream may be long, but not ten minutes without its end
+LONGEST_SILENCE_S = 600.0
 
 
 @dataclass(slots=True)
@@ -53,17 +54,23 @@ class Body:
 class Pending:
     """An exchange whose final record is still to come."""
 
-    begun_ns: int
+    heard_ns: int
     request: Body = field(default_factory=Body)
     response: Body = field(default_factory=Body)
 
 
 class Assembly:
-    """The unfinished exchanges of one ring."""
+    """The unfinished exchanges of one ring.
 
-    def __init__(self, most_bytes: int = MOST_BYTES) -> None:
+    Args:
+        most_bytes: that all of them may hold.
+        longest_silence_s: an exchange of which nothing was heard for longer has ended unheard.
+    """
+
+    def __init__(self, most_bytes: int = MOST_BYTES, longest_silence_s: float = LONGEST_SILENCE_S) -> None:
         self._most_bytes = most_bytes
-        self._pending: dict[int, Pending] = {}  # in the order in which they began
+        self._longest_silence_ns = int(longest_silence_s * 1e9)
+        self._pending: dict[int, Pending] = {}  # the longest silent first
         self._n_bytes = 0
 
     def __len__(self) -> int:
@@ -73,10 +80,12 @@ class Assembly:
         self, exchange_id: int, mono_ns: int, *, is_request: bool, place: int, piece: bytes | memoryview[int]
     ) -> None:
         """Takes one piece."""
-        pending = self._pending.get(exchange_id)
+        pending = self._pending.pop(exchange_id, None)
         if pending is None:
-            pending = self._pending[exchange_id] = Pending(mono_ns)
+            pending = Pending(mono_ns)
             self._n_bytes += PENDING_BYTES
+        pending.heard_ns = mono_ns
+        self._pending[exchange_id] = pending
         self._n_bytes += (pending.request if is_request else pending.response).add(place, piece)
         self._make_room(mono_ns)
 
@@ -97,8 +106,8 @@ class Assembly:
     def _make_room(self, now_ns: int) -> None:
         while self._pending:
             oldest = next(iter(self._pending))
-            old = now_ns - self._pending[oldest].begun_ns > MOST_AGE_NS
-            if not old and (self._n_bytes <= self._most_bytes or len(self._pending) == 1):
+            silent = now_ns - self._pending[oldest].heard_ns > self._longest_silence_ns
+            if not silent and (self._n_bytes <= self._most_bytes or len(self._pending) == 1):
                 return
             self._forget(oldest)
 

@@ -18,7 +18,7 @@ from sidecar.clock import Clock
 from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
 from sidecar.log import Log
 from sidecar.monitor.access_log import AccessLog
-from sidecar.monitor.assembly import Assembly
+from sidecar.monitor.assembly import LONGEST_SILENCE_S, Assembly
 from sidecar.monitor.heads import HeadReader, RequestLine
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
@@ -49,9 +49,9 @@ class Lane:
 
     __slots__ = ("assembly", "reader", "tunnels")
 
-    def __init__(self, reader: RingReader, tunnels: TunnelMeters) -> None:
+    def __init__(self, reader: RingReader, tunnels: TunnelMeters, longest_silence_s: float) -> None:
         self.reader = reader
-        self.assembly = Assembly()
+        self.assembly = Assembly(longest_silence_s=longest_silence_s)
         self.tunnels = Tunnels(tunnels)
 
     def take_piece(self, record: PieceRecord) -> None:
@@ -80,6 +80,7 @@ class Intake:
         log: where faults are told.
         body_limit_bytes: longest body once its content coding is undone.
         access_log: gets a line an exchange, if there is one.
+        longest_silence_s: an exchange in pieces that is silent for longer has ended without its record.
 
     Attributes:
         lag_ns: age of the oldest record of the last batch.
@@ -97,10 +98,11 @@ class Intake:
         log: Log,
         body_limit_bytes: int,
         access_log: AccessLog | None = None,
+        longest_silence_s: float = LONGEST_SILENCE_S,
     ) -> None:
         self.tunnels = TunnelMeters()
         self._access_log = access_log
-        self._lanes = [Lane(reader, self.tunnels) for reader in readers]
+        self._lanes = [Lane(reader, self.tunnels, longest_silence_s) for reader in readers]
         self._subjects = subjects
         self._meters = meters
         self._offer_span = offer_span

@@ -5,7 +5,7 @@ import time
 import pytest
 
 from sidecar.config.load import load_config
-from sidecar.config.routes import RoutePolicies, RoutePolicy, compile_path, plain_path
+from sidecar.config.routes import RoutePolicies, RoutePolicy, compile_path, longest_pause_s, plain_path
 from sidecar.errors import ConfigError
 
 
@@ -179,3 +179,9 @@ class TestTap:
 )
 def test_plain_paths(path: bytes, plain: bytes) -> None:
     assert plain_path(path) == plain
+
+
+def test_the_longest_pause_is_that_of_any_route() -> None:
+    assert longest_pause_s(load_config()) == 60.0
+    patient = {"path": "/slow", "timeouts": {"first_byte_s": 300.0}}
+    assert longest_pause_s(load_config(flags={"routes": [patient]})) == 300.0

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import tracemalloc
 
-from sidecar.monitor.assembly import MOST_AGE_NS, PENDING_BYTES, Assembly
+from sidecar.monitor.assembly import PENDING_BYTES, Assembly
 
 
 def add(
@@ -48,11 +48,14 @@ def test_memory_is_bounded_and_the_oldest_goes_first() -> None:
     assert assembly.finish(4, 4, 0) == (b"abcd", b"")
 
 
-def test_what_never_ends_is_forgotten() -> None:
-    assembly = Assembly()
+def test_what_is_silent_for_too_long_is_forgotten_and_what_goes_on_is_not() -> None:
+    assembly = Assembly(longest_silence_s=60.0)
     add(assembly, 1, 0, b"ab", at_ns=0)
-    add(assembly, 2, 0, b"ab", at_ns=MOST_AGE_NS + 1)
-    assert len(assembly) == 1
+    add(assembly, 2, 0, b"ab", at_ns=0)
+    add(assembly, 2, 2, b"cd", at_ns=50_000_000_000)
+    add(assembly, 3, 0, b"ab", at_ns=61_000_000_000)
+    assert assembly.finish(1, 2, 0) is None
+    assert assembly.finish(2, 4, 0) == (b"abcd", b"")
 
 
 def test_a_stream_of_many_small_pieces_is_one_body_and_costs_no_object_a_piece() -> None:

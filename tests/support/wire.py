@@ -15,13 +15,33 @@ from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
 from sidecar.proxy.worker import Worker
 from sidecar.ring.counters import read_counter
+from sidecar.ring.entry import ExchangeRecord
+from sidecar.ring.reader import RingReader
 from sidecar.ring.segment import create_ring
 from sidecar.ring.writer import RingWriter
 from sidecar.upstream.connection import UpstreamConnection
+from tests.support.ring_pair import read_all
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time passes when a test says so, and never by itself."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        super().__init__()
+
+    def time(self) -> float:
+        return self.now_s
 
 
 class FakeTransport:
-    """Remembers what was written and what was asked of it."""
+    """Remembers what was written and what was asked of it.
+
+    Attributes:
+        unsent_bytes: what of it a slow peer has not taken; set by tests.
+        tls: whether it claims to speak TLS.
+        protocol: who has taken it over, if somebody has.
+    """
 
     def __init__(self) -> None:
         self.sent = b""
@@ -29,6 +49,9 @@ class FakeTransport:
         self.closed = False
         self.aborted = False
         self.ended = False
+        self.tls = False
+        self.unsent_bytes = 0
+        self.protocol: Any = None
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"
@@ -39,11 +62,13 @@ class FakeTransport:
         sent, self.sent = self.sent, b""
         return sent
 
-    def get_extra_info(self, name: str) -> tuple[str, int] | None:
+    def get_extra_info(self, name: str) -> object:
+        if name == "ssl_object" and self.tls:
+            return self
         return ("10.0.0.9", 1) if name == "peername" else None
 
     def get_write_buffer_size(self) -> int:
-        return 0
+        return self.unsent_bytes
 
     def set_protocol(self, protocol: Any) -> None:
         self.protocol = protocol
@@ -61,7 +86,7 @@ class FakeTransport:
         self.reading = True
 
     def can_write_eof(self) -> bool:
-        return True
+        return not self.tls
 
     def write_eof(self) -> None:
         self.ended = True
@@ -86,7 +111,7 @@ class Conversation:
         self._n_upstreams = n_upstreams
 
     def __enter__(self) -> Conversation:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Clock()
         self._loop.run_until_complete(self._set_up())
         return self
 
@@ -103,51 +128,112 @@ class Conversation:
         config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings})
         identities, log = Identities(1.0), Log("test")
         self.writer = RingWriter(self.ring, self._pipe[1])
+        self._reader = RingReader(self.ring, self._pipe[0])
+        self._records: list[ExchangeRecord] = []
         tap = Tap(self.writer, config, identities, log)
         self.worker = Worker(config, tap, Tally(self.ring), identities, log)
-        self.downstream: Any = DownstreamConnection(self.worker)
-        self.caller = FakeTransport()
-        self.downstream.connection_made(self.caller)
+        self._welcome()
         self._connections: list[Any] = []
         for _ in range(self._n_upstreams):
             connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._heads, config.limits)
             connection.connection_made(FakeTransport())
+            self.worker.pool._open.add(connection)
             self._connections.append(connection)
         for connection in reversed(self._connections):
             self.worker.pool.release(connection)
         self.servers = [connection.transport for connection in self._connections]
 
-    def _do(self, *calls: Any) -> None:
-        async def turn() -> None:
-            for call, *arguments in calls:
-                call(*arguments)
-            await asyncio.sleep(0)  # lets what was put off to the next turn happen
+    def _welcome(self) -> None:
+        self.downstream: Any = DownstreamConnection(self.worker)
+        self.caller = FakeTransport()
+        self.downstream.connection_made(self.caller)
 
-        self._loop.run_until_complete(turn())
+    def another_caller_comes(self) -> FakeTransport:
+        """From now on another caller is the one that speaks.
+
+        Returns:
+            The transport of the one before.
+        """
+        before = self.caller
+        self._do((self._welcome,))
+        return before
+
+    def _do(self, *calls: Any) -> Any:
+        async def turn() -> Any:
+            result = None
+            for call, *arguments in calls:
+                result = call(*arguments)
+            await asyncio.sleep(0)  # lets what was put off to the next turn happen
+            await asyncio.sleep(0)
+            return result
+
+        return self._loop.run_until_complete(turn())
+
+    @property
+    def _near(self) -> Any:
+        return self.caller.protocol or self.downstream
+
+    def _far(self, place: int) -> Any:
+        connection = self._connections[place]
+        return connection.transport.protocol or connection
 
     def caller_sends(self, *pieces: bytes) -> None:
-        self._do(*((self.downstream.data_received, piece) for piece in pieces))
+        self._do(*((self._near.data_received, piece) for piece in pieces))
 
-    def caller_leaves(self) -> None:
-        self._do((self.downstream.connection_lost, None))
+    def caller_half_closes(self) -> None:
+        """The caller ends its side; as asyncio does it, ours follows unless the protocol keeps it open."""
+        if not self._do((self._near.eof_received,)):
+            self.caller.close()
+            self.caller_leaves()
+
+    def caller_leaves(self, fault: Exception | None = None) -> None:
+        self._do((self._near.connection_lost, fault))
 
     def caller_blocks(self, blocks: bool = True) -> None:
-        self._do((self.downstream.pause_writing if blocks else self.downstream.resume_writing,))
+        self._do((self._near.pause_writing if blocks else self._near.resume_writing,))
 
     def server_sends(self, *pieces: bytes, place: int = 0) -> None:
-        self._do(*((self._connections[place].data_received, piece) for piece in pieces))
+        self._do(*((self._far(place).data_received, piece) for piece in pieces))
 
-    def server_leaves(self, place: int = 0) -> None:
-        self._do((self._connections[place].connection_lost, None))
+    def server_half_closes(self, place: int = 0) -> None:
+        """The server ends its side; ours follows unless the protocol keeps it open."""
+        if not self._do((self._far(place).eof_received,)):
+            self.servers[place].close()
+            self.server_lost(place=place)
+
+    server_leaves = server_half_closes
+
+    def server_lost(self, fault: Exception | None = None, place: int = 0) -> None:
+        """The connection is gone, without an end that was said."""
+        self._do((self._far(place).connection_lost, fault))
 
     def server_blocks(self, blocks: bool = True, place: int = 0) -> None:
-        connection = self._connections[place]
-        self._do((connection.pause_writing if blocks else connection.resume_writing,))
+        far = self._far(place)
+        self._do((far.pause_writing if blocks else far.resume_writing,))
 
     def time_passes(self, seconds: float) -> None:
-        """Moves every deadline so much nearer, and sweeps."""
-        self.downstream.deadline_s -= seconds
+        """Moves the clock on, fires what is due, and sweeps."""
+        self._loop.now_s += seconds
         self._do((self.worker.sweep,))
+
+    def reload(self, **settings: Any) -> None:
+        """Takes over these settings beside those of the start."""
+        config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings, **settings})
+        self._do((self.worker.reload, config))
+
+    def start_drain(self) -> asyncio.Task[int]:
+        """Begins to drain; the task gives how many connections were cut off."""
+        return self._loop.create_task(self.worker.drain())
+
+    def turns(self) -> None:
+        """Lets the loop turn once."""
+        self._do()
+
+    def records(self) -> list[ExchangeRecord]:
+        """The records of exchanges that ended, in order."""
+        self.writer.publish()
+        self._records += [record for record in read_all(self._reader) if isinstance(record, ExchangeRecord)]
+        return self._records
 
     def counter(self, name: str) -> int:
         return read_counter(self.ring, name)

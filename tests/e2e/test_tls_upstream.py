@@ -193,7 +193,7 @@ class TestExchanges:
             assert split(ask(caller, request("/", body)))[::2] == (200, body)
 
     def test_an_answer_cut_short_by_a_lost_connection_is_no_whole_one(self, authority: Authority) -> None:
-        """An end of TCP without TLS's own may be anybody's doing: a body until the close is not whole then."""
+        """An end of TCP without TLS's own may be anybody's doing, so it ends no body."""
 
         def cut(connection: socket.socket) -> None:
             assert isinstance(connection, ssl.SSLSocket)

@@ -35,13 +35,7 @@ class Clock(asyncio.SelectorEventLoop):
 
 
 class FakeTransport:
-    """Remembers what was written and what was asked of it.
-
-    Attributes:
-        unsent_bytes: what of it a slow peer has not taken; set by tests.
-        tls: whether it claims to speak TLS.
-        protocol: who has taken it over, if somebody has.
-    """
+    """Remembers what was written and what was asked of it."""
 
     def __init__(self) -> None:
         self.sent = b""
@@ -49,9 +43,7 @@ class FakeTransport:
         self.closed = False
         self.aborted = False
         self.ended = False
-        self.tls = False
         self.unsent_bytes = 0
-        self.protocol: Any = None
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"
@@ -62,9 +54,12 @@ class FakeTransport:
         sent, self.sent = self.sent, b""
         return sent
 
-    def get_extra_info(self, name: str) -> object:
-        if name == "ssl_object" and self.tls:
-            return self
+    def take_head(self) -> bytes:
+        """What was written up to the end of a head."""
+        head, gap, self.sent = self.sent.partition(b"\r\n\r\n")
+        return head + gap
+
+    def get_extra_info(self, name: str) -> tuple[str, int] | None:
         return ("10.0.0.9", 1) if name == "peername" else None
 
     def get_write_buffer_size(self) -> int:
@@ -86,7 +81,7 @@ class FakeTransport:
         self.reading = True
 
     def can_write_eof(self) -> bool:
-        return not self.tls
+        return True
 
     def write_eof(self) -> None:
         self.ended = True
@@ -132,7 +127,9 @@ class Conversation:
         self._records: list[ExchangeRecord] = []
         tap = Tap(self.writer, config, identities, log)
         self.worker = Worker(config, tap, Tally(self.ring), identities, log)
-        self._welcome()
+        self.downstream: Any = DownstreamConnection(self.worker)
+        self.caller = FakeTransport()
+        self.downstream.connection_made(self.caller)
         self._connections: list[Any] = []
         for _ in range(self._n_upstreams):
             connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._heads, config.limits)
@@ -143,73 +140,58 @@ class Conversation:
             self.worker.pool.release(connection)
         self.servers = [connection.transport for connection in self._connections]
 
-    def _welcome(self) -> None:
-        self.downstream: Any = DownstreamConnection(self.worker)
-        self.caller = FakeTransport()
-        self.downstream.connection_made(self.caller)
-
-    def another_caller_comes(self) -> FakeTransport:
-        """From now on another caller is the one that speaks.
-
-        Returns:
-            The transport of the one before.
-        """
-        before = self.caller
-        self._do((self._welcome,))
-        return before
-
-    def _do(self, *calls: Any) -> Any:
-        async def turn() -> Any:
-            result = None
+    def _do(self, *calls: Any) -> None:
+        async def turn() -> None:
             for call, *arguments in calls:
-                result = call(*arguments)
-            await asyncio.sleep(0)  # lets what was put off to the next turn happen
-            await asyncio.sleep(0)
-            return result
+                call(*arguments)
+            for _ in range(2):  # lets timers fire, and what was put off to the next turn happen
+                await asyncio.sleep(0)
 
-        return self._loop.run_until_complete(turn())
+        self._loop.run_until_complete(turn())
 
-    @property
-    def _near(self) -> Any:
-        return self.caller.protocol or self.downstream
+    def do(self, call: Any, *arguments: Any) -> None:
+        """Calls something of the worker's, as the event loop would."""
+        self._do((call, *arguments))
 
-    def _far(self, place: int) -> Any:
-        connection = self._connections[place]
-        return connection.transport.protocol or connection
+    def another_caller(self) -> FakeTransport:
+        """The transport of a further caller that connects now."""
+        transport = FakeTransport()
+        self._do((DownstreamConnection(self.worker).connection_made, transport))
+        return transport
 
     def caller_sends(self, *pieces: bytes) -> None:
-        self._do(*((self._near.data_received, piece) for piece in pieces))
+        self._do(*((self.downstream.data_received, piece) for piece in pieces))
 
-    def caller_half_closes(self) -> None:
-        """The caller ends its side; as asyncio does it, ours follows unless the protocol keeps it open."""
-        if not self._do((self._near.eof_received,)):
-            self.caller.close()
-            self.caller_leaves()
+    def caller_half_closes(self, *, later_s: float = 0.0) -> bool:
+        """Ends the caller's side so long behind its request; whether ours stays open."""
+        exchange = self.downstream._exchange
+        if exchange is not None:
+            exchange.asked_ns -= int(later_s * 1e9)
+        open_still: list[bool] = []
+        self._do((lambda: open_still.append(self.downstream.eof_received()),))
+        return open_still[0]
 
-    def caller_leaves(self, fault: Exception | None = None) -> None:
-        self._do((self._near.connection_lost, fault))
+    def caller_leaves(self) -> None:
+        self._do((self.downstream.connection_lost, None))
 
     def caller_blocks(self, blocks: bool = True) -> None:
-        self._do((self._near.pause_writing if blocks else self._near.resume_writing,))
+        self._do((self.downstream.pause_writing if blocks else self.downstream.resume_writing,))
 
     def server_sends(self, *pieces: bytes, place: int = 0) -> None:
-        self._do(*((self._far(place).data_received, piece) for piece in pieces))
+        self._do(*((self._connections[place].data_received, piece) for piece in pieces))
 
-    def server_half_closes(self, place: int = 0) -> None:
-        """The server ends its side; ours follows unless the protocol keeps it open."""
-        if not self._do((self._far(place).eof_received,)):
-            self.servers[place].close()
-            self.server_lost(place=place)
-
-    server_leaves = server_half_closes
+    def server_leaves(self, place: int = 0) -> None:
+        """The server closes its connection, and says so."""
+        connection = self._connections[place]
+        self._do((connection.eof_received,), (connection.connection_lost, None))
 
     def server_lost(self, fault: Exception | None = None, place: int = 0) -> None:
         """The connection is gone, without an end that was said."""
-        self._do((self._far(place).connection_lost, fault))
+        self._do((self._connections[place].connection_lost, fault))
 
     def server_blocks(self, blocks: bool = True, place: int = 0) -> None:
-        far = self._far(place)
-        self._do((far.pause_writing if blocks else far.resume_writing,))
+        connection = self._connections[place]
+        self._do((connection.pause_writing if blocks else connection.resume_writing,))
 
     def time_passes(self, seconds: float) -> None:
         """Moves the clock on, fires what is due, and sweeps."""
@@ -223,11 +205,9 @@ class Conversation:
 
     def start_drain(self) -> asyncio.Task[int]:
         """Begins to drain; the task gives how many connections were cut off."""
-        return self._loop.create_task(self.worker.drain())
-
-    def turns(self) -> None:
-        """Lets the loop turn once."""
+        draining = self._loop.create_task(self.worker.drain())
         self._do()
+        return draining
 
     def records(self) -> list[ExchangeRecord]:
         """The records of exchanges that ended, in order."""

@@ -88,6 +88,7 @@ class UpstreamConnection(asyncio.Protocol):
         "_raw",
         "_responding",
         "_reusable",
+        "_said_all",
         "_sink",
         "_used",
         "idle_limit_s",
@@ -108,6 +109,7 @@ class UpstreamConnection(asyncio.Protocol):
         self._responding = False  # a final head has been read
         self._head_only = False
         self._reusable = False
+        self._said_all = False  # the server ended its side, in TLS where there is TLS
         self._used = False
         self._n_interim = 0
         self.request_open = False
@@ -176,6 +178,9 @@ class UpstreamConnection(asyncio.Protocol):
             self.transport.abort()
 
     def eof_received(self) -> bool:
+        """Not called when TCP ends without TLS's own end: anybody on the way can do that, so it ends no body
+        (RFC 9112 section 9.8)."""
+        self._said_all = True
         return False  # closes the transport; connection_lost follows
 
     def connection_lost(self, exc: Exception | None) -> None:
@@ -184,7 +189,7 @@ class UpstreamConnection(asyncio.Protocol):
         if sink is None:
             return
         self._sink = None
-        if self._responding and self._left == UNTIL_CLOSE and exc is None:
+        if self._responding and self._left == UNTIL_CLOSE and self._said_all and exc is None:
             sink.on_body(b"", True)
             return
         stale = self._used and not self._responding and not self._buffer and not self._n_interim

@@ -66,14 +66,14 @@ class Pool:
         self._attempts = config.retries.attempts
         self._upstream_idle_s = config.timeouts.upstream_idle_s
         self._heads = ResponseHeads(config.limits, redacted)
-        self._budget = RetryBudget(config.retries, asyncio.get_running_loop().time())
+        self.now_s = asyncio.get_running_loop().time()
+        self._budget = RetryBudget(config.retries, self.now_s)
         self._idle: list[UpstreamConnection] = []
         self._open: set[UpstreamConnection] = set()
         self._waiters: deque[Waiter] = deque()
         self._n_connecting = 0
         self._closed = False
         self.breaker = Breaker(config.breaker)
-        self.now_s = 0.0
         self.answered_s = float("-inf")
         self._n_connect_retries = 0
         self._n_opened_told = 0

@@ -91,7 +91,7 @@ class TestExchanges:
     ) -> None:
         with (
             connect(serving, authority.trusting_context()) as caller,
-            pytest.raises(OSError, match="reset|EOF"),
+            pytest.raises(OSError, match=r"reset|EOF"),
         ):
             ask(caller, request("/short"))
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import os
 import socket
 import ssl
@@ -53,15 +52,11 @@ def keep_answering(answer: bytes = OK, seen: Callable[[bytes], None] | None = No
     """What gives each request without a body the same answer, and shows its head to `seen`."""
 
     def serve(connection: socket.socket) -> None:
-        rest = b""
         while True:
-            with contextlib.suppress(ConnectionError):
-                head, rest = read_head(connection)
-                if seen is not None:
-                    seen(head)
-                connection.sendall(answer)
-                continue
-            return
+            head, _ = read_head(connection)
+            if seen is not None:
+                seen(head)
+            connection.sendall(answer)
 
     return serve
 

@@ -15,9 +15,23 @@ from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
 from sidecar.proxy.worker import Worker
 from sidecar.ring.counters import read_counter
+from sidecar.ring.entry import ExchangeRecord
+from sidecar.ring.reader import RingReader
 from sidecar.ring.segment import create_ring
 from sidecar.ring.writer import RingWriter
 from sidecar.upstream.connection import UpstreamConnection
+from tests.support.ring_pair import read_all
+
+
+class Clock(asyncio.SelectorEventLoop):
+    """A loop whose time passes when a test says so, and never by itself."""
+
+    def __init__(self) -> None:
+        self.now_s = 1000.0
+        super().__init__()
+
+    def time(self) -> float:
+        return self.now_s
 
 
 class FakeTransport:
@@ -92,7 +106,7 @@ class Conversation:
         self._n_upstreams = n_upstreams
 
     def __enter__(self) -> Conversation:
-        self._loop = asyncio.new_event_loop()
+        self._loop = Clock()
         self._loop.run_until_complete(self._set_up())
         return self
 
@@ -109,6 +123,8 @@ class Conversation:
         config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings})
         identities, log = Identities(1.0), Log("test")
         self.writer = RingWriter(self.ring, self._pipe[1])
+        self._reader = RingReader(self.ring, self._pipe[0])
+        self._records: list[ExchangeRecord] = []
         tap = Tap(self.writer, config, identities, log)
         self.worker = Worker(config, tap, Tally(self.ring), identities, log)
         self.downstream: Any = DownstreamConnection(self.worker)
@@ -118,6 +134,7 @@ class Conversation:
         for _ in range(self._n_upstreams):
             connection: Any = UpstreamConnection(self.worker.pool, self.worker.pool._heads, config.limits)
             connection.connection_made(FakeTransport())
+            self.worker.pool._open.add(connection)
             self._connections.append(connection)
         for connection in reversed(self._connections):
             self.worker.pool.release(connection)
@@ -127,7 +144,8 @@ class Conversation:
         async def turn() -> None:
             for call, *arguments in calls:
                 call(*arguments)
-            await asyncio.sleep(0)  # lets what was put off to the next turn happen
+            for _ in range(2):  # lets timers fire, and what was put off to the next turn happen
+                await asyncio.sleep(0)
 
         self._loop.run_until_complete(turn())
 
@@ -163,16 +181,39 @@ class Conversation:
         self._do(*((self._connections[place].data_received, piece) for piece in pieces))
 
     def server_leaves(self, place: int = 0) -> None:
-        self._do((self._connections[place].connection_lost, None))
+        """The server closes its connection, and says so."""
+        connection = self._connections[place]
+        self._do((connection.eof_received,), (connection.connection_lost, None))
+
+    def server_lost(self, fault: Exception | None = None, place: int = 0) -> None:
+        """The connection is gone, without an end that was said."""
+        self._do((self._connections[place].connection_lost, fault))
 
     def server_blocks(self, blocks: bool = True, place: int = 0) -> None:
         connection = self._connections[place]
         self._do((connection.pause_writing if blocks else connection.resume_writing,))
 
     def time_passes(self, seconds: float) -> None:
-        """Moves every deadline so much nearer, and sweeps."""
-        self.downstream.deadline_s -= seconds
+        """Moves the clock on, fires what is due, and sweeps."""
+        self._loop.now_s += seconds
         self._do((self.worker.sweep,))
+
+    def reload(self, **settings: Any) -> None:
+        """Takes over these settings beside those of the start."""
+        config = load_config(flags={"upstream": "http://127.0.0.1:1", **self._settings, **settings})
+        self._do((self.worker.reload, config))
+
+    def start_drain(self) -> asyncio.Task[int]:
+        """Begins to drain; the task gives how many connections were cut off."""
+        draining = self._loop.create_task(self.worker.drain())
+        self._do()
+        return draining
+
+    def records(self) -> list[ExchangeRecord]:
+        """The records of exchanges that ended, in order."""
+        self.writer.publish()
+        self._records += [record for record in read_all(self._reader) if isinstance(record, ExchangeRecord)]
+        return self._records
 
     def counter(self, name: str) -> int:
         return read_counter(self.ring, name)

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from tests.support.wire import Conversation
+from sidecar.proxy.downstream import DownstreamConnection
+from sidecar.ring.record import Outcome
+from tests.support.wire import Conversation, FakeTransport
 
 HEAD = b"POST /m HTTP/1.1\r\nHost: m\r\nContent-Length: 4\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -190,6 +192,126 @@ class TestEnds:
             talk.server_sends(OK)
             assert b"connection: close\r\n" in talk.caller.take()
             assert talk.caller.ended
+
+
+class TestTimeOuts:
+    """Whose a time-out is follows from what is missing."""
+
+    GET = b"GET /m HTTP/1.1\r\nHost: m\r\n\r\n"
+
+    def ended(self, talk: Conversation) -> tuple[Outcome, int]:
+        """How the only exchange ended, and how many time-outs were counted."""
+        [record] = talk.records()
+        return record.outcome, talk.counter("late")
+
+    def test_no_free_connection_within_queue_s_is_a_503(self) -> None:
+        with Conversation(pool={"connections": 1}, timeouts={"queue_s": 3.0}) as talk:
+            talk.caller_sends(self.GET)
+            second, transport = DownstreamConnection(talk.worker), FakeTransport()
+            talk.do(second.connection_made, transport)
+            talk.do(second.data_received, self.GET)
+            talk.time_passes(2.9)
+            assert transport.take() == b""
+            assert talk.counter("upstream_waiting") == 1
+            talk.time_passes(0.2)
+            answer = transport.take()
+            assert answer.startswith(b"HTTP/1.1 503 ")
+            assert b"\r\nretry-after: " in answer
+            assert self.ended(talk) == (Outcome.OVERLOADED, 1)
+            talk.server_sends(OK)
+            assert not talk.servers[0].is_closing()
+            assert talk.worker.pool.n_waiting == 0
+
+    def test_an_answer_that_does_not_begin_within_first_byte_s_is_a_504(self) -> None:
+        with Conversation(timeouts={"first_byte_s": 3.0}) as talk:
+            talk.caller_sends(self.GET)
+            talk.time_passes(2.9)
+            assert talk.caller.take() == b""
+            talk.time_passes(0.2)
+            assert talk.caller.take().startswith(b"HTTP/1.1 504 ")
+            assert talk.servers[0].aborted
+            assert self.ended(talk) == (Outcome.UPSTREAM_TIMEOUT, 1)
+
+    def test_an_answer_that_pauses_is_cut_only_when_it_pauses_for_response_idle_s(self) -> None:
+        with Conversation(timeouts={"response_idle_s": 3.0}) as talk:
+            talk.caller_sends(self.GET)
+            talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\n")
+            for _ in range(3):
+                talk.time_passes(2.9)
+                talk.server_sends(b"x")
+            assert not talk.caller.aborted
+            talk.time_passes(3.1)
+            assert talk.caller.aborted
+            assert talk.servers[0].aborted
+            assert self.ended(talk) == (Outcome.UPSTREAM_TIMEOUT, 1)
+
+    def test_a_caller_that_does_not_read_for_caller_idle_s_is_cut_and_that_is_not_the_upstreams_fault(
+        self,
+    ) -> None:
+        with Conversation(timeouts={"caller_idle_s": 3.0, "response_idle_s": 1.0}) as talk:
+            talk.caller_sends(self.GET)
+            talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+            talk.caller_blocks()
+            talk.time_passes(2.9)
+            assert not talk.caller.aborted
+            talk.time_passes(0.2)
+            assert talk.caller.aborted
+            assert talk.servers[0].aborted
+            assert self.ended(talk) == (Outcome.CALLER_GONE, 1)
+            assert talk.counter("upstream_errors") == 0
+
+    def test_a_caller_that_reads_again_is_judged_by_the_upstreams_pace_again(self) -> None:
+        with Conversation(timeouts={"caller_idle_s": 1.0, "response_idle_s": 3.0}) as talk:
+            talk.caller_sends(self.GET)
+            talk.server_sends(b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\n\r\nx")
+            talk.caller_blocks()
+            talk.caller_blocks(False)
+            talk.time_passes(2.9)
+            assert not talk.caller.aborted
+            talk.time_passes(0.2)
+            assert self.ended(talk) == (Outcome.UPSTREAM_TIMEOUT, 1)
+
+    def test_an_upstream_that_does_not_read_the_body_is_a_504_and_not_the_callers_408(self) -> None:
+        with Conversation(timeouts={"first_byte_s": 5.0, "body_idle_s": 1.0}) as talk:
+            talk.caller_sends(HEAD + b"b")
+            talk.server_blocks()
+            talk.time_passes(4.9)
+            assert talk.caller.take() == b""
+            talk.time_passes(0.2)
+            assert talk.caller.take().startswith(b"HTTP/1.1 504 ")
+            assert self.ended(talk) == (Outcome.UPSTREAM_TIMEOUT, 1)
+
+    def test_a_pause_of_the_upstreams_is_no_slowness_of_the_callers(self) -> None:
+        settings = {"timeouts": {"body_idle_s": 2.0}, "limits": {"body_bytes_per_s": 1.0}}
+        with Conversation(**settings) as talk:
+            talk.caller_sends(HEAD + b"b")
+            talk.server_blocks()
+            talk.time_passes(30)
+            talk.server_blocks(False)
+            talk.time_passes(1.9)
+            assert talk.caller.take() == b""
+            talk.time_passes(0.2)
+            assert talk.caller.take().startswith(b"HTTP/1.1 408 ")
+            assert self.ended(talk) == (Outcome.REJECTED, 1)
+
+    def test_a_body_that_trickles_is_refused_although_it_never_pauses_for_long(self) -> None:
+        settings = {"timeouts": {"body_idle_s": 3.0}, "limits": {"body_bytes_per_s": 1.0}}
+        with Conversation(**settings) as talk:
+            talk.caller_sends(HEAD)
+            for _ in range(2):  # a byte each 1.9 s, where each byte earns one
+                talk.time_passes(1.9)
+                assert talk.caller.take() == b""
+                talk.caller_sends(b"x")
+            talk.time_passes(1.3)
+            assert talk.caller.take().startswith(b"HTTP/1.1 408 ")
+
+    def test_a_gone_callers_exchange_ends_in_time_as_well(self) -> None:
+        with Conversation(cancel_on_disconnect=False, timeouts={"first_byte_s": 3.0}) as talk:
+            talk.caller_sends(self.GET)
+            talk.caller_leaves()
+            talk.time_passes(3.1)
+            assert talk.servers[0].aborted
+            assert self.ended(talk) == (Outcome.UPSTREAM_TIMEOUT, 1)
 
 
 class TestTap:

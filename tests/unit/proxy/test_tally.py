@@ -39,6 +39,12 @@ def test_the_upstreams_state_is_brought_by_a_sweep() -> None:
         ] == [2, 0, 1, 0]
 
 
+def test_an_upstream_that_has_not_passed_its_check_is_not_healthy() -> None:
+    with Conversation(health_check={"path": "/ready"}) as talk:
+        talk.time_passes(0)
+        assert talk.counter("upstream_healthy") == 0
+
+
 def test_a_breaker_that_opens_is_counted_once_and_shows_until_it_closes() -> None:
     with Conversation(2, breaker={"failures": 1, "open_s": 1.0}) as talk:
         talk.caller_sends(HEAD + b"body")

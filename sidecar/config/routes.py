@@ -20,7 +20,7 @@ from sidecar.config.traffic import RouteConfig
 from sidecar.errors import ConfigError
 
 _PATTERN = re.compile(r"/[!-\"$->@-~]*")  # visible ASCII without # and ?
-_PLAIN = re.compile(rb"(?:/(?!\.{1,2}(?:/|\Z))[^/%;\\]+)*/?")  # only one way to read it
+_PLAIN = re.compile(rb"/|(?:/(?!\.{1,2}(?:/|\Z))[^/%;\\]+)+")  # one way to read it; `/a/` may be `/a`
 _ANYWHERE = RouteConfig(path="/**")
 
 

@@ -186,7 +186,9 @@ def _likely(a: FeatureReference, b: FeatureReference, below: F64) -> F64:
     if _has_atoms(a) or _has_atoms(b):
         return np.asarray(np.cumsum(a.cells)[:-1] * (finite / max(1, int(a.cells.sum()))), dtype=np.float64)
     low, high = float(b.moments[3]), float(b.moments[4])
-    points = np.concatenate([[low], np.clip(b.edges, low, high), [np.nextafter(high, np.inf)]])
+    with np.errstate(over="ignore"):  # behind the greatest number there is only infinity
+        behind = np.nextafter(high, np.inf)
+    points = np.concatenate([[low], np.clip(b.edges, low, high), [behind]])
     return np.asarray(np.interp(a.edges, points, below), dtype=np.float64)
 
 

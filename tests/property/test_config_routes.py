@@ -41,6 +41,7 @@ POLICIES = [RoutePolicies(load_config(text)) for text in SETTINGS]
 @settings(max_examples=1000)
 @example(POLICIES[0], b"/open/../private")
 @example(POLICIES[2], b"/x/%2e%2e/private/y")
+@example(POLICIES[2], b"/infer/")
 def test_what_is_tapped_is_tapped_under_both_readings(policies: RoutePolicies, path: bytes) -> None:
     found = policies.find(path)
     plain = policies.find(plain_path(path.partition(b"?")[0]))

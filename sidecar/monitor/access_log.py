@@ -38,7 +38,7 @@ Format = Callable[[ExchangeRecord, RequestLine], bytes]
 
 
 class AccessLog:
-    """Writes a line an exchange; used by the intake thread but for `ask_to_reopen` and `families`.
+    """Writes a line an exchange; used by the intake thread but for `families`.
 
     Args:
         file: where lines go.
@@ -50,7 +50,6 @@ class AccessLog:
         self._line_of = line_of
         self.flush = file.flush
         self.close = file.close
-        self.ask_to_reopen = file.ask_to_reopen
 
     def add(self, record: ExchangeRecord, request: RequestLine) -> None:
         """Adds an exchange's line, to be written by `flush`.

@@ -45,7 +45,7 @@ _REASONS = {
 
 
 class LogFile:
-    """Used by one thread but for `ask_to_reopen` and `families`.
+    """Used by one thread but for `families`.
 
     Args:
         path: of the file, or `-` for standard output.
@@ -67,7 +67,6 @@ class LogFile:
         self._n_taken = 0  # bytes of the first waiting line that a pipe took
         self._reason = ""  # why the last attempt failed, empty when it did not
         self._look_ns = self._retry_ns = 0
-        self._asked = False
         self._poll = select.poll()
 
     # --- lines
@@ -89,7 +88,7 @@ class LogFile:
     def flush(self) -> None:
         """Writes what waits, as far as the file takes it, after a look at whether it is still the file."""
         now_ns = self._clock.mono_ns()
-        if self._asked or now_ns >= self._look_ns:
+        if now_ns >= self._look_ns:
             self._look(now_ns)
         if not self._waiting or self._fd < 0 or now_ns < self._retry_ns:
             return
@@ -109,10 +108,6 @@ class LogFile:
         self._retry_ns = self._look_ns = 0
         self.flush()
         self._give_up()
-
-    def ask_to_reopen(self) -> None:
-        """Has the next `flush` open the path anew. Called by: any thread."""
-        self._asked = True
 
     def families(self) -> list[Family]:
         """Lines written, lost and waiting. Called by: any thread."""
@@ -173,9 +168,8 @@ class LogFile:
 
     def _look(self, now_ns: int) -> None:
         self._look_ns = now_ns + LOOK_NS
-        if self._fd >= 0 and (self._asked or self._moved()) and self._path != STANDARD_OUTPUT:
+        if self._fd >= 0 and self._moved() and self._path != STANDARD_OUTPUT:
             self._close_file()
-        self._asked = False
         if self._fd < 0:
             try:
                 self._open()

@@ -131,15 +131,6 @@ def test_a_file_that_was_moved_away_is_made_anew_within_a_second(
         assert path.read_bytes() == (b"new\nthree\n" if moved == "replaced" else b"three\n")
 
 
-def test_it_is_opened_anew_at_once_when_asked_for(path: Path, tmp_path: Path) -> None:
-    with bench_of(path, tmp_path) as bench:
-        bench.write(b"one\n")
-        path.rename(tmp_path / "old")
-        bench.file.ask_to_reopen()
-        bench.write(b"two\n")
-        assert path.read_bytes() == b"two\n"
-
-
 def test_a_line_that_was_cut_short_is_written_again_on_a_line_of_its_own(path: Path, tmp_path: Path) -> None:
     with bench_of(path, tmp_path) as bench:
         bench.write()
@@ -241,7 +232,6 @@ def test_standard_output_is_never_closed_by_it_and_its_flags_stay(tmp_path: Path
     try:
         with bench_of("-", tmp_path) as bench:
             bench.write(b"one\n")
-            bench.file.ask_to_reopen()
             bench.write(b"two\n", after_s=5)
         assert os.get_blocking(1)
         os.write(1, b"others\n")

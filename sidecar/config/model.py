@@ -110,16 +110,54 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class WindowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How traffic is cut into panes and windows."""
 
+    kind: Annotated[
+        Literal["sliding", "tumbling"],
+        Meta(
+            description=(
+                "Whether windows reach back from now, or are cut at multiples of their length in unix time; "
+                "of tumbling ones the last complete one is judged."
+            )
+        ),
+    ] = "sliding"
+
     pane_s: Annotated[
         Seconds, Meta(description="Length of a pane, the smallest summary kept, in seconds.")
     ] = 60.0
+    pane_rows: Annotated[
+        Annotated[int, Meta(ge=10)] | None,
+        Meta(
+            description=(
+                "Rows after which a pane ends, instead of a time; window.pane_s must then say how long that "
+                "takes at most traffic, since alarm.false_alarm_days is turned into panes by it."
+            )
+        ),
+    ] = None
+    lateness_s: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            description=(
+                "How much later than a newer one a row may come and still count in the pane of its own time; "
+                "panes stay open for so long. A row that comes later counts in the oldest open pane."
+            ),
+        ),
+    ] = 10.0
     horizons_s: Annotated[
         tuple[Seconds, ...],
         Meta(
             min_length=1,
-            description="Lengths of the sliding windows, in seconds; the first is the one judged.",
+            description="Lengths of the windows, in seconds; the first is the one judged.",
         ),
     ] = (300.0, 3600.0, 86400.0)
+    half_lives_s: Annotated[
+        tuple[Seconds, ...],
+        Meta(
+            description=(
+                "Half-lives of decayed sums beside the windows, in seconds; each holds one float a count, "
+                "however long it is."
+            )
+        ),
+    ] = ()
     min_rows: Annotated[
         Count,
         Meta(

@@ -20,6 +20,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from copy import copy
 from dataclasses import dataclass
 from typing import Literal
 
@@ -157,6 +158,18 @@ class Detector:
             moved=tuple(None if leader is None else self._moved(leader) for leader in leaders),
             since_unix_s=np.where(np.isnan(self.drift_since_unix_s), since, self.drift_since_unix_s),
         )
+
+    def fork(self) -> Detector:
+        """A detector that goes its own way from here.
+
+        Returns:
+            One with the same evidence; what does not change is shared.
+        """
+        other = copy(self)
+        other.log_m = self.log_m.copy()
+        other.began_unix_s = self.began_unix_s.copy()
+        other.drift_since_unix_s = self.drift_since_unix_s.copy()
+        return other
 
     def take_over(self, older: Detector) -> None:
         """Goes on from a detector of the same features, of which some were not watched yet.

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from contextlib import suppress
 from typing import Any
 
 import msgspec
@@ -219,7 +220,5 @@ def test_a_subject_twice_is_refused() -> None:
 def test_a_byte_that_was_turned_is_refused_or_still_a_snapshot(at: int) -> None:
     data = bytearray(encode(told(granule(1, 1), granule(2, 2))))
     data[at % len(data)] ^= 0x55
-    try:
+    with suppress(BadSnapshot):
         decode(bytes(data), "s")
-    except BadSnapshot as exc:
-        assert str(exc).startswith("s: ")

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
+import re
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -170,6 +172,20 @@ def test_bytes_do_not_depend_on_the_order_of_anything() -> None:
 def test_names_of_subjects() -> None:
     assert subject_name(KEY) == "'m' version '1' input"
     assert subject_name(("m", None, "output")) == "'m' output"
+
+
+def test_the_page_names_the_keys_of_the_bytes_in_their_order() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "snapshot-format.md").read_text()
+    named = [
+        key
+        for cell in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", cell)
+    ]
+    whole = msgspec.msgpack.decode(encode(told(granule(1, 1))))
+    (subject,) = whole["subjects"]
+    (origin,) = subject["origins"]
+    (packed,) = origin["granules"]
+    assert named == [*whole, *subject, *origin, *packed]
 
 
 def document(**changes: Any) -> bytes:

@@ -221,17 +221,3 @@ def test_no_features():
 
 def test_budget_is_shared_by_two_roles():
     assert false_alarm_panes(90, 60) == 2 * 90 * 1440
-
-
-def test_a_fork_goes_its_own_way():
-    stream = Stream()
-    stream.advance(panes=5)
-    before = stream.detector.evidence(stream.pane(), stream.now)
-    state = [array.copy() for array in (stream.detector.log_m, stream.detector.began_unix_s)]
-    fork = stream.detector.fork()
-    for _ in range(3):
-        fork.advance(stream.pane(shifted(2.0)), stream.now)
-    assert np.array_equal(stream.detector.log_m, state[0])
-    assert np.array_equal(stream.detector.began_unix_s, state[1], equal_nan=True)
-    assert np.isnan(stream.detector.drift_since_unix_s).all()
-    assert fork.evidence(stream.pane(), stream.now).log_e.max() > before.log_e.max()

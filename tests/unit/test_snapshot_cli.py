@@ -29,7 +29,9 @@ FEATURES = learn_reference(SPECS, rows_of(5000), [(), ("red", "blue")])
 REFERENCE = seal(5000, FEATURES, created_unix_s=1.0, provenance={"files": "a.csv"})
 
 
-def told(origin: str, shift: float, *, panes: int = 7, reference: str = REFERENCE.id) -> bytes:
+def told(
+    origin: str, shift: float, *, panes: int = 7, reference: str = REFERENCE.id, version: str = "1"
+) -> bytes:
     table = lane_table(SPECS, FEATURES)
     history = History(PLAN, 2, table.lanes, 1)
     for minute in range(panes):
@@ -37,7 +39,7 @@ def told(origin: str, shift: float, *, panes: int = 7, reference: str = REFERENC
             pane.fill(table, rows_of(stop - start, shift))
             list(history.close_due())
     part = subject_part(reference, Layout.of(5000, FEATURES), origin, history.closed())
-    return encode(Snapshot({("m", "1", "input"): part}))
+    return encode(Snapshot({("m", version, "input"): part}))
 
 
 @pytest.fixture
@@ -90,6 +92,22 @@ def test_the_table_names_the_fleet(folder: Path, capsys: pytest.CaptureFixture[s
     assert lines[1] == f"2023-11-14T22:15:00Z to 2023-11-14T22:20:00Z, reference {REFERENCE.id}"
     assert lines[2].split()[:3] == ["feature", "kind", "state"]
     assert lines[3].split()[:3] == ["age", "numeric", "drift"]
+
+
+def test_a_version_can_be_judged_by_what_another_has_seen(
+    folder: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    for name, version, shift in (("a", "1", 2.0), ("b", "2", 2.0), ("c", "3", 0.0)):
+        (folder / name).write_bytes(told("pod", shift, version=version))
+    assert main(["snapshot", "merge", "a", "b", "c", "-o", "fleet"]) == 0
+    capsys.readouterr()
+    found = {document["version"]: document for document in shown(capsys, "--against", "1")}
+    assert sorted(found) == ["2", "3"]  # version 2 drifts from the reference as version 1 does
+    assert [entry["state"] for entry in found["2"]["features"]] == ["ok", "ok"]
+    assert [entry["state"] for entry in found["3"]["features"]] == ["drift", "ok"]
+    assert found["3"]["features"][0]["moved"]["direction"] == "down"
+    assert main(["snapshot", "show", "fleet", "--against", "9"]) == 2
+    assert capsys.readouterr().err == "sidecar: fleet: expected 'm' version '9' input in it, got none\n"
 
 
 def test_a_snapshot_in_which_nothing_has_closed_yet_is_shown(

@@ -368,3 +368,20 @@ def test_panes_by_rows_move_the_detector_on_at_their_last_row():
     traffic.send(START + 7, 200)
     assert recorder.closed == [(START, START + 1), (START, START + 1), (START, START + 8)]
     assert traffic.analysis.report(START).window.rows == 800
+
+
+def test_a_day_of_clock_jumps_loses_no_row_unnamed():
+    """Clocks that are set back and forth: every row is counted, or named as stale."""
+    settings = replace(SETTINGS, horizons_s=(300.0, 864_000.0))
+    traffic = Traffic(analysis_of(reference(), settings))
+    rng = np.random.default_rng(8)
+    now, sent = START, 0
+    for _ in range(200):
+        now += int(rng.choice([NS, 30 * NS, 700 * NS, -400 * NS, -5 * NS]))
+        rows = traffic.analysis.encoder.encode(traffic.columns(3))
+        stamps = now + rng.integers(-20 * NS, 20 * NS, 3)
+        traffic.analysis.add_block(rows, stamps, now)
+        sent += 3
+    late = traffic.analysis.late
+    assert min(late.values()) > 0
+    assert traffic.analysis.report(0).horizons[1][1].rows == sent - late["stale"]

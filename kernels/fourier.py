@@ -1,10 +1,10 @@
 """Vectors on a grid, and the cosines of random phases, exactly the same in any order and any block.
 
 A component is rounded to a multiple of 2^-25 and cut at +-512, so it is a whole number of at most 2^34 steps.
-Random directions are whole numbers of at most 2^7, vectors have at most 2^12 components: a scalar product is at
-most 2^53 steps, exact in float64 whatever order BLAS takes (see `kernels.second_moments`). What follows
-(`product * turns_per_step + offset`, its fraction of a turn, a look-up in a table of cosines) rounds each value
-by itself, and sums are whole numbers: the bytes do not depend on how rows were put into blocks.
+Random directions are whole numbers of at most 2^7, vectors have at most 2^12 components: a scalar product is
+at most 2^53 steps, exact in float64 whatever order BLAS takes (see `kernels.second_moments`). What follows
+(`product * turns_per_step + offset`, its fraction of a turn, a look-up in a table of cosines) rounds each
+value by itself, and sums are whole numbers: the bytes do not depend on how rows were put into blocks.
 """
 
 from __future__ import annotations
@@ -55,7 +55,8 @@ def grid_rows(rows: F64, first: int, steps: F64, norms: F64, states: I64) -> Non
     Args:
         rows: shape (n, W), float64, C order, may be a read-only view.
         first: column of the first component.
-        steps: shape (n, d), float64, overwritten with whole numbers of steps; 0 where the vector is not whole.
+        steps: shape (n, d), float64, overwritten with whole numbers of steps; 0 where the vector is not
+            whole.
         norms: Euclidean norm of each vector, shape (n,), overwritten; NaN where one is not whole.
         states: WHOLE; TYPE_ERROR when some component is one; else MISSING when one is; else INFINITE; shape
             (n,), int64, overwritten.

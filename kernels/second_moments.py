@@ -6,10 +6,10 @@ With the step 2^-13 of the reference's scale (a power of two from its deviation 
 further than 4 scales from the pivot counts as 4: one wild value weighs as one at the rim does. Rounding adds
 step^2 / 12, less than 5e-9 of the variance, to the diagonal and nothing on average elsewhere.
 
-**Why float64 products are exact.** Every product is a whole number of at most 2^30. Whatever order BLAS takes,
-whatever it splits and fuses, each partial sum over n rows is a whole number of at most n 2^30; for n <= 2^23
-that is at most 2^53, below which float64 holds every whole number. So no step rounds. A block's sums are then
-added in int64, which holds 2^33 rows.
+**Why float64 products are exact.** Every product is a whole number of at most 2^30. Whatever order BLAS
+takes, whatever it splits and fuses, each partial sum over n rows is a whole number of at most n 2^30; for n
+<= 2^23 that is at most 2^53, below which float64 holds every whole number. So no step rounds. A block's sums
+are then added in int64, which holds 2^33 rows.
 
 Values that are not finite are absent: k = 0, and `absent` says so. Sums over the rows in which both of two
 columns are present follow from four sums (N rows, a = 1 where absent):
@@ -60,7 +60,8 @@ def round_rows(rows: F64, columns: I64, scales: F64, rounded: F64, absent: F64) 
     Args:
         rows: shape (n, F), float64, C order, may be a read-only view.
         columns: the J columns wanted, int64, 0 to F - 1.
-        scales: pivot and steps a unit (a power of two, so that multiplying is exact) of each, shape (J, 2), float64.
+        scales: pivot and steps a unit (a power of two, so that multiplying is exact) of each, shape (J, 2),
+            float64.
         rounded: shape (n, J), float64, overwritten with k; 0 where the value is not finite.
         absent: shape (n, J), float64, zeros; set to 1 where the value is not finite.
 

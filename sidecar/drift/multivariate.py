@@ -1,18 +1,23 @@
-"""How features move together, now and in the reference: effect sizes with the value that noise alone would give.
+"""How features move together, now and in the reference: effect sizes with the value that noise alone would
+give.
 
-Each is a test of one window at 1 %, over all pairs where there are pairs; none is an alarm, since a window that is
-looked at again and again will go beyond the limit some time.
+Each is a test of one window at 1 %, over all pairs where there are pairs; none is an alarm, since a window
+that is looked at again and again will go beyond the limit some time.
 
-* Correlation shift: z = (atanh r - atanh r_ref) / sqrt(f v), v = 1 / (n - 3) + 1 / (m - 3), the pair with the largest
-  |z| over its limit. The limit is the normal quantile u of 1 - 0.01 / 2 pairs (Bonferroni), widened for pairs whose
-  sums are far from normal by Cornish and Fisher's terms, u + s sqrt(v) (u^2 - 1) / 6 + (k - 3) v (u^3 - 3 u) / 24.
-  f, s and k (variance, skewness, kurtosis of what a row adds): `sidecar.profile.joint_reference`.
-* Reconstruction: mean error of the window against that of the reference's tested rows, by the latter's variance.
-* Embeddings: MMD^2 = |mu_c - mu_r|^2 - (s_c - |mu_c|^2) / (n - 1) - (s_r - |mu_r|^2) / (m - 1), s being the mean of
-  |z|^2: 0 on average without drift. Then it is a weighted sum of chi-squares less its mean; the limit is that of
-  the chi-square with the same three moments (Pearson 1959), taken from the traces of the features' covariance.
+* Correlation shift: z = (atanh r - atanh r_ref) / sqrt(f v), v = 1 / (n - 3) + 1 / (m - 3), the pair with the
+  largest |z| over its limit. The limit is the normal quantile u of 1 - 0.01 / 2 pairs (Bonferroni), widened
+  for pairs whose sums are far from normal by Cornish and Fisher's terms, u + s sqrt(v) (u^2 - 1) / 6 + (k -
+  3) v (u^3 - 3 u) / 24. f, s and k (variance, skewness, kurtosis of what a row adds):
+  `sidecar.profile.joint_reference`.
+* Reconstruction: mean error of the window against that of the reference's tested rows, by the latter's
+  variance.
+* Embeddings: MMD^2 = |mu_c - mu_r|^2 - (s_c - |mu_c|^2) / (n - 1) - (s_r - |mu_r|^2) / (m - 1), s being the
+  mean of |z|^2: 0 on average without drift. Then it is a weighted sum of chi-squares less its mean; the limit
+  is that of the chi-square with the same three moments (Pearson 1959), taken from the traces of the features'
+  covariance.
 
-Sources: Fisher (1921); Cornish and Fisher (1938); Gretton et al. (2012), section 3, for the unbiased estimate and its null law.
+Sources: Fisher (1921); Cornish and Fisher (1938); Gretton et al. (2012), section 3, for the unbiased estimate
+and its null law.
 """
 
 from __future__ import annotations
@@ -24,6 +29,7 @@ from typing import Any
 
 import numpy as np
 
+from kernels.binning import F64
 from sidecar.drift.chi_square import chi_square_quantile
 from sidecar.profile.fourier import FourierReference, FourierSums
 from sidecar.profile.joint import JointSums
@@ -206,27 +212,26 @@ class JointComparison:
         n, current = correlations(sums)
         enough = (n >= self._min_rows) & (self._rows >= self._min_rows)
         known = np.triu(enough & np.isfinite(current) & np.isfinite(self._correlation), 1)
-        pairs = int(np.count_nonzero(known))
-        if pairs == 0:
+        i, j = np.nonzero(known)
+        if i.size == 0:
             return None
-        spread = 1.0 / (np.maximum(n, 4) - 3.0) + 1.0 / (np.maximum(self._rows, 4) - 3.0)
-        change = _fisher(current) - _fisher(self._correlation)
-        spread *= self._design_effect
-        variance, skew, kurtosis = self.reference.shapes
-        u = NormalDist().inv_cdf(1.0 - RISK / (2.0 * pairs))
-        limits = u + skew * np.sqrt(spread) * (u * u - 1.0) / 6.0 + (kurtosis - 3.0) * spread * (u**3 - 3.0 * u) / 24.0
-        z = change / np.sqrt(variance * spread)
-        i, j = np.unravel_index(int(np.argmax(np.where(known, np.abs(z) / limits, -1.0))), z.shape)
-        limit = float(limits[i, j])
+        noise = self._design_effect * (1.0 / (n[i, j] - 3.0) + 1.0 / (self._rows[i, j] - 3.0))
+        variance, skew, kurtosis = self.reference.shapes[:, i, j]
+        u = NormalDist().inv_cdf(1.0 - RISK / (2.0 * i.size))
+        limits = u + skew * np.sqrt(noise) * (u * u - 1.0) / 6.0
+        limits += (kurtosis - 3.0) * noise * (u**3 - 3.0 * u) / 24.0
+        z = (_fisher(current[i, j]) - _fisher(self._correlation[i, j])) / np.sqrt(variance * noise)
+        worst = int(np.argmax(np.abs(z) / limits))
+        first, second, limit = int(i[worst]), int(j[worst]), float(limits[worst])
         return CorrelationShift(
-            pair=(self.reference.names[i], self.reference.names[j]),
-            z=float(z[i, j]),
+            pair=(self.reference.names[first], self.reference.names[second]),
+            z=float(z[worst]),
             limit=limit,
-            reference=float(self._correlation[i, j]),
-            current=float(current[i, j]),
-            rows=int(n[i, j]),
-            pairs=pairs,
-            smallest_shift=math.tanh(limit * math.sqrt(float(variance[i, j] * spread[i, j]))),
+            reference=float(self._correlation[first, second]),
+            current=float(current[first, second]),
+            rows=int(n[first, second]),
+            pairs=int(i.size),
+            smallest_shift=math.tanh(limit * math.sqrt(float(variance[worst] * noise[worst]))),
         )
 
     def reconstruction(self, sums: JointSums) -> Reconstruction | None:
@@ -245,7 +250,12 @@ class JointComparison:
         noise = math.sqrt(self._design_effect * variance * (1.0 / sums.rows + 1.0 / tested))
         limit = NormalDist().inv_cdf(1.0 - RISK / 2.0)
         return Reconstruction(
-            error, self._error, (error - self._error) / noise, limit, self._principal.components, limit * noise
+            error,
+            self._error,
+            (error - self._error) / noise,
+            limit,
+            self._principal.components,
+            limit * noise,
         )
 
 
@@ -311,5 +321,6 @@ def embedding_shift(
     )
 
 
-def _fisher(r: np.ndarray[Any, np.dtype[np.float64]]) -> np.ndarray[Any, np.dtype[np.float64]]:
-    return np.arctanh(np.clip(r, -HIGHEST_CORRELATION, HIGHEST_CORRELATION))
+def _fisher(r: F64) -> F64:
+    transformed: F64 = np.arctanh(np.clip(r, -HIGHEST_CORRELATION, HIGHEST_CORRELATION))
+    return transformed

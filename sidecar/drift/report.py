@@ -10,6 +10,7 @@ from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
+from sidecar.drift.multivariate import JointEffects
 from sidecar.drift.univariate import Comparison, Effects, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.feature import Role
@@ -37,6 +38,7 @@ class ModelReport:
         verdicts: one a feature.
         features: one a feature; None while learning.
         comparisons: one a feature; None while learning.
+        joint: what the features do together; None while learning, and when there is nothing to join.
     """
 
     model: str
@@ -51,6 +53,7 @@ class ModelReport:
     verdicts: tuple[FeatureVerdict, ...]
     features: tuple[FeatureReference | None, ...]
     comparisons: tuple[Comparison | None, ...]
+    joint: JointEffects | None = None
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -68,6 +71,7 @@ class ModelReport:
                 "rows": self.window.rows,
             },
             "features": [verdict.to_json() for verdict in self.verdicts],
+            "multivariate": {self.role: None if self.joint is None else self.joint.to_json()},
         }
 
     def feature_json(self, name: str) -> dict[str, Any] | None:

@@ -24,8 +24,10 @@ from sidecar.drift.report import ModelReport
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.errors import ShapeMismatch, SidecarError
+from sidecar.monitor.joint import JointAnalysis, JointSettings
 from sidecar.payload.columns import Schema, intern_schema
 from sidecar.profile import codec
+from sidecar.profile.embedding import Vectors
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
 from sidecar.profile.lanes import lane_table
@@ -53,6 +55,8 @@ class AnalysisSettings:
         tolerance: change of a share at the median that is never an alarm.
         features: names of the input columns in order, or objects that map them.
         prediction: name of the first output.
+        max_features: most numeric features that are joined; 0 joins none.
+        embedding_columns: a tensor of so many columns or more is an embedding; 0 for none not configured.
     """
 
     pane_s: float = 60.0
@@ -63,6 +67,8 @@ class AnalysisSettings:
     tolerance: float = 0.01
     features: tuple[str | FeatureConfig, ...] = ()
     prediction: str | None = None
+    max_features: int = 128
+    embedding_columns: int = 64
 
     @classmethod
     def from_config(cls, config: Config, model: str) -> AnalysisSettings:
@@ -85,6 +91,8 @@ class AnalysisSettings:
             tolerance=config.alarm.tolerance,
             features=known.features if known is not None else (),
             prediction=known.prediction if known is not None else None,
+            max_features=config.multivariate.max_features if config.multivariate.enabled else 0,
+            embedding_columns=config.multivariate.embedding_columns,
         )
 
 
@@ -115,17 +123,29 @@ class ModelAnalysis:
         self.schema = schema
         self._settings = settings
         self._reference = reference
-        naming = name_columns(schema, role, settings.features, settings.prediction, reference)
+        naming = name_columns(
+            schema, role, settings.features, settings.prediction, reference, settings.embedding_columns
+        )
         self.specs: tuple[FeatureSpec, ...] = naming.specs
         self.width = len(self.specs)
         self._vocabularies = [
             _vocabulary(spec, known) for spec, known in zip(self.specs, naming.known, strict=True)
         ]
-        self.encoder = RowEncoder(self.specs, self._vocabularies, naming.names)
+        self.layout = naming.layout
+        by_column = naming.layout.by_column(self._vocabularies)
+        self.encoder = RowEncoder(naming.columns, by_column, naming.names)
         unknown = [place for place, known in enumerate(naming.known) if known is None]
         self._learning = Learning(unknown, settings.auto_rows)
         self._learnt = codec.seal(0, (), created_unix_s=0.0, provenance={})
         self._pane_ns = max(1, round(settings.pane_s * NS))
+        joint = JointSettings(
+            settings.max_features,
+            settings.auto_rows,
+            settings.min_rows,
+            round(settings.horizons_s[0] * NS),
+            self._pane_ns,
+        )
+        self._joint = JointAnalysis(self.specs, self.layout.groups, role, joint, reference)
         self._table = lane_table(self.specs, naming.known)
         self._open = Pane.empty(0, 0, self.width, self._table.lanes)
         self._windows = [
@@ -134,20 +154,24 @@ class ModelAnalysis:
         ]
         self._use(naming.known)
 
-    def add_rows(self, matrix: F64, now_unix_ns: int) -> None:
+    def add_rows(self, matrix: F64, now_unix_ns: int, vectors: tuple[Vectors, ...] = ()) -> None:
         """Counts rows; panes that are due are closed first.
 
         Args:
-            matrix: from the encoder, shape (n, F), float64, C order; may be a read-only view; not kept.
+            matrix: from the encoder by way of `layout`, shape (n, F), float64, C order; may be a read-only
+                view; not kept.
             now_unix_ns: time.
+            vectors: of the same rows, for each embedding, from `layout`.
 
         Raises:
             ShapeMismatch: "pane: expected rows of 20 float64 in C order, got (3, 19) float64".
         """
         self.advance(now_unix_ns)
+        rest = matrix
         if self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width:
-            matrix = self._learn(matrix)
-        self._open.fill(self._table, matrix)
+            rest = self._learn(matrix)
+        self._open.fill(self._table, rest)
+        self._joint.fill(matrix, self._open.start_unix_ns, vectors)
 
     def advance(self, now_unix_ns: int) -> None:
         """Closes the open pane when its time is over.
@@ -159,10 +183,12 @@ class ModelAnalysis:
             return
         if self._open.rows:
             self._detector.advance(self._open.counts, self._open.start_unix_ns / NS)
+            self._joint.close(self._open.start_unix_ns, self._open.end_unix_ns)
             for window in self._windows:
                 window.push(self._open)
         start = now_unix_ns // self._pane_ns * self._pane_ns
         self._open = Pane.empty(start, start + self._pane_ns, self.width, self._table.lanes)
+        self._joint.expire(start)
         for window in self._windows:
             window.expire(start)
 
@@ -193,6 +219,7 @@ class ModelAnalysis:
             verdicts=judge(self.specs, self._comparisons, judged, evidence, self._settings.min_rows),
             features=self._features,
             comparisons=self._comparisons,
+            joint=self._joint.measure(),
         )
 
     def to_state(self) -> dict[str, Any]:
@@ -213,6 +240,7 @@ class ModelAnalysis:
             "learnt": codec.encode(self._learnt) if self._learnt.features else None,
             "learning": self._learning.gathered().astype("<f8").tobytes(),
             "open": self._open.to_state(),
+            "joint": self._joint.to_state(),
             "windows": [[pane.to_state() for pane in window.granules] for window in self._windows],
             "log_m": self._detector.log_m.astype("<f8").tobytes(),
             "began_unix_s": self._detector.began_unix_s.astype("<f8").tobytes(),
@@ -264,6 +292,7 @@ class ModelAnalysis:
         else:
             gathered = np.frombuffer(state["learning"], dtype="<f8").astype(np.float64)
             self._learning.restore(gathered.reshape(-1, max(1, len(self._learning.columns))))
+        self._joint.restore(state["joint"])
         shape = (self.width, self._table.lanes)
         self._open = Pane.from_state(state["open"], *shape)
         for window, panes in zip(self._windows, state["windows"], strict=True):
@@ -302,6 +331,7 @@ class ModelAnalysis:
     def _use(self, features: tuple[FeatureReference | None, ...]) -> None:
         settings = self._settings
         self._features = features
+        self._joint.use(features)
         self._table = lane_table(self.specs, features)
         self._comparisons = tuple(
             None if feature is None else Comparison(feature, settings.min_rows) for feature in features
@@ -335,5 +365,7 @@ def _fingerprint(settings: AnalysisSettings, reference: Reference | None) -> lis
         settings.tolerance,
         columns,
         settings.prediction,
+        settings.max_features,
+        settings.embedding_columns,
         reference.id if reference is not None else None,
     ]

@@ -1,7 +1,7 @@
 """How the features of one (model, version, role) move together: rows in, effect sizes out.
 
-What to compare with comes from the parts of the reference file; for what it lacks from the first rows of traffic,
-which are not counted then. Only the first horizon is kept.
+What to compare with comes from the parts of the reference file; for what it lacks from the first rows of
+traffic, which are not counted then. Only the first horizon is kept.
 """
 
 from __future__ import annotations
@@ -14,12 +14,13 @@ import numpy as np
 
 from kernels.binning import F64
 from sidecar.drift.multivariate import JointComparison, JointEffects, embedding_shift
+from sidecar.errors import BadReference
 from sidecar.profile import fourier, joint_reference
-from sidecar.profile.directions import FOURIER
+from sidecar.profile.directions import DIRECTIONS
 from sidecar.profile.embedding import Group, Vectors
 from sidecar.profile.feature import FeatureSpec, Role
 from sidecar.profile.fourier import FourierReference
-from sidecar.profile.joint import JointFill, JointSpace
+from sidecar.profile.joint import JointFill, JointSpace, JointSums
 from sidecar.profile.joint_window import JointPane, JointWindow
 from sidecar.profile.learning import LEARN_VALUES
 from sidecar.profile.reference import FeatureReference, Reference
@@ -83,11 +84,14 @@ class JointAnalysis:
         self._wanted = [self._joint_part] if min(numeric, settings.max_features) >= 2 else []
         self._wanted += [fourier.part_name(group.name) for group in groups]
         parts = reference.parts if reference is not None else {}
-        self._parts = {name: parts[name] for name in self._wanted if name in parts}
+        self._parts = {name: parts[name] for name in self._wanted if self._fits(name, parts.get(name))}
         self._learnt: dict[str, bytes] = {}
-        width = len(specs) + (FOURIER + 16) * len(groups)
+        width = len(specs) + DIRECTIONS * len(groups)
         limit = min(settings.auto_rows, LEARN_VALUES // max(1, width))
         self._gathered = _Gathered(limit if len(self._parts) < len(self._wanted) else 0)
+        self._filling: JointSums | None = None
+        self._open: dict[int, JointPane] = {}
+        self._known: tuple[FeatureReference | None, ...] = ()
         self._window = JointWindow(settings.horizon_ns, settings.pane_ns)
         self._use_parts()
 
@@ -95,41 +99,62 @@ class JointAnalysis:
     def learning(self) -> bool:
         return len(self._parts) + len(self._learnt) < len(self._wanted)
 
-    def add(
-        self, features: F64, vectors: tuple[Vectors, ...], known: Sequence[FeatureReference | None]
-    ) -> None:
-        """Counts rows.
+    def use(self, known: Sequence[FeatureReference | None]) -> None:
+        """What is known of the features by now; whole numbers need their pivots.
 
         Args:
-            features: shape (n, F), float64, C order; not kept.
-            vectors: of each embedding.
-            known: for each feature its reference, as far as it is known by now.
+            known: for each feature its reference; None while that is being learnt.
+        """
+        self._known = tuple(known)
+
+    def fill(self, rows: F64, unix_ns: int, vectors: tuple[Vectors, ...] = ()) -> None:
+        """Takes in rows.
+
+        Args:
+            rows: shape (n, F), float64, C order; may be a read-only view; not kept.
+            unix_ns: begin of the pane that they belong to.
+            vectors: of the same rows, for each embedding.
         """
         if not self._wanted:
             return
         if self.learning:
-            taken = self._gather(features, vectors)
-            features = features[taken:]
-            vectors = tuple(Vectors(v.products[taken:], v.states[taken:]) for v in vectors)
+            taken = self._gather(rows, vectors)
+            rows, vectors = rows[taken:], tuple(block.cut(taken, len(rows)) for block in vectors)
             if self._gathered.rows == self._gathered.limit:
-                self._learn(known)
-        if self.learning or not len(features):
+                self._learn()
+        if self.learning or not len(rows):
             return
-        self._fill.add(features, self._open.joint)
-        for group, sums, phases in zip(vectors, self._open.vectors, self._phases, strict=True):
+        pane = self._open.get(unix_ns)
+        if pane is None:
+            pane = self._open[unix_ns] = self._empty(unix_ns)
+        if pane.joint is not self._filling:
+            self._flush()
+            self._filling = pane.joint
+        self._fill.add(rows, pane.joint)
+        for block, sums, phases in zip(vectors, pane.vectors, self._phases, strict=True):
             if phases is not None:
-                sums.add(group.products, group.states, phases)
+                sums.add(block.products, block.states, phases)
 
-    def close(self, start_unix_ns: int) -> None:
-        """Closes the open pane and opens one.
+    def close(self, start_unix_ns: int, end_unix_ns: int) -> None:
+        """A pane has closed: no more rows of it will come.
 
         Args:
-            start_unix_ns: begin of the new one.
+            start_unix_ns: its begin.
+            end_unix_ns: its end.
         """
-        self._fill.flush(self._open.joint)
-        self._window.push(self._open)
-        self._window.expire(start_unix_ns)
-        self._open = self._empty(start_unix_ns)
+        self._flush()
+        pane = self._open.pop(start_unix_ns, None)
+        if pane is not None:
+            pane.end_unix_ns = end_unix_ns
+            self._window.push(pane)
+
+    def expire(self, unix_ns: int) -> None:
+        """Drops what is too old.
+
+        Args:
+            unix_ns: begin of the newest pane.
+        """
+        self._window.expire(unix_ns)
 
     def measure(self) -> JointEffects | None:
         """Effect sizes of the window, the open pane included.
@@ -139,8 +164,8 @@ class JointAnalysis:
         """
         if not self._wanted or self.learning:
             return None
-        self._fill.flush(self._open.joint)
-        window = self._window.with_open(self._open)
+        self._flush()
+        window = self._total()
         comparison, min_rows = self._comparison, self._settings.min_rows
         return JointEffects(
             features=self._fill.space.width,
@@ -161,7 +186,7 @@ class JointAnalysis:
         Returns:
             Numbers, bytes, lists and dictionaries; `restore` goes on without changing a number.
         """
-        self._fill.flush(self._open.joint)
+        self._flush()
         products = [
             [_packed(blocks[at].products), blocks[at].states.astype("<i8").tobytes()]
             for blocks in self._gathered.vectors
@@ -171,7 +196,7 @@ class JointAnalysis:
             "learnt": self._learnt,
             "rows": [_packed(block) for block in self._gathered.features],
             "vectors": products,
-            "open": self._open.to_state(),
+            "open": [pane.to_state() for pane in self._open.values()],
             "granules": [granule.to_state() for granule in self._window.granules],
         }
 
@@ -188,7 +213,7 @@ class JointAnalysis:
         self._use_parts()
         blocks = [_unpacked(packed, len(self._specs)) for packed in state["rows"]]
         vectors = [
-            Vectors(_unpacked(products, FOURIER + 16), np.frombuffer(states, dtype="<i8").astype(np.int64))
+            Vectors(_unpacked(products, DIRECTIONS), np.frombuffer(states, dtype="<i8").astype(np.int64))
             for products, states in state["vectors"]
         ]
         n = len(self._groups)
@@ -196,7 +221,8 @@ class JointAnalysis:
         self._gathered.vectors = [tuple(vectors[at * n : (at + 1) * n]) for at in range(len(blocks))]
         self._gathered.rows = sum(len(block) for block in blocks)
         width = self._fill.space.width
-        self._open = JointPane.from_state(state["open"], width, n)
+        opened = [JointPane.from_state(pane, width, n) for pane in state["open"]]
+        self._open = {pane.start_unix_ns: pane for pane in opened}
         self._window.restore([JointPane.from_state(pane, width, n) for pane in state["granules"]])
 
     def _gather(self, features: F64, vectors: tuple[Vectors, ...]) -> int:
@@ -204,15 +230,13 @@ class JointAnalysis:
         taken = min(gathered.limit - gathered.rows, len(features))
         if taken > 0:
             gathered.features.append(features[:taken].copy())
-            gathered.vectors.append(
-                tuple(Vectors(v.products[:taken].copy(), v.states[:taken].copy()) for v in vectors)
-            )
+            gathered.vectors.append(tuple(block.cut(0, taken).copy() for block in vectors))
             gathered.rows += taken
         return taken
 
-    def _learn(self, known: Sequence[FeatureReference | None]) -> None:
-        features = [feature for feature in known if feature is not None]
-        if len(features) < len(known):
+    def _learn(self) -> None:
+        features = [feature for feature in self._known if feature is not None]
+        if len(features) < len(self._specs):
             return
         gathered = self._gathered
         for name in self._wanted:
@@ -232,9 +256,7 @@ class JointAnalysis:
                 if made is not None:
                     self._learnt[name] = fourier.pack_fourier(made)
         self._gathered = _Gathered(0)
-        start = self._open.start_unix_ns
         self._use_parts()
-        self._open = self._empty(start)
 
     def _use_parts(self) -> None:
         """What follows from the parts that are there."""
@@ -248,14 +270,39 @@ class JointAnalysis:
         self._fill = JointFill(space)
         self._fourier = tuple(self._embedding(parts, group) for group in self._groups)
         self._phases = tuple(None if known is None else known.phases() for known in self._fourier)
-        self._open = self._empty(0)
+
+    def _fits(self, name: str, part: bytes | None) -> bool:
+        """Whether a part can be used; what cannot is learnt anew."""
+        if part is None:
+            return False
+        try:
+            if name == self._joint_part:
+                return bool(joint_reference.unpack_joint(part).names)
+            dimensions = {fourier.part_name(group.name): group.dimension for group in self._groups}
+            return fourier.unpack_fourier(part).dimension == dimensions[name]
+        except BadReference:
+            return False
 
     def _embedding(self, parts: dict[str, bytes], group: Group) -> FourierReference | None:
         part = parts.get(fourier.part_name(group.name))
         if not part:
             return None
-        found = fourier.unpack_fourier(part)
-        return found if found.dimension == group.dimension else None
+        return fourier.unpack_fourier(part)
+
+    def _flush(self) -> None:
+        if self._filling is not None:
+            self._fill.flush(self._filling)
+            self._filling = None
+
+    def _total(self) -> JointPane:
+        """The window with all open panes; granules may be older or younger than an open pane that is late."""
+        total = self._window.total()
+        for pane in self._open.values():
+            if total is None:
+                total = pane.copy()
+            else:
+                total.merge(pane)
+        return self._empty(0) if total is None else total
 
     def _empty(self, start_unix_ns: int) -> JointPane:
         end = start_unix_ns + self._settings.pane_ns

@@ -60,12 +60,13 @@ class Subject:
         """Takes rows from the ring; called by the statistics thread only.
 
         Args:
-            block: shape (n, F), float64; not kept.
+            block: as encoded, shape (n, columns), float64; not kept.
             now_unix_ns: time.
         """
-        self.analysis.add_rows(block, now_unix_ns)
-        self.rows += len(block)
-        self.missing += np.isnan(block).sum(axis=0)
+        rows, vectors = self.analysis.layout.reduce(block)
+        self.analysis.add_rows(rows, now_unix_ns, vectors)
+        self.rows += len(rows)
+        self.missing += np.isnan(rows).sum(axis=0)
 
 
 class Subjects:
@@ -133,9 +134,10 @@ class Subjects:
         )
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
-        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
+        columns = analysis.encoder.width
+        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, columns)).bit_length() - 1)
         subject = Subject(
-            analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
+            analysis, FeatureRing(columns, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
         )
         # Replaced whole: readers never see it change under them
         self._by_key = {**self._by_key, key: subject}

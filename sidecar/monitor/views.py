@@ -22,7 +22,14 @@ from sidecar.telemetry.prometheus import render
 Document = dict[str, Any]
 Role = Literal["input", "output"]
 
-NO_MODEL: Document = {"model": None, "version": None, "reference": None, "window": None, "features": []}
+NO_MODEL: Document = {
+    "model": None,
+    "version": None,
+    "reference": None,
+    "window": None,
+    "features": [],
+    "multivariate": {},
+}
 
 
 class Views:
@@ -91,6 +98,9 @@ class Views:
         return {
             **documents[0],
             "features": [entry for document in documents for entry in document["features"]],
+            "multivariate": {
+                role: effects for document in documents for role, effects in document["multivariate"].items()
+            },
         }
 
     def feature(

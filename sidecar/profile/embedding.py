@@ -1,8 +1,8 @@
 """Embeddings: hundreds of columns that mean nothing one by one, watched as a group of 17 features.
 
-A vector's features are its norm and 16 fixed random projections (signs / sqrt(d)), ordinary numbers for histograms
-and the detector; the products with 256 more directions go to `sidecar.profile.fourier`. A vector with a missing
-component is missing, one with a type error is one, one with an infinite component is infinite.
+A vector's features are its norm and 16 fixed random projections (signs / sqrt(d)), ordinary numbers for
+histograms and the detector; the products with 256 more directions go to `sidecar.profile.fourier`. A vector
+with a missing component is missing, one with a type error is one, one with an infinite component is infinite.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import TypeVar
 
 import numpy as np
 
@@ -19,10 +20,12 @@ from kernels.fourier import GRID, INFINITE, TYPE_ERROR, WHOLE, grid_rows
 from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.errors import ShapeMismatch
 from sidecar.payload.columns import Schema
-from sidecar.profile.directions import FOURIER, PROJECTIONS, direction_matrix
+from sidecar.profile.directions import DIRECTIONS, FOURIER, PROJECTIONS, direction_matrix
 
 FEATURES = ("norm", *(f"p{number:02}" for number in range(PROJECTIONS)))
 BLOCK_ROWS = 256
+
+T = TypeVar("T")
 
 _COLUMN = re.compile(r"(.*)\[(\d+)\]")
 
@@ -60,6 +63,21 @@ class Vectors:
     products: F64
     states: I64
 
+    def cut(self, start: int, stop: int) -> Vectors:
+        """Some of the rows; a view.
+
+        Args:
+            start: first row.
+            stop: row behind the last.
+
+        Returns:
+            The vectors of these rows.
+        """
+        return Vectors(self.products[start:stop], self.states[start:stop])
+
+    def copy(self) -> Vectors:
+        return Vectors(self.products.copy(), self.states.copy())
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class RowLayout:
@@ -79,6 +97,20 @@ class RowLayout:
     targets: I64
     groups: tuple[Group, ...]
 
+    def by_column(self, of_features: Sequence[T | None]) -> list[T | None]:
+        """What belongs to features, in the order of the columns.
+
+        Args:
+            of_features: one for each feature.
+
+        Returns:
+            One for each column; None for the components of an embedding.
+        """
+        found: list[T | None] = [None] * self.columns
+        for source, target in zip(self.sources.tolist(), self.targets.tolist(), strict=True):
+            found[source] = of_features[target]
+        return found
+
     def reduce(self, matrix: F64) -> tuple[F64, tuple[Vectors, ...]]:
         """Features of a block of rows.
 
@@ -86,8 +118,8 @@ class RowLayout:
             matrix: shape (n, columns), float64, C order.
 
         Returns:
-            Shape (n, F), float64, C order: the matrix itself when there are no embeddings; and the vectors of each
-            group.
+            Shape (n, F), float64, C order: the matrix itself when there are no embeddings; and the vectors of
+            each group.
 
         Raises:
             ShapeMismatch: "rows: expected 384 columns of float64 in C order, got (3, 19) float64".
@@ -97,7 +129,8 @@ class RowLayout:
         sound = matrix.ndim == 2 and matrix.shape[1] == self.columns and matrix.dtype == np.float64
         if not sound or not matrix.flags.c_contiguous:
             raise ShapeMismatch(
-                f"rows: expected {self.columns} columns of float64 in C order, got {matrix.shape} {matrix.dtype}"
+                f"rows: expected {self.columns} columns of float64 in C order, "
+                f"got {matrix.shape} {matrix.dtype}"
             )
         features = np.empty((matrix.shape[0], self.width))
         features[:, self.targets] = matrix[:, self.sources]
@@ -181,7 +214,7 @@ def _end_of(schema: Schema, name: str, first: int) -> int:
 def _reduce(matrix: F64, group: Group, features: F64) -> Vectors:
     n = matrix.shape[0]
     norms, states = np.empty(n), np.empty(n, dtype=np.int64)
-    products = np.empty((n, FOURIER + PROJECTIONS))
+    products = np.empty((n, DIRECTIONS))
     steps = np.empty((min(n, BLOCK_ROWS), group.dimension))
     directions = direction_matrix(group.dimension)
     for start in range(0, n, BLOCK_ROWS):

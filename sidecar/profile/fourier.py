@@ -2,8 +2,8 @@
 
     z_i(x) = sqrt(2 / D) cos(w_i x / bandwidth + b_i),   D = 256
 
-The scalar product of two vectors' features is about exp(-|x - y|^2 / 2 bandwidth^2), so the distance of two means
-is the maximum mean discrepancy of that kernel. Sums are whole numbers (kernels.fourier).
+The scalar product of two vectors' features is about exp(-|x - y|^2 / 2 bandwidth^2), so the distance of two
+means is the maximum mean discrepancy of that kernel. Sums are whole numbers (kernels.fourier).
 
 Source: Rahimi and Recht (2007); bandwidth by the median of distances, Gretton et al. (2012).
 """
@@ -74,7 +74,7 @@ class FourierSums:
             Shape (256,); NaN without rows.
         """
         scale = math.sqrt(2.0 / FOURIER) / AMPLITUDE
-        return self.totals[:FOURIER] * (scale / self.rows if self.rows else math.nan)
+        return self.totals[:FOURIER].astype(np.float64) * (scale / self.rows if self.rows else math.nan)
 
     def mean_square(self) -> float:
         """Mean of |z|^2, about 1.
@@ -117,7 +117,8 @@ class FourierReference:
         dimension: d.
         bandwidth: of the kernel, in the components' unit.
         sums: of the reference's vectors.
-        traces: of C, C^2 and C^3, C being the covariance matrix of z, without the bias that few rows give them.
+        traces: of C, C^2 and C^3, C being the covariance matrix of z, without the bias that few rows give
+            them.
     """
 
     name: str
@@ -208,7 +209,8 @@ def unpack_fourier(part: bytes) -> FourierReference:
         The same.
 
     Raises:
-        BadReference: "embedding part: expected version 1, got 2"; likewise when fields are missing or do not fit.
+        BadReference: "embedding part: expected version 1, got 2"; likewise when fields are missing or do not
+            fit.
     """
     try:
         fields: dict[str, Any] = msgspec.msgpack.decode(part)
@@ -243,8 +245,8 @@ def check_dimension(reference: FourierReference, dimension: int) -> None:
 
 
 def _median_distance(products: F64) -> float:
-    """Median distance of vectors, from their products: the mean squared difference of a product is that of the
-    vectors times the directions' variance."""
+    """Median distance of vectors, from their products: the mean squared difference of a product is that of
+    the vectors times the directions' variance."""
     squares = np.einsum("ij,ij->i", products, products)
     distances = squares[:, None] + squares[None, :] - 2.0 * (products @ products.T)
     median = float(np.median(distances[np.triu_indices(len(products), 1)]))

@@ -1,4 +1,5 @@
-"""How features move together: sums of products of whole numbers (kernels.second_moments), which merge by addition.
+"""How features move together: sums of products of whole numbers (kernels.second_moments), which merge by
+addition.
 
 A missing value is left out pair by pair where correlations are computed: with a hundred features of which one
 in a hundred values is missing, two rows in three have a gap, and complete rows alone would be the wrong rows.
@@ -146,7 +147,8 @@ class JointSums:
         """The sums for a checkpoint, a snapshot or a reference.
 
         Returns:
-            Numbers and bytes; `from_state` gives the same sums, bit by bit. Gaps that are not there take no room.
+            Numbers and bytes; `from_state` gives the same sums, bit by bit. Gaps that are not there take no
+            room.
         """
         upper = np.triu_indices(self.sums.size)
         gaps = np.any(self.absent)

@@ -1,15 +1,16 @@
 """How features moved together in the reference: a part of a reference file.
 
 The rows are split in two, by turns of 32. The principal components are those of the first half; the error to
-expect is measured on the second, which had no say in them. On rows that did, the error would come out too small,
-by more than a window's noise when there are a hundred features. Given the first half, the second half and any
-later rows without drift have errors of one distribution.
+expect is measured on the second, which had no say in them. On rows that did, the error would come out too
+small, by more than a window's noise when there are a hundred features. Given the first half, the second half
+and any later rows without drift have errors of one distribution.
 
-What a row adds to the correlation r of standardised x and y is, to first order, g = x y - r (x^2 + y^2) / 2. Its
-variance over (1 - r^2)^2 is 1 for normal values and larger for heavy tails; its skewness and its kurtosis say how
-far a window's mean of g is from normal, which matters where two things are rare: features that are 1 in one row of
-a hundred meet in one of ten thousand, and meeting once looks like a correlation. Where the reference holds no such
-row, the product of the features' own moments, which is that of independent ones, stands for the pair's.
+What a row adds to the correlation r of standardised x and y is, to first order, g = x y - r (x^2 + y^2) / 2.
+Its variance over (1 - r^2)^2 is 1 for normal values and larger for heavy tails; its skewness and its kurtosis
+say how far a window's mean of g is from normal, which matters where two things are rare: features that are 1
+in one row of a hundred meet in one of ten thousand, and meeting once looks like a correlation. Where the
+reference holds no such row, the product of the features' own moments, which is that of independent ones,
+stands for the pair's.
 
 Source: influence function of the correlation, Devlin, Gnanadesikan and Kettenring (1975).
 """
@@ -48,8 +49,8 @@ class JointReference:
         scales: pivot and step of each, shape (J, 2), float64.
         trained: sums of the rows that the components come from.
         tested: sums of the other rows.
-        shapes: of g for each pair: variance over (1 - r^2)^2, |skewness| and kurtosis, shape (3, J, J); at least 1,
-            0 and 3.
+        shapes: of g for each pair: variance over (1 - r^2)^2, |skewness| and kurtosis, shape (3, J, J); at
+            least 1, 0 and 3.
         components: k.
         error_variance: variance of the tested rows' errors; NaN when there is no error to speak of.
     """
@@ -115,13 +116,16 @@ def build_joint(
 
     Args:
         features: F references of one role, of which pivot and unit are taken.
-        matrix: rows in an order of their own (a sample's, or that of arrival), shape (n, F), float64, C order.
+        matrix: rows in an order of their own (a sample's, or that of arrival), shape (n, F), float64, C
+            order.
         max_features: most features joined; the first ones are.
 
     Returns:
         The reference; None with fewer than two numeric features or too few rows for two halves.
     """
-    columns = [place for place, feature in enumerate(features) if feature.spec.kind == "numeric"][:max_features]
+    columns = [place for place, feature in enumerate(features) if feature.spec.kind == "numeric"][
+        :max_features
+    ]
     if len(columns) < 2 or matrix.shape[0] < 2 * LEAST_ROWS + TURN_ROWS:
         return None
     chosen = [features[place] for place in columns]
@@ -271,7 +275,8 @@ def _shapes(r: F64, scores: F64, present: F64) -> F64:
 
 def _shortened(numbers: F64) -> F64:
     mantissa, exponent = np.frexp(numbers)
-    return np.ldexp(np.rint(np.ldexp(mantissa, DIGITS)), exponent - DIGITS)
+    shortened: F64 = np.ldexp(np.rint(np.ldexp(mantissa, DIGITS)), exponent - DIGITS)
+    return shortened
 
 
 def _among(sums: JointSums, kept: Sequence[int]) -> JointSums:

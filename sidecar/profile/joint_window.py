@@ -1,6 +1,8 @@
-"""A sliding window of joint sums. A pane of them is large (J^2 numbers), so the window slides by few granules.
+"""A sliding window of joint sums. A pane of them is large (J^2 numbers), so the window slides by few
+granules.
 
-With a hundred features a granule takes 80 KB, 320 KB with gaps; twelve of them and the open pane 1 to 4 MB a role.
+With a hundred features a granule takes 80 KB, 320 KB with gaps; twelve of them and the open pane 1 to 4 MB a
+role.
 """
 
 from __future__ import annotations
@@ -131,7 +133,10 @@ class JointWindow:
         if pane.rows == 0:
             return
         last = self._granules[-1] if self._granules else None
-        if last is not None and last.start_unix_ns // self.granule_ns == pane.start_unix_ns // self.granule_ns:
+        if (
+            last is not None
+            and last.start_unix_ns // self.granule_ns == pane.start_unix_ns // self.granule_ns
+        ):
             last.merge(pane)
         else:
             self._granules.append(pane.copy())
@@ -147,24 +152,19 @@ class JointWindow:
             self._granules.popleft()
             self._sum = None
 
-    def with_open(self, pane: JointPane) -> JointPane:
-        """The window judged: the closed panes and the open one.
-
-        Args:
-            pane: the open pane.
+    def total(self) -> JointPane | None:
+        """The sum of the closed panes.
 
         Returns:
-            A sum of its own.
+            A copy; None without any.
         """
         if not self._granules:
-            return pane.copy()
+            return None
         if self._sum is None:
             self._sum = self._granules[0].copy()
             for granule in list(self._granules)[1:]:
                 self._sum.merge(granule)
-        total = self._sum.copy()
-        total.merge(pane)
-        return total
+        return self._sum.copy()
 
     def restore(self, granules: Sequence[JointPane]) -> None:
         """Takes over the granules of a checkpoint.

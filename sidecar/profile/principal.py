@@ -1,12 +1,12 @@
 """Principal components of a reference, and how badly other rows are put together again from them.
 
-Rows are standardised by the reference's mean and deviation. With U the first k eigenvectors of the correlation
-matrix, a row z is rebuilt as U U' z, and its error is the square of what is left, |R z|^2 with R = I - U U'. The
-mean error of any set of rows is the trace of R C, C being their second moments about the reference's mean: no
-rows are needed, only sums.
+Rows are standardised by the reference's mean and deviation. With U the first k eigenvectors of the
+correlation matrix, a row z is rebuilt as U U' z, and its error is the square of what is left, |R z|^2 with R
+= I - U U'. The mean error of any set of rows is the trace of R C, C being their second moments about the
+reference's mean: no rows are needed, only sums.
 
-Source: the reconstruction error of NannyML's multivariate drift detection, which takes the mean of |R z| instead of
-its square and so needs the rows.
+Source: the reconstruction error of NannyML's multivariate drift detection, which takes the mean of |R z|
+instead of its square and so needs the rows.
 """
 
 from __future__ import annotations
@@ -47,7 +47,8 @@ class Principal:
             Shape (n,), >= 0.
         """
         left = self._standard(rounded - self.mean) @ self.residual
-        return np.einsum("ij,ij->i", left, left)
+        errors: F64 = np.einsum("ij,ij->i", left, left)
+        return errors
 
     def mean_error(self, sums: JointSums) -> float:
         """Mean error of the rows that were summed.

@@ -89,6 +89,9 @@ def _root_trace_ratio() -> float:
 
 def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload restarts it
+    # Read by numpy at its import. The blocks multiplied here are too small to share: threads of BLAS only
+    # spin, on cores that are somebody else's.
+    os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     step_back()  # before the import: a second of work, again and again should the monitor die so
     from sidecar.monitor.app import run_monitor
 

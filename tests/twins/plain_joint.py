@@ -35,8 +35,11 @@ def pair_sums(rows):
 
 
 def reconstruction_errors(train, rows, share):
-    """Squared norm of what the principal components of `train` leave of each row; NannyML's formula but for the
-    square: standardise, project on the components that hold `share` of the variance, go back, take the distance."""
+    """Squared norm of what the principal components of `train` leave of each row.
+
+    NannyML's formula but for the square: standardise, project on the components that hold `share` of the
+    variance, go back, take the distance.
+    """
     mean, deviation = train.mean(axis=0), train.std(axis=0)
     standard = (train - mean) / deviation
     _, singular, directions = linalg.svd(standard, full_matrices=False)

@@ -180,7 +180,8 @@ def test_vectors_are_put_on_the_grid():
         expected = np.clip(rows[i, 2:7], -512, 512)
         assert steps[i] * GRID == pytest.approx(expected, abs=GRID)
         assert norms[i] == pytest.approx(np.linalg.norm(expected), rel=1e-7)
-    assert np.isnan(norms[1:5]).all() and not steps[1:5].any()
+    assert np.isnan(norms[1:5]).all()
+    assert not steps[1:5].any()
 
 
 def test_directions_are_splitmix():

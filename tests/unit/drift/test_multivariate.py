@@ -216,7 +216,7 @@ def test_vectors_that_were_all_the_same_have_no_noise():
 
 
 def test_limit_of_one_direction_is_that_of_a_square():
-    """One eigenvalue of 1: (chi-square with 1 degree of freedom - 1) (1/n + 1/m); its 0.99 quantile is 6.635."""
+    """One eigenvalue of 1: chi-square with 1 degree of freedom, whose 0.99 quantile is 6.635, less 1."""
     assert mmd2_limit((1.0, 1.0, 1.0), 100, 100) == pytest.approx((6.6349 - 1.0) / 50.0, rel=1e-4)
 
 

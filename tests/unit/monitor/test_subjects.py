@@ -66,3 +66,33 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     pushing.join()
     expected = np.arange(2.0 * n_rows).reshape(n_rows, 2)
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+def vectors(n_rows: int, width: int, seed: int) -> Columns:
+    """One message with an embedding of normal components."""
+    rows = np.random.default_rng(seed).normal(size=(n_rows, width))
+    data = ",".join(map(str, rows.ravel().round(4).tolist()))
+    body = f'{{"inputs":[{{"name":"e","shape":[{n_rows},{width}],"datatype":"FP32","data":[{data}]}}]}}'
+    message = Message("request", "POST", "/v2/models/m/infer", {}, body.encode())
+    return decode(message, body_limit_bytes=1 << 22)
+
+
+def test_an_embedding_is_one_group_of_features_and_goes_on_from_a_checkpoint() -> None:
+    config = load_config("reference: {auto_rows: 300}\nwindow: {min_rows: 100}")
+    subjects = Subjects(config, None, lambda: None)
+    for seed in range(6):
+        assert subjects.push(vectors(100, 96, seed), "input", "m", None)
+    (subject,) = subjects.all()
+    assert subject.ring.width == 96
+    subject.ring.drain(lambda block: subject.add(block, 1_700_000_000 * 10**9))
+    report = subject.analysis.report(1_700_000_000 * 10**9)
+    assert [verdict.spec.name for verdict in report.verdicts][:2] == ["e.norm", "e.p00"]
+    assert len(report.verdicts) == len(subject.missing) == 17
+    assert {verdict.state for verdict in report.verdicts} == {"ok"}
+    document = report.drift_json()["multivariate"]["input"]
+    assert (document["features"], document["rows"], document["reference_rows"]) == (17, 300, 300)
+    assert document["embeddings"][0]["beyond_limit"] is False
+    again = Subjects(config, None, lambda: None)
+    assert again.restore(subjects.to_state()) == []
+    (restored,) = again.all()
+    assert restored.analysis.report(1_700_000_000 * 10**9).drift_json() == report.drift_json()

@@ -37,7 +37,8 @@ def test_longer_vectors_have_the_same_directions_and_more():
 def test_offsets_are_spread_over_a_turn():
     offsets = phase_offsets()
     assert offsets.shape == (FOURIER,)
-    assert 0.0 <= offsets.min() and offsets.max() < 1.0
+    assert offsets.min() >= 0.0
+    assert offsets.max() < 1.0
     assert abs(offsets.mean() - 0.5) < 5 / np.sqrt(12 * FOURIER)
 
 

@@ -127,4 +127,5 @@ def test_parts_of_vectors():
     assert part.states.shape == (2,)
     copied = part.copy()
     vectors.products[:] = 0.0
-    assert copied.products.any() and not part.products.any()
+    assert copied.products.any()
+    assert not part.products.any()

@@ -115,7 +115,8 @@ def test_traffic_that_lacks_features_has_correlations_but_no_error():
 def test_correlation_with_a_constant_is_none():
     rows = np.column_stack([rows_of(200, 2) / 4, np.full(200, 0.5)])
     n, found = correlations(sums_of(rows))
-    assert np.isnan(found[0, 2]) and np.isnan(found[2, 2])
+    assert np.isnan(found[0, 2])
+    assert np.isnan(found[2, 2])
     assert (found[0, 0], n[0, 1]) == (1.0, 200)
 
 

@@ -46,7 +46,8 @@ def test_constant_features_have_no_part():
     rows = np.column_stack([rows_on_a_line(), np.full(400, 0.25)])
     principal = find_principal(sums_of(rows))
     assert principal.deviation[3] == 0.0
-    assert not principal.residual[3].any() and not principal.residual[:, 3].any()
+    assert not principal.residual[3].any()
+    assert not principal.residual[:, 3].any()
     rows[:, 3] = 2.0
     three = np.ascontiguousarray(rows[:, :3])
     assert principal.mean_error(sums_of(rows)) == pytest.approx(

@@ -200,6 +200,21 @@ def lay_out(columns: int, chosen: Sequence[tuple[str, int, int]]) -> RowLayout:
     )
 
 
+def vector_features(name: str, vectors: F64) -> dict[str, F64]:
+    """Features of the vectors of one embedding, as traffic gives them.
+
+    Args:
+        name: of the embedding: the column's in a file, the tensor's in traffic.
+        vectors: shape (n, d), float64, C order.
+
+    Returns:
+        Shape (n,) each, by name: the norm and the projections.
+    """
+    layout = lay_out(vectors.shape[1], [(name, 0, vectors.shape[1])])
+    features, _ = layout.reduce(vectors)
+    return {feature: features[:, place].copy() for place, feature in enumerate(layout.groups[0].features)}
+
+
 def _end_of(schema: Schema, name: str, first: int) -> int:
     end = first
     while (

@@ -18,7 +18,7 @@ from kernels.second_moments import BLOCK_ROWS, MOST_ROWS, add_gaps, round_rows
 from sidecar.errors import ShapeMismatch
 
 STAGE_ROWS = 512  # rows multiplied at once: few enough for the cache, enough for BLAS
-PARTS = ("sums", "products", "absent", "lost", "lost_squares")
+GAPS = 3
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -66,17 +66,15 @@ class JointSums:
         rows: N.
         sums: sum k_i, shape (J,), int64.
         products: sum k_i k_j, shape (J, J), int64.
-        absent: rows in which both i and j are absent, shape (J, J), int64; i alone on the diagonal.
-        lost: row j holds the sums of k_i over the rows in which j is absent, shape (J, J), int64.
-        lost_squares: the same of k_i^2.
+        gaps: nothing, shape (0, J, J), as long as no value is absent; else three matrices, (3, J, J), int64.
+            First the rows in which both i and j are absent, and i alone on the diagonal; then, in row j, the
+            sums of k_i over the rows in which j is absent; then those of k_i^2.
     """
 
     rows: int
     sums: I64
     products: I64
-    absent: I64
-    lost: I64
-    lost_squares: I64
+    gaps: I64
 
     @classmethod
     def empty(cls, width: int) -> JointSums:
@@ -88,8 +86,8 @@ class JointSums:
         Returns:
             The sums.
         """
-        square = (width, width)
-        return cls(0, np.zeros(width, np.int64), *(np.zeros(square, np.int64) for _ in range(4)))
+        products = np.zeros((width, width), np.int64)
+        return cls(0, np.zeros(width, np.int64), products, np.zeros((0, width, width), np.int64))
 
     def add_rounded(self, rounded: F64, absent: F64, n_absent: int) -> None:
         """Adds rows that are whole numbers already.
@@ -110,7 +108,8 @@ class JointSums:
         self.sums += rounded.sum(axis=0).astype(np.int64)
         self.products += (rounded.T @ rounded).astype(np.int64)
         if n_absent:
-            add_gaps(rounded, absent, self.absent, self.lost, self.lost_squares)
+            self._open_gaps()
+            add_gaps(rounded, absent, *self.gaps)
 
     def merge(self, other: JointSums) -> None:
         """Adds other sums over the same features.
@@ -124,12 +123,18 @@ class JointSums:
         if other.sums.shape != self.sums.shape:
             raise ShapeMismatch(f"joint sums: expected {self.sums.size} features, got {other.sums.size}")
         self.rows = _bounded(self.rows + other.rows)
-        for name in PARTS:
-            part: I64 = getattr(self, name)
-            part += getattr(other, name)
+        self.sums += other.sums
+        self.products += other.products
+        if other.gaps.size:
+            self._open_gaps()
+            self.gaps += other.gaps
 
     def copy(self) -> JointSums:
-        return JointSums(self.rows, *(getattr(self, name).copy() for name in PARTS))
+        return JointSums(self.rows, self.sums.copy(), self.products.copy(), self.gaps.copy())
+
+    def _open_gaps(self) -> None:
+        if not self.gaps.size:
+            self.gaps = np.zeros((GAPS, *self.products.shape), np.int64)
 
     def pairs(self) -> tuple[I64, I64, I64, I64]:
         """What correlations need, over the rows in which both features are present.
@@ -137,11 +142,14 @@ class JointSums:
         Returns:
             n_ij, shape (J, J), int64; sum k_i, sum k_i^2 and sum k_i k_j, each of shape (J, J), int64.
         """
-        alone = np.diagonal(self.absent)
-        n = self.rows - alone[:, None] - alone[None, :] + self.absent
-        first = self.sums[:, None] - self.lost.T
-        squares = np.diagonal(self.products)[:, None] - self.lost_squares.T
-        return n, first, squares, self.products
+        squares = np.diagonal(self.products)
+        if not self.gaps.size:
+            whole = np.ones_like(self.products)
+            return whole * self.rows, whole * self.sums[:, None], whole * squares[:, None], self.products
+        both, lost, lost_squares = self.gaps
+        alone = np.diagonal(both)
+        n = self.rows - alone[:, None] - alone[None, :] + both
+        return n, self.sums[:, None] - lost.T, squares[:, None] - lost_squares.T, self.products
 
     def to_state(self) -> dict[str, Any]:
         """The sums for a checkpoint, a snapshot or a reference.
@@ -151,14 +159,11 @@ class JointSums:
             room.
         """
         upper = np.triu_indices(self.sums.size)
-        gaps = np.any(self.absent)
         return {
             "rows": self.rows,
             "sums": _bytes(self.sums),
             "products": _bytes(self.products[upper]),
-            "absent": _bytes(self.absent[upper]) if gaps else b"",
-            "lost": _bytes(self.lost) if gaps else b"",
-            "lost_squares": _bytes(self.lost_squares) if gaps else b"",
+            "gaps": _bytes(self.gaps),
         }
 
     @classmethod
@@ -179,10 +184,8 @@ class JointSums:
         made.rows = _bounded(int(state["rows"]))
         made.sums[:] = _array(state["sums"], width)
         _fill_symmetric(made.products, _array(state["products"], width * (width + 1) // 2))
-        if state["absent"]:
-            _fill_symmetric(made.absent, _array(state["absent"], width * (width + 1) // 2))
-            made.lost[:] = _array(state["lost"], width * width).reshape(width, width)
-            made.lost_squares[:] = _array(state["lost_squares"], width * width).reshape(width, width)
+        if state["gaps"]:
+            made.gaps = _array(state["gaps"], GAPS * width * width).reshape(GAPS, width, width)
         return made
 
 

@@ -1,6 +1,6 @@
 """How features moved together in the reference: a part of a reference file.
 
-The rows are split in two, by turns of 32. The principal components are those of the first half; the error to
+The rows are split in two, by turns. The principal components are those of the first half; the error to
 expect is measured on the second, which had no say in them. On rows that did, the error would come out too
 small, by more than a window's noise when there are a hundred features. Given the first half, the second half
 and any later rows without drift have errors of one distribution.
@@ -20,7 +20,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from math import isfinite, nan
-from typing import Any
+from typing import Any, get_args
 
 import msgspec
 import numpy as np
@@ -36,6 +36,8 @@ from sidecar.profile.reference import FeatureReference
 VERSION = 1
 TURN_ROWS = 32
 LEAST_ROWS = 100  # of either half
+MAX_FEATURES = 128
+MOST_VALUES = 2_000_000  # rows times features that are joined: 16 MB, and as much again a few times over
 SHAPE_ROWS = 4096  # rows that the shapes are measured on: a pass over them for every feature
 DIGITS = 12  # binary digits of a shape: fewer than what two machines' sums differ in
 
@@ -110,15 +112,20 @@ def part_name(role: Role) -> str:
 
 
 def build_joint(
-    features: Sequence[FeatureReference], matrix: F64, max_features: int
+    features: Sequence[FeatureReference],
+    matrix: F64,
+    max_features: int = MAX_FEATURES,
+    turn_rows: int = TURN_ROWS,
 ) -> JointReference | None:
     """How the numeric features of some rows move together.
 
     Args:
         features: F references of one role, of which pivot and unit are taken.
         matrix: rows in an order of their own (a sample's, or that of arrival), shape (n, F), float64, C
-            order.
+            order; of very many the first ones are taken.
         max_features: most features joined; the first ones are.
+        turn_rows: rows of a turn: some when neighbours may depend on each other, one when equal rows may lie
+            side by side.
 
     Returns:
         The reference; None with fewer than two numeric features or too few rows for two halves.
@@ -128,12 +135,13 @@ def build_joint(
     ]
     if len(columns) < 2 or matrix.shape[0] < 2 * LEAST_ROWS + TURN_ROWS:
         return None
+    matrix = matrix[: max(2000, MOST_VALUES // len(columns))]
     chosen = [features[place] for place in columns]
     names = tuple(feature.spec.name for feature in chosen)
     scales = np.array([[feature.pivot, step_of(feature.unit)] for feature in chosen])
     space = JointSpace(names, np.array(columns, dtype=np.int64), scales)
     rounded, absent = space.rounded(matrix)
-    first = np.arange(matrix.shape[0]) // TURN_ROWS % 2 == 0
+    first = np.arange(matrix.shape[0]) // turn_rows % 2 == 0
     trained, tested = _sums(rounded[first], absent[first]), _sums(rounded[~first], absent[~first])
     principal = find_principal(trained)
     variance = _error_variance(principal, rounded[~first])
@@ -141,6 +149,26 @@ def build_joint(
     total.merge(tested)
     shapes = _shapes(correlations(total)[1], *_scores(rounded, absent))
     return JointReference(names, scales, trained, tested, shapes, principal.components, variance)
+
+
+def joint_parts(features: Sequence[FeatureReference], matrix: F64) -> dict[str, bytes]:
+    """The parts of a reference made from files.
+
+    Args:
+        features: F references, inputs and outputs.
+        matrix: a sample in an order of the rows' own making, shape (n, F), float64.
+
+    Returns:
+        A packed part for each role that has enough features and rows, by name.
+    """
+    parts: dict[str, bytes] = {}
+    for role in get_args(Role):
+        places = [place for place, feature in enumerate(features) if feature.spec.role == role]
+        chosen = [features[place] for place in places]
+        joint = build_joint(chosen, np.ascontiguousarray(matrix[:, places]), turn_rows=1)
+        if joint is not None:
+            parts[part_name(role)] = pack_joint(joint)
+    return parts
 
 
 def pack_joint(joint: JointReference) -> bytes:
@@ -281,11 +309,5 @@ def _shortened(numbers: F64) -> F64:
 
 def _among(sums: JointSums, kept: Sequence[int]) -> JointSums:
     square = np.ix_(kept, kept)
-    return JointSums(
-        sums.rows,
-        sums.sums[list(kept)].copy(),
-        sums.products[square].copy(),
-        sums.absent[square].copy(),
-        sums.lost[square].copy(),
-        sums.lost_squares[square].copy(),
-    )
+    gaps = sums.gaps[np.ix_(range(len(sums.gaps)), kept, kept)]
+    return JointSums(sums.rows, sums.sums[list(kept)].copy(), sums.products[square].copy(), gaps)

@@ -1,8 +1,8 @@
 """A sliding window of joint sums. A pane of them is large (J^2 numbers), so the window slides by few
 granules.
 
-With a hundred features a granule takes 80 KB, 320 KB with gaps; twelve of them and the open pane 1 to 4 MB a
-role.
+With J features a granule takes 8 J^2 bytes, four times as many once values are missing: 80 or 320 KB for a
+hundred. A window holds at most twelve, their sum and the open pane: 1.1 or 4.5 MB.
 """
 
 from __future__ import annotations

@@ -8,7 +8,14 @@ from kernels.lanes import TYPE_ERROR_NAN, type_errors
 from sidecar.errors import ShapeMismatch
 from sidecar.payload.columns import intern_schema
 from sidecar.profile.directions import DIRECTIONS
-from sidecar.profile.embedding import BLOCK_ROWS, FEATURES, find_tensors, lay_out, plain_layout
+from sidecar.profile.embedding import (
+    BLOCK_ROWS,
+    FEATURES,
+    find_tensors,
+    lay_out,
+    plain_layout,
+    vector_features,
+)
 
 
 def schema(names, texts=()):
@@ -119,6 +126,14 @@ def test_rows_of_another_shape_are_refused(rows):
         lay_out(3, [("e", 0, 3)]).reduce(rows)
     expected = f"rows: expected 3 columns of float64 in C order, got {rows.shape} {rows.dtype}"
     assert str(refused.value) == expected
+
+
+def test_vectors_of_a_file_have_the_features_of_traffic():
+    rows = np.random.default_rng(3).normal(size=(20, 8))
+    found = vector_features("e", rows)
+    features, _ = lay_out(8, [("e", 0, 8)]).reduce(rows)
+    assert list(found) == [f"e.{name}" for name in FEATURES]
+    assert np.array_equal(np.column_stack(list(found.values())), features)
 
 
 def test_parts_of_vectors():

@@ -11,6 +11,7 @@ from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.joint_reference import (
     build_joint,
     correlations,
+    joint_parts,
     pack_joint,
     part_name,
     unpack_joint,
@@ -134,3 +135,22 @@ def test_rare_events_that_never_met_are_far_from_normal():
     _, skew, kurtosis = joint_of(rows).shapes[:, 0, 1]
     assert skew > 50.0
     assert kurtosis > 5000.0
+
+
+def test_each_role_has_a_part_of_its_own():
+    rows = rows_of(1000, 5)
+    roles = ["input", "output", "input", "input", "output"]
+    specs = [FeatureSpec(f"f{k}", role, "numeric") for k, role in enumerate(roles)]
+    features = learn_reference(specs, rows, [()] * 5)
+    parts = {name: unpack_joint(part).names for name, part in joint_parts(features, rows).items()}
+    assert parts == {"joint_input": ("f0", "f2", "f3"), "joint_output": ("f1", "f4")}
+    assert joint_parts(features[:2], rows[:, :2]) == {}
+
+
+def test_the_same_rows_make_the_same_part():
+    rows = rows_of(3000)
+    assert pack_joint(joint_of(rows)) == pack_joint(joint_of(rows.copy()))
+
+
+def test_very_many_rows_are_cut():
+    assert joint_of(np.zeros((1_000_032, 2)) + np.arange(2)).total().rows == 1_000_000

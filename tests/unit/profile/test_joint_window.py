@@ -100,3 +100,15 @@ def test_restored_windows_go_on():
         each.expire(55)
     assert again.total().to_state() == window.total().to_state()
     assert np.array_equal(again.total().joint.products, window.total().joint.products)
+
+
+@pytest.mark.parametrize(("missing", "most"), [(0.0, 1_200_000), (0.01, 4_700_000)])
+def test_memory_of_a_hundred_features(missing, most):
+    window = JointWindow(10 * 1000, 10)
+    for start in range(0, 10_000, 100):
+        joint = joint_sums_of(rows_of(20, width=100, missing=missing))
+        window.push(JointPane(start, start + 10, joint, ()))
+    panes = [*window.granules, window.total(), window.total()]
+    held = sum(pane.joint.products.nbytes + pane.joint.gaps.nbytes for pane in panes)
+    assert len(window.granules) == GRANULE_LIMIT
+    assert held <= most

@@ -105,7 +105,7 @@ class JointSums:
 
     def _add_block(self, rounded: F64, absent: F64, n_absent: int) -> None:
         self.rows = _bounded(self.rows + len(rounded))
-        self.sums += rounded.sum(axis=0).astype(np.int64)
+        self.sums += (np.ones(len(rounded)) @ rounded).astype(np.int64)
         self.products += (rounded.T @ rounded).astype(np.int64)
         if n_absent:
             self._open_gaps()

@@ -89,6 +89,7 @@ class JointAnalysis:
         width = len(specs) + DIRECTIONS * len(groups)
         limit = min(settings.auto_rows, LEARN_VALUES // max(1, width))
         self._gathered = _Gathered(limit if len(self._parts) < len(self._wanted) else 0)
+        self._measured: JointEffects | None = None  # until something changes: a quiet model costs nothing
         self._filling: JointSums | None = None
         self._open: dict[int, JointPane] = {}
         self._known: tuple[FeatureReference | None, ...] = ()
@@ -124,6 +125,7 @@ class JointAnalysis:
                 self._learn()
         if self.learning or not len(rows):
             return
+        self._measured = None
         pane = self._open.get(unix_ns)
         if pane is None:
             pane = self._open[unix_ns] = self._empty(unix_ns)
@@ -154,7 +156,8 @@ class JointAnalysis:
         Args:
             unix_ns: begin of the newest pane.
         """
-        self._window.expire(unix_ns)
+        if self._window.expire(unix_ns):
+            self._measured = None
 
     def measure(self) -> JointEffects | None:
         """Effect sizes of the window, the open pane included.
@@ -164,6 +167,11 @@ class JointAnalysis:
         """
         if not self._wanted or self.learning:
             return None
+        if self._measured is None:
+            self._measured = self._measure()
+        return self._measured
+
+    def _measure(self) -> JointEffects:
         self._flush()
         window = self._total()
         comparison, min_rows = self._comparison, self._settings.min_rows
@@ -209,6 +217,7 @@ class JointAnalysis:
         Raises:
             ValueError: arrays of another shape; BadReference: a learnt part that is damaged.
         """
+        self._measured = None
         self._learnt = {str(name): bytes(part) for name, part in state["learnt"].items()}
         self._use_parts()
         blocks = [_unpacked(packed, len(self._specs)) for packed in state["rows"]]

@@ -142,15 +142,20 @@ class JointWindow:
             self._granules.append(pane.copy())
         self._sum = None
 
-    def expire(self, open_start_unix_ns: int) -> None:
+    def expire(self, open_start_unix_ns: int) -> bool:
         """Drops what lies wholly before the horizon.
 
         Args:
             open_start_unix_ns: begin of the open pane.
+
+        Returns:
+            Whether there was anything.
         """
+        before = len(self._granules)
         while self._granules and self._granules[0].end_unix_ns <= open_start_unix_ns - self.horizon_ns:
             self._granules.popleft()
             self._sum = None
+        return len(self._granules) < before
 
     def total(self) -> JointPane | None:
         """The sum of the closed panes.

@@ -196,6 +196,20 @@ def test_asking_changes_nothing():
     assert body(asked.joint) == body(quiet.joint)
 
 
+def test_a_quiet_model_is_not_measured_again():
+    traffic = Traffic(PLAIN, reference_with())
+    traffic.send(300)
+    effects = traffic.joint.measure()
+    traffic.joint.expire(0)
+    assert traffic.joint.measure() is effects
+    traffic.joint.close(0, PANE)
+    assert traffic.joint.measure() is effects
+    traffic.joint.expire(500)
+    assert traffic.joint.measure().rows == 0
+    traffic.send(1, 500)
+    assert traffic.joint.measure().rows == 1
+
+
 def test_nothing_to_join():
     settings = JointSettings(0, 500, 200, 50, PANE)
     traffic = Traffic(PLAIN, None, settings)

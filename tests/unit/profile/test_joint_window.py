@@ -67,7 +67,8 @@ def test_total_is_a_copy():
 
 def test_panes_leave_with_the_horizon():
     window = window_of(50, 0, 10, 20)
-    window.expire(60)
+    assert not window.expire(59)
+    assert window.expire(60)
     assert [granule.start_unix_ns for granule in window.granules] == [10, 20]
     window.expire(1000)
     assert window.total() is None

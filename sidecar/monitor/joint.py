@@ -38,6 +38,7 @@ class JointSettings:
         min_rows: a window with fewer says nothing.
         horizon_ns: length of the window.
         pane_ns: length of a pane.
+        design_effect: by how much rows that depend on each other widen the noise, >= 1.
     """
 
     max_features: int
@@ -45,6 +46,7 @@ class JointSettings:
     min_rows: int
     horizon_ns: int
     pane_ns: int
+    design_effect: float = 1.0
 
 
 @dataclass(slots=True)
@@ -174,7 +176,7 @@ class JointAnalysis:
     def _measure(self) -> JointEffects:
         self._flush()
         window = self._total()
-        comparison, min_rows = self._comparison, self._settings.min_rows
+        comparison, settings = self._comparison, self._settings
         return JointEffects(
             features=self._fill.space.width,
             rows=window.rows,
@@ -182,7 +184,7 @@ class JointAnalysis:
             correlation=comparison.correlation_shift(window.joint) if comparison is not None else None,
             reconstruction=comparison.reconstruction(window.joint) if comparison is not None else None,
             embeddings=tuple(
-                embedding_shift(known, sums, min_rows)
+                embedding_shift(known, sums, settings.min_rows, settings.design_effect)
                 for known, sums in zip(self._fourier, window.vectors, strict=True)
                 if known is not None
             ),
@@ -275,7 +277,9 @@ class JointAnalysis:
         if parts.get(self._joint_part):
             found = joint_reference.unpack_joint(parts[self._joint_part])
             joined, space = found.among([spec.name for spec in self._specs])
-            self._comparison = JointComparison(joined, self._settings.min_rows) if space.width > 1 else None
+            if space.width > 1:
+                settings = self._settings
+                self._comparison = JointComparison(joined, settings.min_rows, settings.design_effect)
         self._fill = JointFill(space)
         self._fourier = tuple(self._embedding(parts, group) for group in self._groups)
         self._phases = tuple(None if known is None else known.phases() for known in self._fourier)

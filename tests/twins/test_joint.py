@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import json
 import math
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -32,6 +34,8 @@ from sidecar.profile.joint_reference import TURN_ROWS, build_joint, correlations
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.principal import VARIANCE_SHARE, find_principal
 from tests.twins import plain_joint
+
+GOLD = Path(__file__).parents[1] / "corpus" / "gold" / "nannyml_reconstruction.json"
 
 
 def rows_with_gaps(seed, n=200, width=4, missing=0.1):
@@ -118,6 +122,20 @@ def test_reconstruction_is_nannymls_formula_squared():
     assert principal.mean_error(summed(rows, scales)) == pytest.approx(expected.mean(), rel=5e-5)
     rounded = np.rint(rows / 2.0**-10)
     assert principal.row_errors(rounded) == pytest.approx(expected, abs=0.01)
+
+
+def test_reconstruction_is_what_nannyml_prints():
+    """Its number is the mean norm, ours the mean square; the rows' errors are the same to the rounding of 2^-10."""
+    (case,) = json.loads(GOLD.read_text())["cases"]
+    reference, analysis = np.array(case["reference"]), np.array(case["analysis"])
+    pivots = reference.mean(axis=0)
+    scales = np.column_stack([pivots, np.full(5, 2.0**-10)])
+    principal = find_principal(summed(reference, scales))
+    assert principal.components == case["expected"]["n_components"]
+    for rows, name in ((reference, "reference_errors"), (analysis, "analysis_errors")):
+        norms = np.sqrt(principal.row_errors(np.rint((rows - pivots) / 2.0**-10)))
+        found = norms.reshape(-1, 100).mean(axis=1)
+        assert found == pytest.approx(case["expected"][name], rel=case["tolerance"])
 
 
 def test_error_of_the_reference_is_that_of_its_second_half():

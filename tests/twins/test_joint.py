@@ -125,7 +125,7 @@ def test_reconstruction_is_nannymls_formula_squared():
 
 
 def test_reconstruction_is_what_nannyml_prints():
-    """Its number is the mean norm, ours the mean square; the rows' errors are the same to the rounding of 2^-10."""
+    """Its number is the mean norm, ours the mean square; the errors are the same to the rounding of 2^-10."""
     (case,) = json.loads(GOLD.read_text())["cases"]
     reference, analysis = np.array(case["reference"]), np.array(case["analysis"])
     pivots = reference.mean(axis=0)

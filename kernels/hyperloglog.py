@@ -139,4 +139,4 @@ def estimate(registers: U8) -> float:
     if untouched == registers.shape[0]:
         return 0.0
     total += m * _tau(1.0 - full / m) * math.ldexp(1.0, -RANK_BITS) + m * _sigma(untouched / m)
-    return m * m / (2.0 * math.log(2.0) * total)
+    return math.inf if total == 0.0 else m * m / (2.0 * math.log(2.0) * total)

@@ -17,9 +17,7 @@ SPECS = (
     FeatureSpec("b", "input", "numeric"),
     FeatureSpec("c", "input", "categorical"),
 )
-PLACES = {
-    (kind, spec.name): k * 3 + f for k, kind in enumerate(FEATURE_KINDS) for f, spec in enumerate(SPECS)
-}
+RATES = [(kind, spec.name) for kind in FEATURE_KINDS for spec in SPECS]
 
 
 def rows_of(seed, n):

@@ -18,6 +18,7 @@ from kernels.binning import F64
 from kernels.lanes import TYPE_ERROR_NAN, type_errors
 from sidecar.payload.columns import NOT_A_TEXT, Columns, Schema
 from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
 PLAN_LIMIT = 64  # schemas kept; traffic that invents a new one with every request starts over
@@ -58,8 +59,13 @@ class RowEncoder:
         self.width = len(self.specs)
         self.n_unknown_columns = 0
         self._vocabularies = tuple(vocabularies)
-        self._names = dict(names or {})
+        self.names = dict(names or {})
         self._plans: dict[int, _Plan] = {}
+
+    @property
+    def unseen_texts(self) -> tuple[UnseenTexts | None, ...]:
+        """For each feature who knows its unseen texts."""
+        return tuple(None if v is None else v.unseen for v in self._vocabularies)
 
     def encode(self, columns: Columns) -> F64:
         """The rows of one message.
@@ -112,7 +118,7 @@ class RowEncoder:
         for name, kind in zip(schema.names, schema.kinds, strict=True):
             source = seen[kind]
             seen[kind] += 1
-            place = places.get(self._names.get(name, name))
+            place = places.get(self.names.get(name, name))
             if place is None:
                 n_unknown += 1
             elif kind == "numeric" == self.specs[place].kind:

@@ -46,15 +46,29 @@ class Granules(Generic[T]):
             found = self._by_start[start] = self._make()
         return found
 
-    def expire(self, unix_ns: int) -> None:
+    def expire(self, unix_ns: int) -> list[T]:
         """Drops what lies wholly before the horizon.
 
         Args:
             unix_ns: now.
+
+        Returns:
+            What was dropped.
         """
-        cutoff = unix_ns - self._horizon_ns
-        for start in [start for start in self._by_start if start + self.granule_ns <= cutoff]:
-            del self._by_start[start]
+        return self.drop_before(unix_ns - self._horizon_ns)
+
+    def drop_before(self, unix_ns: int | None) -> list[T]:
+        """Drops what lies wholly before a moment.
+
+        Args:
+            unix_ns: the moment; None drops everything.
+
+        Returns:
+            What was dropped.
+        """
+        by_start = self._by_start
+        due = [start for start in by_start if unix_ns is None or start + self.granule_ns <= unix_ns]
+        return [by_start.pop(start) for start in due]
 
     def all(self) -> Iterable[T]:
         """The summaries held, the oldest first."""

@@ -48,35 +48,43 @@ _NONE_HIGH = np.int64(-(1 << 62))
 _MANTISSA_BITS = 52
 _MANTISSA_MASK = (1 << _MANTISSA_BITS) - 1
 _BIAS = 1023
+_BITS = 240  # of the whole numbers that the borders are made of
 _LEAST_NORMAL = 2.0**-1022
 _NEAR = 2.0**-28  # in buckets; the logarithm's own error at scale 20 is below 2^-31
+
+
+def _root_bits(times: int) -> int:
+    """2^(2^-times) in units of 2^-BITS, rounded down."""
+    root = 2 << _BITS
+    for _ in range(times):
+        root = math.isqrt(root << _BITS)
+    return root
 
 
 def _borders() -> tuple[I64, I64]:
     """Mantissas of 2^(j / 256) rounded down, j = 0 to 255, and for every step of 2^-9 the first border in it
     or after it.
 
-    A whole-number root of a root is the root of the product, so eight square roots of 2^(j + 256 * 52) do.
+    Powers of the 256th root, each rounded down to 2^-240, are 256 such units too small at most; no border
+    lies so near above a float64 (a test compares all of them with whole-number roots).
     """
+    root, power = _root_bits(TABLE_SCALE), 1 << _BITS
     borders = np.zeros(1 << TABLE_SCALE, dtype=np.int64)
     for j in range(borders.size):
-        power = 1 << (j + (_MANTISSA_BITS << TABLE_SCALE))
-        for _ in range(TABLE_SCALE):
-            power = math.isqrt(power)
-        borders[j] = power & _MANTISSA_MASK
+        borders[j] = (power >> (_BITS - _MANTISSA_BITS)) & _MANTISSA_MASK
+        power = power * root >> _BITS
     steps = np.arange(2 << TABLE_SCALE, dtype=np.int64) << (_MANTISSA_BITS - TABLE_SCALE - 1)
     return borders, np.searchsorted(borders, steps, side="left").astype(np.int64)
 
 
 def _roots() -> F64:
     """2^(2^-i) for i = 1 to 20 as sums of two float64, shape (20, 2)."""
-    bits = 120
-    root = 2 << bits
     roots = np.zeros((MOST_SCALE, 2))
     for i in range(MOST_SCALE):
-        root = math.isqrt(root << bits)
-        high = root / (1 << bits)  # correctly rounded by Python
-        roots[i] = high, (root - int(high * 2**_MANTISSA_BITS) * 2 ** (bits - _MANTISSA_BITS)) / (1 << bits)
+        root = _root_bits(i + 1)
+        high = root / (1 << _BITS)  # correctly rounded by Python
+        rest = root - (int(high * 2**_MANTISSA_BITS) << (_BITS - _MANTISSA_BITS))
+        roots[i] = high, rest / (1 << _BITS)
     return roots
 
 

@@ -65,6 +65,15 @@ def test_index_at_and_beside_every_kind_of_border(scale):
         assert exponential.exponential_index(value, scale) == plain.exponential_index(float(value), scale)
 
 
+def test_table_of_borders_is_that_of_whole_number_roots():
+    """The 256th root of 2^(j + 256 * 52) rounded down, by eight square roots."""
+    for j, border in enumerate(exponential._BORDERS.tolist()):
+        power = 1 << (j + 256 * 52)
+        for _ in range(8):
+            power = math.isqrt(power)
+        assert border == power - (1 << 52)
+
+
 @pytest.mark.parametrize("bins", [1, 32, 256, 1024])
 def test_scores_by_class(bins):
     rng = np.random.default_rng(bins)

@@ -130,3 +130,32 @@ def fill_agreement(counts: I64, margins: I64, agreement: F64) -> None:
         agreement[KAPPA] = kappa
         spread = _kappa_spread(counts, margins, n, kappa) - (kappa - expected * (1.0 - kappa)) ** 2
         agreement[KAPPA_DEVIATION] = math.sqrt(max(spread, 0.0) / n) / (1.0 - expected)
+
+
+@kernel("f8(i8[:,::1], i8[:,::1], f8)")
+def weighted_kappa(counts: I64, margins: I64, power: float) -> float:
+    """Cohen's kappa with weights for how far apart two classes in an order are.
+
+    1 - (sum of w observed) / (sum of w expected by chance), w = |i - j|^power.
+
+    Args:
+        counts: shape (K, K), int64, the first rater's class first; bins of a score will do.
+        margins: as `fill_agreement` left them for these counts, shape (2, K), int64.
+        power: 1 for linear weights, 2 for quadratic ones.
+
+    Returns:
+        At most 1; NaN without pairs, or when both raters know one class only.
+
+    Source: Cohen (1968).
+    """
+    n = 0
+    for i in range(counts.shape[0]):
+        n += margins[0, i]
+    observed = 0.0
+    expected = 0.0
+    for i in range(counts.shape[0]):
+        for j in range(counts.shape[0]):
+            weight = float(abs(i - j)) ** power
+            observed += weight * counts[i, j]
+            expected += weight * margins[0, i] * margins[1, j]
+    return 1.0 - observed * n / expected if expected > 0.0 else math.nan

@@ -135,6 +135,15 @@ def kappa(table):
     return of(shares), math.sqrt(variance / table.sum())
 
 
+def weighted_kappa(table, power):
+    """One minus the ratio of disagreement seen to disagreement of shuffled pairs."""
+    shares = table / table.sum()
+    places = np.arange(len(table))
+    weights = np.abs(places[:, None] - places[None, :]).astype(float) ** power
+    chance = np.outer(shares.sum(axis=1), shares.sum(axis=0))
+    return 1 - (weights * shares).sum() / (weights * chance).sum()
+
+
 def runs(column):
     """Value and length of the run at the end of a column, missing values left out."""
     present = [value for value in column.tolist() if not math.isnan(value)]

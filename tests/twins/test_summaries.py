@@ -115,6 +115,9 @@ def test_kappa_and_its_deviation(classes):
     kappa, deviation = plain.kappa(table[:-1, :-1].astype(float))
     assert agreement[scores.AGREEMENT] == pytest.approx((first == second).mean(), abs=1e-15)
     assert agreement[scores.KAPPA] == pytest.approx(kappa, abs=1e-12)
+    for power in (1.0, 2.0):
+        weighted = scores.weighted_kappa(np.ascontiguousarray(table[:-1, :-1]), margins, power)
+        assert weighted == pytest.approx(plain.weighted_kappa(table[:-1, :-1], power), abs=1e-12)
     # numerical derivatives of a step of 1e-6 are good for nine digits
     assert agreement[scores.KAPPA_DEVIATION] == pytest.approx(deviation, rel=1e-7)
 

@@ -17,6 +17,7 @@ from kernels.scores import (
     fill_confusion,
     fill_joint,
     fill_scores,
+    weighted_kappa,
 )
 
 GOLD = Path(__file__).parents[2] / "corpus" / "gold" / "kappa.json"
@@ -44,8 +45,21 @@ def test_scikit_learn_s_kappa(case):
     table = np.zeros((len(names) + 1, len(names) + 1), dtype=np.int64)
     codes = [np.array([names.index(name) for name in side], dtype=np.int64) for side in (first, second)]
     fill_confusion(*codes, table)
-    expected = case["run_here"].get("kappa", case["run_here"].get("k"))
-    assert agreement_of(table[:-1, :-1])[KAPPA] == pytest.approx(expected, abs=1e-12)
+    run_here = case["run_here"]
+    counts = np.ascontiguousarray(table[:-1, :-1])
+    found, margins = np.empty(4), np.empty((2, len(names)), dtype=np.int64)
+    fill_agreement(counts, margins, found)
+    assert found[KAPPA] == pytest.approx(run_here.get("kappa", run_here.get("k")), abs=1e-12)
+    for key, power in (("k_lin", 1.0), ("k_quad", 2.0)):
+        if key in run_here:
+            assert weighted_kappa(counts, margins, power) == pytest.approx(run_here[key], abs=1e-12)
+
+
+def test_weighted_kappa_without_pairs_and_without_choice():
+    margins = np.zeros((2, 2), dtype=np.int64)
+    assert math.isnan(weighted_kappa(np.zeros((2, 2), dtype=np.int64), margins, 1.0))
+    margins[:, 0] = 7
+    assert math.isnan(weighted_kappa(np.array([[7, 0], [0, 0]]), margins, 2.0))
 
 
 def test_worked_example():

@@ -141,9 +141,8 @@ class ModelAnalysis:
         return self._features
 
     @property
-    def judged_ns(self) -> int:
-        """Length of the window that is judged."""
-        return round(self._settings.horizons_s[0] * NS)
+    def settings(self) -> AnalysisSettings:
+        return self._settings
 
     def add_rows(self, matrix: F64, now_unix_ns: int) -> None:
         """Counts rows; panes that are due are closed first.

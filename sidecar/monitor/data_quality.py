@@ -9,7 +9,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.binning import F64
+from kernels.binning import F64, I64
+from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
 from sidecar.payload.columns import Schema
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
@@ -31,6 +32,7 @@ class DataQuality:
         encoder: of the rows.
         features: for each its reference, None while that is being learnt.
         horizon_ns: length of the window that is shown.
+        alarm: settings of the alarm.
     """
 
     def __init__(
@@ -40,6 +42,7 @@ class DataQuality:
         encoder: RowEncoder,
         features: Sequence[FeatureReference | None],
         horizon_ns: int,
+        alarm: AlarmSettings,
     ) -> None:
         self._role: Role = role
         self._specs: tuple[FeatureSpec, ...] = encoder.specs
@@ -49,6 +52,10 @@ class DataQuality:
         texts = {place: texts for place, texts in enumerate(encoder.unseen_texts) if texts is not None}
         self._unseen: UnseenWindow = UnseenWindow(list(texts), list(texts.values()), horizon_ns)
         self._categorical = tuple(texts)
+        self._alarm = QualityAlarm(alarm)
+        self._alarm.use(self._watch.rates)
+        self._pane_ns = alarm.pane_ns
+        self._start_unix_ns = 0  # of the open pane
         self._latest: QualityReport | None = None
         self._reported_unix_ns = 0
 
@@ -71,14 +78,16 @@ class DataQuality:
             self._watch.use(features)
             self._latest = None
 
-    def fill(self, rows: F64, unix_ns: int) -> None:
+    def fill(self, rows: F64, unix_ns: int, stamps: I64 | None = None) -> None:
         """Takes in rows.
 
         Args:
             rows: shape (n, F), float64, C order; may be a read-only view; not kept.
             unix_ns: their time.
+            stamps: time of each row's exchange, shape (n,), int64; left out, each row is a message.
         """
-        self._watch.fill(rows, unix_ns)
+        self._close_due(unix_ns)
+        self._watch.fill(rows, unix_ns, stamps)
         self._unseen.fill(rows, unix_ns)
 
     def report(self, unix_ns: int) -> QualityReport:
@@ -96,14 +105,30 @@ class DataQuality:
             self._reported_unix_ns = unix_ns
         return self._latest
 
+    def _close_due(self, unix_ns: int) -> None:
+        """Moves the alarm on when its pane is over; an earlier time changes nothing."""
+        if unix_ns < self._start_unix_ns + self._pane_ns:
+            return
+        if self._start_unix_ns:
+            self._watch.take_messages(self._shape.counts, self._start_unix_ns)
+            self._alarm.use(self._watch.rates)
+            tallies = self._watch.take()
+            if tallies.any():
+                self._alarm.advance(tallies, self._start_unix_ns)
+        self._start_unix_ns = unix_ns // self._pane_ns * self._pane_ns
+
     def _report(self, unix_ns: int) -> QualityReport:
-        self._watch.take_messages(self._shape.counts, unix_ns)
+        self._close_due(unix_ns)
+        self._watch.take_messages(self._shape.counts, self._start_unix_ns)
+        self._alarm.use(self._watch.rates)
         self._watch.expire(unix_ns)
         self._unseen.expire(unix_ns)
         distinct_rows, rows = self._watch.distinct_rows()
+        verdicts = self._alarm.verdicts(self._watch.pending(), self._start_unix_ns)
         return QualityReport(
             role=self._role,
             counts=self._watch.counts(),
+            verdicts=tuple(verdicts.get(place) for place, rate in enumerate(self._watch.rates) if rate),
             rows=rows,
             distinct_rows=distinct_rows,
             unseen={
@@ -120,7 +145,13 @@ class DataQuality:
         Returns:
             Numbers, texts, bytes, lists and dictionaries; `restore` goes on without changing a number.
         """
-        return {"watch": self._watch.to_state(), "unseen": self._unseen.to_state()}
+        self._watch.take_messages(self._shape.counts, self._start_unix_ns)
+        return {
+            "watch": self._watch.to_state(),
+            "unseen": self._unseen.to_state(),
+            "alarm": self._alarm.to_state(),
+            "start_unix_ns": self._start_unix_ns,
+        }
 
     def restore(self, state: dict[str, Any]) -> None:
         """Goes on from a checkpoint.
@@ -133,3 +164,6 @@ class DataQuality:
         """
         self._watch.restore(state["watch"])
         self._unseen.restore(state["unseen"])
+        self._alarm.use(self._watch.rates)
+        self._alarm.restore(state["alarm"])
+        self._start_unix_ns = int(state["start_unix_ns"])

@@ -15,10 +15,12 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.config.model import Config
+from sidecar.drift.detector import false_alarm_panes
 from sidecar.drift.report import ModelReport
 from sidecar.errors import SidecarError
 from sidecar.monitor.analysis import AnalysisSettings, ModelAnalysis
 from sidecar.monitor.data_quality import DataQuality
+from sidecar.monitor.quality_alarm import AlarmSettings
 from sidecar.payload.columns import Columns
 from sidecar.profile.feature import Role
 from sidecar.profile.reference import Reference
@@ -35,6 +37,7 @@ WAKE_ROWS = (
     256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick
 )
 WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
+NS = 1_000_000_000
 UNNAMED = "default"  # a model that neither path nor body names
 
 Key = tuple[str, str | None, Role]
@@ -153,8 +156,18 @@ class Subjects:
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
         capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
+        settings = analysis.settings
         quality = DataQuality(
-            analysis.role, analysis.schema, analysis.encoder, analysis.features, analysis.judged_ns
+            analysis.role,
+            analysis.schema,
+            analysis.encoder,
+            analysis.features,
+            round(settings.horizons_s[0] * NS),
+            AlarmSettings(
+                max(1, round(settings.pane_s * NS)),
+                false_alarm_panes(settings.false_alarm_days, settings.pane_s),
+                settings.tolerance,
+            ),
         )
         subject = Subject(
             analysis,

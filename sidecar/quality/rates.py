@@ -5,17 +5,20 @@
 | `missing` | a value | null, NaN or absent | as counted |
 | `type_error` | a value | of a kind that the feature does not have | as counted |
 | `unseen` | a present value | a category that the reference does not have | as counted (`other`) |
-| `out_of_range` | a present value | below the reference's least or above its greatest | 0 |
-| `constant` | a block of 256 rows | at its end the last 200 values or more are all one | c^199 |
+| `out_of_range` | a present value (1) | below the reference's least or above its greatest | 0 |
+| `constant` | a block of 256 rows | at its end the last 200 values or more are all one | at most c^199 |
 | `duplicate_rows` | a block of 256 rows | (its share of) rows equal to an earlier one of it | learnt |
 | `shape` | a message | columns absent, unknown, of another kind or in another order | learnt |
+
+(1) The alarm looks at one row of every message, since rows of one message depend on each other.
 
 **Out of range.** No row of the reference lies outside of its own extremes, and of a next one the chance is 2
 in m + 1 at most when nothing has changed, whatever the distribution: the band about 0 of m rows holds it.
 
-**Constant.** With c the share of the fullest cell, the share of the commonest value is at most c, and so is
-the chance that each of 199 values is equal to the one before. Features that are constant in the reference
-have no such rate.
+**Constant.** With c the share of the fullest cell, the share of the commonest value is at most c, and the
+chance that each of 199 values is equal to the one before at most c^199. c is what is refuted with error 1e-4
+at most, by Chernoff's bound: m kl(share, c) = ln 10^4. Features that are constant in the reference have no
+such rate.
 
 **Learnt.** The share of the first 64 blocks (16,384 rows) or 1,000 messages, unless the reference tells it;
 until then there is no rate to be watched.
@@ -23,6 +26,7 @@ until then there is no rate to be watched.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Literal, get_args
@@ -33,7 +37,6 @@ from kernels.binning import F64
 from kernels.lanes import MISSING, TYPE_ERROR
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference
-from sidecar.profile.repeats import BLOCK_ROWS
 
 FeatureKind = Literal["missing", "type_error", "unseen", "out_of_range", "constant"]
 RowKind = Literal["duplicate_rows", "shape"]
@@ -42,6 +45,7 @@ Kind = FeatureKind | RowKind
 FEATURE_KINDS: tuple[FeatureKind, ...] = get_args(FeatureKind)
 ROW_KINDS: tuple[RowKind, ...] = get_args(RowKind)
 RUN_ROWS = 200  # a run of so many equal values makes a feature constant
+REFUTED = math.log(1e4)
 
 
 @dataclass(frozen=True, slots=True)
@@ -121,5 +125,24 @@ def _rate(kind: FeatureKind, spec: FeatureSpec, feature: FeatureReference) -> Qu
         return QualityRate(kind, spec.name, 0.0, present)
     if low == high:
         return None
-    fullest = int(feature.cells.max(initial=0)) / present
-    return QualityRate(kind, spec.name, fullest ** (RUN_ROWS - 1), max(1, present // BLOCK_ROWS))
+    fullest = _refuted_above(int(feature.cells.max(initial=0)) / present, present)
+    return QualityRate(kind, spec.name, fullest ** (RUN_ROWS - 1), present)
+
+
+def _refuted_above(share: float, rows: int) -> float:
+    """Highest true share that is not refuted by a share of so many rows (Chernoff)."""
+    low, high = share, 1.0
+    for _ in range(60):
+        middle = 0.5 * (low + high)
+        if rows * _relative_entropy(share, middle) > REFUTED:
+            high = middle
+        else:
+            low = middle
+    return high
+
+
+def _relative_entropy(p: float, q: float) -> float:
+    if q >= 1.0:
+        return 0.0 if p >= 1.0 else math.inf
+    first = p * math.log(p / q) if p > 0.0 else 0.0
+    return first + ((1.0 - p) * math.log((1.0 - p) / (1.0 - q)) if p < 1.0 else 0.0)

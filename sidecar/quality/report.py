@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sidecar.profile.feature import Role
 from sidecar.profile.unseen import Unseen
@@ -26,12 +26,31 @@ class UnseenReport:
 
 
 @dataclass(frozen=True, slots=True)
+class QualityVerdict:
+    """What an alarm says of one rate.
+
+    Args:
+        state: `violated` if and only if `log_e >= log_e_threshold`.
+        log_e: evidence; None before the first trials.
+        log_e_threshold: what it takes.
+        since_unix_s: estimated begin of the change; None unless violated.
+    """
+
+    state: Literal["ok", "violated"]
+    log_e: float | None
+    log_e_threshold: float
+    since_unix_s: float | None
+
+
+@dataclass(frozen=True, slots=True)
 class QualityReport:
     """Rates of one (model, version, role), and the unseen categories.
 
     Args:
         role: input or output.
         counts: every rate with its counts in the window.
+        verdicts: for each of them what its alarm says; None for a rate that is watched with its feature, or
+            not yet.
         rows: rows of the window.
         distinct_rows: estimated number of different ones.
         unseen: by feature, for categorical ones.
@@ -39,6 +58,7 @@ class QualityReport:
 
     role: Role
     counts: tuple[QualityCount, ...]
+    verdicts: tuple[QualityVerdict | None, ...]
     rows: int
     distinct_rows: float
     unseen: Mapping[str, UnseenReport]
@@ -47,8 +67,8 @@ class QualityReport:
         """The entries of `quality` in `GET /api/v1/drift`.
 
         Returns:
-            What has occurred in the window, and the rates of whole rows and messages in any case; numbers,
-            texts and None only.
+            What has occurred in the window, and the rates of whole rows and messages in any
+            case, each with the state of its alarm; numbers, texts and None only.
         """
         return [
             {
@@ -60,9 +80,13 @@ class QualityReport:
                 "trials": count.trials,
                 "reference_share": count.rate.reference_share,
                 "reference_rows": count.rate.reference_rows,
+                "state": verdict.state if verdict else None,
+                "log_e": verdict.log_e if verdict else None,
+                "log_e_threshold": verdict.log_e_threshold if verdict else None,
+                "since_unix_s": verdict.since_unix_s if verdict else None,
             }
-            for count in self.counts
-            if count.successes or count.rate.name in ROW_KINDS
+            for count, verdict in zip(self.counts, self.verdicts, strict=True)
+            if count.successes or count.rate.name in ROW_KINDS or (verdict and verdict.state == "violated")
         ]
 
     def feature_json(self, name: str, categories_seen: int) -> dict[str, Any]:

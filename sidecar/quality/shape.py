@@ -77,6 +77,10 @@ class ShapeCounter:
         self._known: dict[int, tuple[Schema, I64]] = {}
         self.counts = np.zeros(FIRST_CHANGE + len(CHANGES), dtype=np.int64)
 
+    @property
+    def n_messages(self) -> int:
+        return int(self.counts[MESSAGES])
+
     def note(self, schema: Schema) -> None:
         """Counts a message.
 

@@ -38,7 +38,7 @@ def test_the_ends_of_the_hash():
     assert registers[1:-1].sum() == 0
 
 
-@pytest.mark.parametrize(("n", "repeats"), [(1, 60), (30, 60), (1000, 60), (10_000, 60), (200_000, 25)])
+@pytest.mark.parametrize(("n", "repeats"), [(1, 60), (30, 60), (1000, 60), (10_000, 60), (50_000, 25)])
 def test_estimates_are_unbiased_and_within_their_error(n, repeats):
     """Bounds of 4 standard errors: of the mean for the bias, of the mean of squares for the error."""
     relative = np.array([estimate(registers_of(random_hashes(seed, n))) / n - 1.0 for seed in range(repeats)])

@@ -36,15 +36,15 @@ def test_a_category_s_rates():
     assert (rates["unseen"].reference_share, rates["unseen"].reference_rows) == (0.2, 10)
 
 
-@pytest.mark.parametrize(("zeros", "least", "most"), [(500, 0.0, 1e-50), (9990, 0.8, 0.85)])
+@pytest.mark.parametrize(("zeros", "least", "most"), [(500, 0.0, 1e-50), (9900, 0.13, 0.3)])
 def test_a_feature_that_hardly_varies_is_expected_to_be_constant_now_and_then(zeros, least, most):
-    """0.999^199 is 0.82."""
+    """0.99^199 is 0.135, and 10,000 rows do not tell 0.99 from 0.994."""
     values = [0.0] * zeros + [1.0] * (10_000 - zeros)
     if zeros == 500:
         values = list(range(10_000))
     rate = rates_of(N, learnt(N, values))["constant"]
     assert least <= rate.reference_share <= most
-    assert rate.reference_rows == 39  # blocks of 256
+    assert rate.reference_rows == 10_000
 
 
 def test_what_was_constant_all_along_is_not_watched_for_it():

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from sidecar.profile.unseen import Unseen
 from sidecar.quality.rates import QualityRate
-from sidecar.quality.report import QualityReport, UnseenReport
+from sidecar.quality.report import QualityReport, QualityVerdict, UnseenReport
 from sidecar.quality.watch import QualityCount
 
 COUNTS = (
@@ -10,7 +10,8 @@ COUNTS = (
     QualityCount(QualityRate("missing", "b", 0.5, 1000), 0, 50, 3),
     QualityCount(QualityRate("duplicate_rows", None, None, 0), 0, 0, 0),
 )
-REPORT = QualityReport("input", COUNTS, 50, 49.6, {"c": UnseenReport((Unseen("new", 4, 1),), 1.0)})
+VERDICTS = (None, None, QualityVerdict("violated", 9.0, 8.5, 12.0))
+REPORT = QualityReport("input", COUNTS, VERDICTS, 50, 49.6, {"c": UnseenReport((Unseen("new", 4, 1),), 1.0)})
 
 
 def test_what_has_occurred_is_listed_and_rates_of_rows_always():
@@ -24,6 +25,10 @@ def test_what_has_occurred_is_listed_and_rates_of_rows_always():
             "trials": 50,
             "reference_share": 0.02,
             "reference_rows": 1000,
+            "state": None,
+            "log_e": None,
+            "log_e_threshold": None,
+            "since_unix_s": None,
         },
         {
             "rate": "duplicate_rows",
@@ -34,6 +39,10 @@ def test_what_has_occurred_is_listed_and_rates_of_rows_always():
             "trials": 0,
             "reference_share": None,
             "reference_rows": 0,
+            "state": "violated",
+            "log_e": 9.0,
+            "log_e_threshold": 8.5,
+            "since_unix_s": 12.0,
         },
     ]
 

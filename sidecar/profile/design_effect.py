@@ -4,12 +4,13 @@ Panes of independent rows differ by sampling alone: the share of a rate in a pan
 theta (1 - theta) / n. Rows that resemble their neighbours differ more, and the design effect is how many
 times more (batch means, pooled over panes of unequal size as Pearson's dispersion statistic):
 
-    phi_j = 1 / (T - G) sum_t n_t (theta_jt - theta_j)^2 / (theta_j (1 - theta_j)),   phi = max(1, mean_j phi_j)
+    phi_j = 1 / (T - G) sum_t n_t (theta_jt - theta_j)^2 / (theta_j (1 - theta_j))
+    phi = max(1, mean_j phi_j)
 
-over T panes and the rates j of a feature: its distribution function at every edge, or its categories' shares.
-Panes in groups (hours of the week) are compared with the mean of their group, G groups, so that a season is
-not taken for dependence. Only panes longer than the dependence show all of it; runs that outlast a pane look
-like drift, which nothing but a longer pane can help.
+over T panes and the rates j of a feature: its distribution function at every edge, or its categories'
+shares. Panes in groups (hours of the week) are compared with the mean of their group, G groups, so that a
+season is not taken for dependence. Only panes longer than the dependence show all of it; runs that outlast a
+pane look like drift, which nothing but a longer pane can help.
 """
 
 from __future__ import annotations
@@ -59,7 +60,7 @@ class DesignEffects:
 
 
 def design_effect(spec: FeatureSpec, lanes: I64, groups: Sequence[int] | None = None) -> float:
-    """phi of one feature by batch means.
+    """The design effect of one feature, by batch means.
 
     Args:
         spec: the feature.
@@ -140,12 +141,13 @@ def unpack(part: bytes) -> DesignEffects:
     try:
         fields: dict[str, Any] = msgspec.msgpack.decode(part)
         form = fields["format"]
-        if form == FORMAT:
-            effects = {str(name): float(phi) for name, phi in fields["effects"].items()}
-            if all(1.0 <= phi < np.inf for phi in effects.values()):
-                return DesignEffects(effects, int(fields["panes"]), float(fields["pane_s"]))
+        if form != FORMAT:
+            raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
+        effects = {str(name): float(phi) for name, phi in fields["effects"].items()}
+        panes, pane_s = int(fields["panes"]), float(fields["pane_s"])
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
         raise BadReference(f"{PART}: expected effects by name, got {exc!r}") from exc
-    if form != FORMAT:
-        raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
-    raise BadReference(f"{PART}: expected effects of at least 1, got {min(effects.values())}")
+    for name, phi in effects.items():
+        if not 1.0 <= phi < np.inf:
+            raise BadReference(f"{PART}: expected an effect of at least 1 for {name!r}, got {phi}")
+    return DesignEffects(effects, panes, pane_s)

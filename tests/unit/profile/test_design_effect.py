@@ -109,7 +109,7 @@ def test_packed_and_back():
         ({}, "design_effects: expected effects by name, got KeyError('format')"),
         (
             {"format": 1, "panes": 3, "pane_s": 60.0, "effects": {"a": 0.5}},
-            "design_effects: expected effects of at least 1, got 0.5",
+            "design_effects: expected an effect of at least 1 for 'a', got 0.5",
         ),
     ],
 )

@@ -9,12 +9,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from kernels.binning import F64, I64
+from kernels.binning import F64
 from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
 from sidecar.payload.columns import Schema
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.units import Chosen
 from sidecar.profile.unseen import UnseenWindow
 from sidecar.quality.report import QualityReport, UnseenReport
 from sidecar.quality.shape import ShapeCounter
@@ -78,16 +79,16 @@ class DataQuality:
             self._watch.use(features)
             self._latest = None
 
-    def fill(self, rows: F64, unix_ns: int, stamps: I64 | None = None) -> None:
+    def fill(self, rows: F64, unix_ns: int, chosen: Chosen | None = None) -> None:
         """Takes in rows.
 
         Args:
             rows: shape (n, F), float64, C order; may be a read-only view; not kept.
             unix_ns: their time.
-            stamps: time of each row's exchange, shape (n,), int64; left out, each row is a message.
+            chosen: which rows stand for their message, shape (n,), bool; all when left out.
         """
         self._close_due(unix_ns)
-        self._watch.fill(rows, unix_ns, stamps)
+        self._watch.fill(rows, unix_ns, chosen)
         self._unseen.fill(rows, unix_ns)
 
     def report(self, unix_ns: int) -> QualityReport:

@@ -6,14 +6,13 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-from msgpack import packb
-
 from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
 from sidecar.drift.report import ModelReport
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
+from sidecar.profile.snapshot import Snapshot, encode, subject_part
 from sidecar.quality.report import QualityReport
 from sidecar.ring.counters import accounting
 from sidecar.ring.segment import Segment
@@ -45,6 +44,7 @@ class Views:
         lag_ns: age of the oldest record not analysed.
         clock: wall time.
         started_unix_ns: when the sidecar began.
+        origin: names this monitor in snapshots.
     """
 
     def __init__(
@@ -58,6 +58,7 @@ class Views:
         lag_ns: Callable[[], int],
         clock: Clock,
         started_unix_ns: int,
+        origin: str,
     ) -> None:
         self._rings = rings
         self._subjects = subjects
@@ -67,6 +68,7 @@ class Views:
         self._lag_ns = lag_ns
         self._clock = clock
         self._started_unix_ns = started_unix_ns
+        self._origin = origin
 
     def status(self) -> Document:
         """`GET /api/v1/status`."""
@@ -144,19 +146,39 @@ class Views:
         return render(self._collect(), openmetrics=openmetrics)
 
     def snapshot(self) -> bytes:
-        """`GET /api/v1/snapshot`: counts of every window, msgpack; adding them adds the windows."""
-        reports = [
-            {
-                "model": report.model,
-                "version": report.version,
-                "role": report.role,
-                "reference": report.reference_id,
-                "features": [verdict.spec.name for verdict in report.verdicts],
-                "horizons": [{"horizon_s": seconds, **pane.to_state()} for seconds, pane in report.horizons],
-            }
-            for report in self._reports()
-        ]
-        return bytes(packb({"version": 1, "unix_ns": self._clock.unix_ns(), "reports": reports}))
+        """`GET /api/v1/snapshot`: closed panes of all subjects with a reference (docs/snapshot-format.md)."""
+        return encode(
+            Snapshot(
+                {
+                    (report.model, report.version, report.role): subject_part(
+                        report.reference_id, report.layout, self._origin, report.closed
+                    )
+                    for report in self._reports()
+                    if report.layout is not None and report.reference_id is not None
+                }
+            )
+        )
+
+    def versions(self, model: str | None) -> Document | None:
+        """`GET /api/v1/versions`: the versions of one model side by side, by default of the first."""
+        models = [name for name, _ in self._models() if model in (None, name)]
+        if not models:
+            return {"model": None, "versions": []} if model is None else None
+        return {
+            "model": models[0],
+            "versions": [
+                {
+                    "version": version,
+                    "roles": [
+                        report.drift_json()
+                        for report in sorted(self._reports(), key=lambda report: report.role)
+                        if (report.model, report.version) == (models[0], version)
+                    ],
+                }
+                for name, version in self._models()
+                if name == models[0]
+            ],
+        }
 
     def _reports(self) -> list[ModelReport]:
         return [subject.report for subject in self._subjects.all() if subject.report is not None]

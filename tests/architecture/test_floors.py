@@ -38,6 +38,7 @@ FLOORS = {
     "inspect": 9,
     "warm": 9,
     "reference_cli": 9,
+    "snapshot_cli": 10,
     "compose": 10,
     "cli": 11,
     "demo": 10,

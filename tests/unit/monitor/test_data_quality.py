@@ -10,6 +10,7 @@ from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
+from sidecar.profile.units import chosen_row
 from sidecar.profile.unseen import Unseen, UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
@@ -39,9 +40,10 @@ class Subject:
     def send(self, numbers, texts, unix_ns=0):
         columns = columns_of(numbers, texts)
         self.quality.note(columns.schema)
+        chosen = np.zeros(len(texts), dtype=bool)
+        chosen[chosen_row(self.sent, len(texts))] = True
         self.sent += 1
-        stamps = np.full(len(texts), self.sent)
-        self.quality.fill(self.encoder.encode(columns), unix_ns, stamps)
+        self.quality.fill(self.encoder.encode(columns), unix_ns, chosen)
 
     def states(self, unix_ns):
         report = self.quality.report(unix_ns)

@@ -22,14 +22,14 @@ class Sums:
     Args:
         rows: how many.
         tallies: of their values, shape (F, 4), int64 (kernels.runs).
-        chosen: the same of the rows that stand for their message.
+        passed_over: the same of the rows that do not stand for their message.
         blocks: in how many blocks a feature was constant, and in how many it could have been, shape (F, 2).
         others: successes and trials of the rates of `ROW_KINDS`, shape (2, 2), int64.
     """
 
     rows: int
     tallies: I64
-    chosen: I64
+    passed_over: I64
     blocks: I64
     others: I64
 
@@ -45,7 +45,7 @@ class Sums:
 
     @property
     def arrays(self) -> tuple[I64, ...]:
-        return self.tallies, self.chosen, self.blocks, self.others
+        return self.tallies, self.passed_over, self.blocks, self.others
 
     def add(self, other: Sums) -> None:
         """Adds another stretch.
@@ -55,7 +55,7 @@ class Sums:
         """
         self.rows += other.rows
         self.tallies += other.tallies
-        self.chosen += other.chosen
+        self.passed_over += other.passed_over
         self.blocks += other.blocks
         self.others += other.others
 
@@ -86,6 +86,6 @@ class Sums:
         found = self.table()
         width = self.tallies.shape[0]
         concerned = slice(_OUT_OF_RANGE * width, (_OUT_OF_RANGE + 1) * width)
-        found[concerned, SUCCESSES] = self.chosen[:, BELOW] + self.chosen[:, ABOVE]
-        found[concerned, TRIALS] = self.chosen[:, PRESENT]
+        found[concerned, SUCCESSES] -= self.passed_over[:, BELOW] + self.passed_over[:, ABOVE]
+        found[concerned, TRIALS] -= self.passed_over[:, PRESENT]
         return found

@@ -122,7 +122,8 @@ class QualityWatch:
         fill_registers(hashes, granule.registers)
         sums = granule.sums
         sums.rows += rows.shape[0]
-        self._fill_chosen(rows if chosen is None else rows[chosen], sums)
+        if chosen is not None:
+            self._pass_over(rows[~chosen], sums)
         start = 0
         while start < rows.shape[0]:
             end = min(start + self._repeats.room, rows.shape[0])
@@ -133,9 +134,9 @@ class QualityWatch:
                 self._add(_DUPLICATES, self._repeats.repeats - before, BLOCK_ROWS, sums)
             start = end
 
-    def _fill_chosen(self, rows: F64, sums: Sums) -> None:
+    def _pass_over(self, rows: F64, sums: Sums) -> None:
         latest, runs = np.empty(rows.shape[1]), np.empty(rows.shape[1], dtype=np.int64)  # not wanted here
-        fill_runs(rows, self._ranges, latest, runs, sums.chosen)
+        fill_runs(rows, self._ranges, latest, runs, sums.passed_over)
 
     def take_messages(self, counts: I64, unix_ns: int) -> None:
         """Takes in what was counted of messages.

@@ -13,7 +13,7 @@ def some():
     sums = Sums.empty(2)
     sums.rows = 10
     sums.tallies[0, [BELOW, ABOVE, PRESENT, TYPE_ERRORS]] = 1, 2, 6, 3
-    sums.chosen[0, [BELOW, ABOVE, PRESENT]] = 0, 1, 2
+    sums.passed_over[0, [BELOW, ABOVE, PRESENT]] = 1, 1, 4
     sums.blocks[1] = 4, 5
     sums.others[:] = [[7, 256], [8, 9]]
     return sums

@@ -6,6 +6,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
@@ -13,11 +15,15 @@ from kernels.quantile import approx_quantile
 from sidecar.drift.multivariate import JointEffects
 from sidecar.drift.univariate import Comparison, Effects, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
+from sidecar.profile.decay import DecayedSum
 from sidecar.profile.feature import Role
+from sidecar.profile.history import NS, ClosedPanes
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.snapshot import Layout
 from sidecar.profile.table import finite
 
+NOTHING_CLOSED = ClosedPanes((), ())
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -39,6 +45,9 @@ class ModelReport:
         features: one a feature; None while learning.
         comparisons: one a feature; None while learning.
         joint: what the features do together; None while learning, and when there is nothing to join.
+        decayed: sums with halving weights, one for each half-life; copies.
+        closed: the closed panes that are held, for snapshots.
+        layout: by which features they were counted; None while one is being learnt.
     """
 
     model: str
@@ -54,6 +63,9 @@ class ModelReport:
     features: tuple[FeatureReference | None, ...]
     comparisons: tuple[Comparison | None, ...]
     joint: JointEffects | None = None
+    decayed: tuple[DecayedSum, ...] = ()
+    closed: ClosedPanes = NOTHING_CLOSED
+    layout: Layout | None = None
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -108,6 +120,7 @@ class ModelReport:
                 "reference": None,
                 "current": None,
                 "horizons": [],
+                "decayed": [],
             }
         lanes = self.window.counts[place, : feature.counts.size]
         numeric = feature.spec.kind == "numeric"
@@ -120,6 +133,7 @@ class ModelReport:
                 _horizon(seconds, pane.counts[place, : feature.counts.size], comparison)
                 for seconds, pane in self.horizons
             ],
+            "decayed": [_decayed(sums, place, feature.counts.size, comparison) for sums in self.decayed],
         }
 
 
@@ -150,9 +164,18 @@ def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> di
 
 
 def _horizon(seconds: float, lanes: I64, comparison: Comparison) -> dict[str, Any]:
+    return {"horizon_s": seconds, **_sizes(lanes, comparison)}
+
+
+def _decayed(sums: DecayedSum, place: int, lanes: int, comparison: Comparison) -> dict[str, Any]:
+    """Sizes of as many equally weighted rows as the weights are worth."""
+    counts = np.ascontiguousarray(sums.effective_counts()[place, :lanes])
+    return {"half_life_s": sums.half_life_ns / NS, **_sizes(counts, comparison)}
+
+
+def _sizes(lanes: I64, comparison: Comparison) -> dict[str, Any]:
     effects: Effects = comparison.measure(lanes)
     return {
-        "horizon_s": seconds,
         "rows": int(lanes.sum()),
         "missing_ratio": missing_ratio(lanes),
         "psi": effects.psi,

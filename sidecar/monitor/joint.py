@@ -158,8 +158,9 @@ class JointAnalysis:
         Args:
             unix_ns: begin of the newest pane.
         """
-        if self._window.expire(unix_ns):
+        if unix_ns != self._window.open_start_unix_ns:
             self._measured = None
+            self._window.expire(unix_ns)
 
     def measure(self) -> JointEffects | None:
         """Effect sizes of the window, the open pane included.
@@ -207,6 +208,7 @@ class JointAnalysis:
             "rows": [_packed(block) for block in self._gathered.features],
             "vectors": products,
             "open": [pane.to_state() for pane in self._open.values()],
+            "newest_unix_ns": self._window.open_start_unix_ns,
             "granules": [granule.to_state() for granule in self._window.granules],
         }
 
@@ -234,7 +236,8 @@ class JointAnalysis:
         width = self._fill.space.width
         opened = [JointPane.from_state(pane, width, n) for pane in state["open"]]
         self._open = {pane.start_unix_ns: pane for pane in opened}
-        self._window.restore([JointPane.from_state(pane, width, n) for pane in state["granules"]])
+        granules = [JointPane.from_state(pane, width, n) for pane in state["granules"]]
+        self._window.restore(granules, int(state["newest_unix_ns"]))
 
     def _gather(self, features: F64, vectors: tuple[Vectors, ...]) -> int:
         gathered = self._gathered
@@ -311,6 +314,8 @@ class JointAnalysis:
         """The window with all open panes; granules may be older or younger than an open pane that is late."""
         total = self._window.total()
         for pane in self._open.values():
+            if not self._window.reaches(pane):
+                continue
             if total is None:
                 total = pane.copy()
             else:

@@ -19,7 +19,9 @@ from sidecar.telemetry.names import (
     MONITOR_FAULTS,
     MONITOR_LAG,
     PROCESS_RESTARTS,
+    QUALITY_VIOLATIONS,
     REFERENCE_ROWS,
+    ROWS_LATE,
     TAP_SHARE,
     WINDOW_ROWS,
 )
@@ -59,6 +61,8 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     drifted: list[Point] = []
     observations: list[Point] = []
     missing: list[Point] = []
+    violations: list[Point] = []
+    late: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
     for subject in subjects:
@@ -66,8 +70,12 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         if report is None:
             continue
         subject_attributes = _subject_attributes(report)
+        late += [
+            Point((*subject_attributes, ("reason", reason)), n) for reason, n in subject.analysis.late.items()
+        ]
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
+        violations += _violations(subject, subject_attributes)
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
             drift += _scores(
@@ -83,8 +91,22 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_DRIFTED, drifted),
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
+        Family(QUALITY_VIOLATIONS, violations),
+        Family(ROWS_LATE, late),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
+    ]
+
+
+def _violations(subject: Subject, attributes: Attributes) -> list[Point]:
+    """Totals since this monitor began; `feature` is empty where the fault is a row's or a message's."""
+    if subject.quality_report is None:
+        return []
+    named = {spec.name for spec in subject.analysis.specs[:MOST_FEATURES]}
+    return [
+        Point((*attributes, ("feature", count.rate.feature or ""), ("kind", count.rate.name)), count.total)
+        for count in subject.quality_report.counts
+        if count.rate.feature is None or count.rate.feature in named
     ]
 
 

@@ -21,6 +21,7 @@ from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.errors import ShapeMismatch
 from sidecar.payload.columns import Schema
 from sidecar.profile.directions import DIRECTIONS, FOURIER, PROJECTIONS, direction_matrix
+from sidecar.profile.feature import FeatureSpec
 
 FEATURES = ("norm", *(f"p{number:02}" for number in range(PROJECTIONS)))
 BLOCK_ROWS = 256
@@ -110,6 +111,23 @@ class RowLayout:
         for source, target in zip(self.sources.tolist(), self.targets.tolist(), strict=True):
             found[source] = of_features[target]
         return found
+
+    def name_features(self, columns: Sequence[FeatureSpec]) -> tuple[FeatureSpec, ...]:
+        """The features that columns become.
+
+        Args:
+            columns: one for each of the traffic's columns, all of one role.
+
+        Returns:
+            One for each feature.
+        """
+        specs = [columns[0]] * self.width if columns else []
+        for source, target in zip(self.sources.tolist(), self.targets.tolist(), strict=True):
+            specs[target] = columns[source]
+        for group in self.groups:
+            for place, name in enumerate(group.features, group.target):
+                specs[place] = FeatureSpec(name, columns[group.first].role, "numeric")
+        return tuple(specs)
 
     def reduce(self, matrix: F64) -> tuple[F64, tuple[Vectors, ...]]:
         """Features of a block of rows.

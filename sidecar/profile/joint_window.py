@@ -117,6 +117,7 @@ class JointWindow:
         panes = max(1, -(-horizon_ns // pane_ns))
         self.horizon_ns = horizon_ns
         self.granule_ns = -(-panes // GRANULE_LIMIT) * pane_ns
+        self.open_start_unix_ns = 0
         self._granules: deque[JointPane] = deque()
         self._sum: JointPane | None = None
 
@@ -125,12 +126,12 @@ class JointWindow:
         return tuple(self._granules)
 
     def push(self, pane: JointPane) -> None:
-        """Takes in a closed pane; panes without rows are left out.
+        """Takes in a closed pane; one without rows or before the window is left out.
 
         Args:
             pane: later than those before; not changed by the window.
         """
-        if pane.rows == 0:
+        if pane.rows == 0 or not self.reaches(pane):
             return
         last = self._granules[-1] if self._granules else None
         if (
@@ -142,20 +143,27 @@ class JointWindow:
             self._granules.append(pane.copy())
         self._sum = None
 
-    def expire(self, open_start_unix_ns: int) -> bool:
-        """Drops what lies wholly before the horizon.
+    def reaches(self, pane: JointPane) -> bool:
+        """Whether a pane lies in the window, if only with its end.
 
         Args:
-            open_start_unix_ns: begin of the open pane.
+            pane: open or closed.
 
         Returns:
-            Whether there was anything.
+            False when it lies wholly before.
         """
-        before = len(self._granules)
-        while self._granules and self._granules[0].end_unix_ns <= open_start_unix_ns - self.horizon_ns:
+        return pane.end_unix_ns > self.open_start_unix_ns - self.horizon_ns
+
+    def expire(self, open_start_unix_ns: int) -> None:
+        """Drops what lies wholly before the window.
+
+        Args:
+            open_start_unix_ns: begin of the newest pane.
+        """
+        self.open_start_unix_ns = open_start_unix_ns
+        while self._granules and not self.reaches(self._granules[0]):
             self._granules.popleft()
             self._sum = None
-        return len(self._granules) < before
 
     def total(self) -> JointPane | None:
         """The sum of the closed panes.
@@ -171,11 +179,13 @@ class JointWindow:
                 self._sum.merge(granule)
         return self._sum.copy()
 
-    def restore(self, granules: Sequence[JointPane]) -> None:
-        """Takes over the granules of a checkpoint.
+    def restore(self, granules: Sequence[JointPane], open_start_unix_ns: int) -> None:
+        """Takes over what a checkpoint holds.
 
         Args:
             granules: as `granules` gave them.
+            open_start_unix_ns: begin of the newest pane.
         """
+        self.open_start_unix_ns = open_start_unix_ns
         self._granules = deque(granules)
         self._sum = None

@@ -73,14 +73,9 @@ def name_columns(
         found = _known(name, role, prediction, reference)
         columns.append(FeatureSpec(name, role, found.spec.kind if found is not None else forced or kind))
     layout = lay_out(len(columns), embeddings)
-    specs = [FeatureSpec("", role, "numeric")] * layout.width
-    for source, target in zip(layout.sources.tolist(), layout.targets.tolist(), strict=True):
-        specs[target] = columns[source]
-    for group in layout.groups:
-        for place, name in enumerate(group.features, group.target):
-            specs[place] = FeatureSpec(name, role, "numeric")
+    specs = layout.name_features(columns)
     known = tuple(_known(spec.name, role, prediction, reference) for spec in specs)
-    return Naming(tuple(specs), tuple(columns), layout, names, known)
+    return Naming(specs, tuple(columns), layout, names, known)
 
 
 def _known(

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -8,7 +9,8 @@ import pytest
 
 from sidecar.config.model import AlarmConfig, Config, ModelConfig, ReferenceConfig, WindowConfig
 from sidecar.errors import ShapeMismatch
-from sidecar.monitor.analysis import NS, AnalysisSettings, ModelAnalysis
+from sidecar.monitor.analysis import ModelAnalysis
+from sidecar.monitor.settings import NS, AnalysisSettings
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.codec import seal
 from sidecar.profile.feature import FeatureSpec
@@ -67,7 +69,7 @@ def test_settings_come_from_the_configuration():
         models=(ModelConfig(name="m", features=("a",), prediction="p"),),
     )
     assert AnalysisSettings.from_config(config, "m") == AnalysisSettings(
-        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p"
+        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p", 10.0, "sliding", None, ()
     )
     assert AnalysisSettings.from_config(config, "other").features == ()
 
@@ -160,12 +162,39 @@ def test_window_empties_when_traffic_stops():
     assert report.horizons[1][1].rows == 300
 
 
-def test_late_rows_count_in_the_open_pane():
+def test_a_row_that_comes_a_little_later_counts_in_the_pane_of_its_time():
     traffic = Traffic(analysis_of(reference()))
     traffic.send(START + PANE, 10)
+    traffic.send(START + PANE - 1, 10)
+    assert traffic.analysis.report(START).start_unix_s == START / NS
+    assert traffic.analysis.late == {"behind": 0, "stale": 0, "ahead": 0}
+
+
+def test_a_row_that_comes_too_late_counts_in_the_oldest_open_pane_and_is_counted_as_late():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + 2 * PANE, 10)
     traffic.send(START, 10)
-    assert traffic.analysis.report(START).window.rows == 20
-    assert traffic.analysis.report(START + 2 * PANE).start_unix_s == (START + PANE) / NS
+    report = traffic.analysis.report(START)
+    assert report.window.rows == 20
+    assert report.start_unix_s == (START + PANE) / NS
+    assert traffic.analysis.late == {"behind": 10, "stale": 0, "ahead": 0}
+
+
+def test_a_row_older_than_the_judged_window_is_left_out_and_counted():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + 7 * PANE, 10)
+    traffic.send(START, 10)
+    assert traffic.analysis.report(START).window.rows == 10
+    assert traffic.analysis.late == {"behind": 0, "stale": 10, "ahead": 0}
+
+
+def test_a_row_from_the_future_counts_now():
+    traffic = Traffic(analysis_of(reference()))
+    rows = traffic.analysis.encoder.encode(traffic.columns(3))
+    stamps = np.array([START, START + 10 * NS, START + 20 * PANE])
+    traffic.analysis.add_block(rows, stamps, START)
+    assert traffic.analysis.late == {"behind": 0, "stale": 0, "ahead": 1}
+    assert traffic.analysis.now_unix_ns == START + 10 * NS
 
 
 def test_panes_begin_at_multiples_of_their_length():
@@ -228,7 +257,7 @@ def test_checkpoint_of_other_settings_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 2}, {"open": {}}, {"log_m": b"123"}, {"windows": []}, {"names": ["a"]}, {"log_m": b""}],
+    [{"format": 1}, {"history": {}}, {"alarm": {}}, {"names": ["a"]}, {"alarm": b""}],
 )
 def test_damaged_checkpoint_is_refused(change):
     state = {**analysis_of(reference()).to_state(), **change}
@@ -256,3 +285,86 @@ def test_first_output_is_the_prediction_of_the_reference():
     assert analysis.specs == (FeatureSpec("late", "output", "numeric"),)
     analysis.add_rows(np.random.default_rng(3).random(size=(300, 1)), START)
     assert states(analysis.report(START)) == {"late": "ok"}
+
+
+class Recorder:
+    """An accumulator that remembers what it was told."""
+
+    def __init__(self):
+        self.rows = {}
+        self.closed = []
+        self.expired = 0
+
+    def fill(self, rows, unix_ns):
+        self.rows[unix_ns] = self.rows.get(unix_ns, 0) + len(rows)
+
+    def close(self, start_unix_ns, end_unix_ns):
+        self.closed.append((start_unix_ns, end_unix_ns))
+
+    def expire(self, unix_ns):
+        self.expired = unix_ns
+
+    def to_state(self):
+        return {"rows": self.rows, "closed": self.closed}
+
+    def restore(self, state):
+        self.rows, self.closed = dict(state["rows"]), [tuple(pane) for pane in state["closed"]]
+
+
+def test_what_follows_the_rows_sees_each_in_its_pane_and_every_closing():
+    traffic = Traffic(analysis_of())  # the first rows are learnt from, and seen all the same
+    recorder = traffic.analysis.accumulators["seen"] = Recorder()
+    for at in (START, START + PANE, START + PANE - 1, START + 2 * PANE):
+        traffic.send(at, 300)
+    assert recorder.rows == {START: 600, START + PANE: 300, START + 2 * PANE: 300}
+    assert recorder.closed == [(START, START + PANE)]
+    assert recorder.expired == START + 2 * PANE
+    again = Recorder()
+    state = msgpack.unpackb(msgpack.packb(traffic.analysis.to_state()), strict_map_key=False)
+    ModelAnalysis.from_state(state, SETTINGS, None, accumulators={"seen": again})
+    assert (again.rows, again.closed) == (recorder.rows, recorder.closed)
+
+
+def test_evidence_of_several_open_panes_is_that_of_closed_ones():
+    """Waiting for late rows costs no time: what is open counts pane by pane."""
+    late, prompt = (
+        Traffic(analysis_of(reference(), replace(SETTINGS, lateness_s=lateness_s)))
+        for lateness_s in (1000.0, 0.0)
+    )
+    for pane in range(12):
+        for each in (late, prompt):
+            each.send(START + pane * PANE, shift=0.4 if pane > 6 else 0.0)
+    one, two = (each.analysis.report(START).drift_json() for each in (late, prompt))
+    assert one["features"][0]["log_e"] == two["features"][0]["log_e"]
+    assert one == two
+
+
+def test_decayed_sums_are_told_with_their_effective_size():
+    settings = replace(SETTINGS, half_lives_s=(60.0, 3600.0))
+    traffic = Traffic(analysis_of(reference(), settings))
+    for pane in range(10):
+        traffic.send(START + pane * PANE, 300)
+    short, long = traffic.analysis.report(START).feature_json("age")["decayed"]
+    assert (short["half_life_s"], long["half_life_s"]) == (60.0, 3600.0)
+    assert short["rows"] == pytest.approx(900, abs=5)  # (2 x 300)^2 / (4/3 x 300)
+    assert 2900 < long["rows"] <= 3000
+    assert long["psi"] < 0.05
+
+
+def test_tumbling_windows_judge_the_last_complete_stretch():
+    traffic = Traffic(analysis_of(reference(), replace(SETTINGS, window_kind="tumbling")))
+    for pane in range(8):
+        traffic.send(START + pane * PANE, 100)
+    report = traffic.analysis.report(START)
+    first = START // (5 * PANE) * 5 * PANE
+    assert report.window.rows == 500 - 100 * ((START - first) // PANE) or report.window.rows == 500
+    assert report.window.end_unix_ns % (5 * PANE) == 0
+
+
+def test_panes_by_rows_move_the_detector_on_at_their_last_row():
+    traffic = Traffic(analysis_of(reference(), replace(SETTINGS, pane_rows=250)))
+    recorder = traffic.analysis.accumulators["seen"] = Recorder()
+    traffic.send(START, 600)
+    traffic.send(START + 7, 200)
+    assert recorder.closed == [(START, START + 1), (START, START + 1), (START, START + 8)]
+    assert traffic.analysis.report(START).window.rows == 800

@@ -140,9 +140,12 @@ def test_window_slides_with_the_panes():
     assert traffic.joint.measure().rows == 100
     traffic.send(7, 100)
     assert traffic.joint.measure().rows == 107
-    traffic.joint.close(500, 510)
-    traffic.joint.expire(500)
+    traffic.joint.expire(150)
     assert traffic.joint.measure().rows == 7
+    traffic.joint.close(100, 110)
+    assert traffic.joint.measure().rows == 7
+    traffic.joint.expire(160)
+    assert traffic.joint.measure().rows == 0
 
 
 def test_open_panes_may_be_filled_in_turn():
@@ -194,6 +197,15 @@ def test_asking_changes_nothing():
         asked.joint.measure()
         asked.joint.to_state()
     assert body(asked.joint) == body(quiet.joint)
+
+
+def test_open_panes_from_before_the_window_are_not_measured():
+    traffic = Traffic(PLAIN, reference_with())
+    traffic.send(20, 0)
+    traffic.send(30, 60)
+    assert traffic.joint.measure().rows == 50
+    traffic.joint.expire(60)
+    assert traffic.joint.measure().rows == 30
 
 
 def test_a_quiet_model_is_not_measured_again():

@@ -59,6 +59,15 @@ def test_window_is_the_sum_of_its_panes():
     assert window_of().total() is None
 
 
+def test_panes_from_before_the_window_are_left_out():
+    window = window_of(50)
+    window.expire(100)
+    window.push(pane(40))
+    assert window.total() is None
+    window.push(pane(41))
+    assert window.total().rows == 5
+
+
 def test_total_is_a_copy():
     window = window_of(50, 0)
     window.total().merge(pane(10))
@@ -67,8 +76,9 @@ def test_total_is_a_copy():
 
 def test_panes_leave_with_the_horizon():
     window = window_of(50, 0, 10, 20)
-    assert not window.expire(59)
-    assert window.expire(60)
+    window.expire(59)
+    assert len(window.granules) == 3
+    window.expire(60)
     assert [granule.start_unix_ns for granule in window.granules] == [10, 20]
     window.expire(1000)
     assert window.total() is None
@@ -95,7 +105,7 @@ def test_granules_do_not_change_what_was_pushed():
 def test_restored_windows_go_on():
     window = window_of(50, 0, 10)
     again = JointWindow(50, 10)
-    again.restore([granule.copy() for granule in window.granules])
+    again.restore([granule.copy() for granule in window.granules], 10)
     for each in (window, again):
         each.push(pane(20, seed=3))
         each.expire(55)

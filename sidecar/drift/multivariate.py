@@ -185,13 +185,11 @@ class JointComparison:
     Args:
         reference: how features moved together.
         min_rows: a window with fewer says nothing.
-        design_effect: by how much rows that depend on each other widen the noise, >= 1.
     """
 
-    def __init__(self, reference: JointReference, min_rows: int, design_effect: float = 1.0) -> None:
+    def __init__(self, reference: JointReference, min_rows: int) -> None:
         self.reference = reference
         self._min_rows = max(min_rows, 10)
-        self._design_effect = design_effect
         self._rows, self._correlation = correlations(reference.total())
         self._principal = find_principal(reference.trained, reference.components or None)
         self._error = self._principal.mean_error(reference.tested)
@@ -200,11 +198,12 @@ class JointComparison:
     def reference_rows(self) -> int:
         return self.reference.trained.rows + self.reference.tested.rows
 
-    def correlation_shift(self, sums: JointSums) -> CorrelationShift | None:
+    def correlation_shift(self, sums: JointSums, design_effect: float = 1.0) -> CorrelationShift | None:
         """The pair that has changed most.
 
         Args:
             sums: of the window.
+            design_effect: by how much rows that depend on each other widen the noise, >= 1.
 
         Returns:
             None when no pair has enough rows on both sides.
@@ -215,7 +214,7 @@ class JointComparison:
         i, j = np.nonzero(known)
         if i.size == 0:
             return None
-        noise = self._design_effect * (1.0 / (n[i, j] - 3.0) + 1.0 / (self._rows[i, j] - 3.0))
+        noise = design_effect * (1.0 / (n[i, j] - 3.0) + 1.0 / (self._rows[i, j] - 3.0))
         variance, skew, kurtosis = self.reference.shapes[:, i, j]
         u = NormalDist().inv_cdf(1.0 - RISK / (2.0 * i.size))
         limits = u + skew * np.sqrt(noise) * (u * u - 1.0) / 6.0
@@ -234,11 +233,12 @@ class JointComparison:
             smallest_shift=math.tanh(limit * math.sqrt(float(variance[worst] * noise[worst]))),
         )
 
-    def reconstruction(self, sums: JointSums) -> Reconstruction | None:
+    def reconstruction(self, sums: JointSums, design_effect: float = 1.0) -> Reconstruction | None:
         """The mean error of the window.
 
         Args:
             sums: of the window.
+            design_effect: as for `correlation_shift`.
 
         Returns:
             None with too few rows, fewer than two features that vary, or some of the reference's missing.
@@ -247,7 +247,7 @@ class JointComparison:
         if sums.rows < self._min_rows or not variance > 0.0:
             return None
         error = self._principal.mean_error(sums)
-        noise = math.sqrt(self._design_effect * variance * (1.0 / sums.rows + 1.0 / tested))
+        noise = math.sqrt(design_effect * variance * (1.0 / sums.rows + 1.0 / tested))
         limit = NormalDist().inv_cdf(1.0 - RISK / 2.0)
         return Reconstruction(
             error,
@@ -304,7 +304,7 @@ def embedding_shift(
         reference: of the embedding.
         current: of the window.
         min_rows: a window with fewer whole vectors says nothing.
-        design_effect: as for `JointComparison`.
+        design_effect: as for `JointComparison.correlation_shift`.
 
     Returns:
         The shift; sizes None with too few vectors.

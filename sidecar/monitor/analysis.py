@@ -192,7 +192,7 @@ class ModelAnalysis:
             verdicts=judge(self.specs, self._comparisons, judged, evidence, self._settings.min_rows),
             features=self._features,
             comparisons=self._comparisons,
-            joint=self._joint.measure(),
+            joint=self._joint.measure(self._alarm.design_effects),
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
             layout=self._layout,

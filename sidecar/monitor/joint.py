@@ -6,7 +6,7 @@ traffic, which are not counted then. Only the first horizon is kept.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,7 +38,6 @@ class JointSettings:
         min_rows: a window with fewer says nothing.
         horizon_ns: length of the window.
         pane_ns: length of a pane.
-        design_effect: by how much rows that depend on each other widen the noise, >= 1.
     """
 
     max_features: int
@@ -46,7 +45,6 @@ class JointSettings:
     min_rows: int
     horizon_ns: int
     pane_ns: int
-    design_effect: float = 1.0
 
 
 @dataclass(slots=True)
@@ -91,6 +89,7 @@ class JointAnalysis:
         width = len(specs) + DIRECTIONS * len(groups)
         limit = min(settings.auto_rows, LEARN_VALUES // max(1, width))
         self._gathered = _Gathered(limit if len(self._parts) < len(self._wanted) else 0)
+        self._design_effects: dict[str, float] = {}
         self._measured: JointEffects | None = None  # until something changes: a quiet model costs nothing
         self._filling: JointSums | None = None
         self._open: dict[int, JointPane] = {}
@@ -162,31 +161,38 @@ class JointAnalysis:
             self._measured = None
             self._window.expire(unix_ns)
 
-    def measure(self) -> JointEffects | None:
-        """Effect sizes of the window, the open pane included.
+    def measure(self, design_effects: Mapping[str, float] | None = None) -> JointEffects | None:
+        """Effect sizes of the window, the open panes included.
+
+        Args:
+            design_effects: phi by feature; a feature that is not among them has 1. What belongs to several
+                features has their mean, which is as near as one can come without the rows.
 
         Returns:
             None while a reference is being learnt, and when there is nothing to join.
         """
         if not self._wanted or self.learning:
             return None
-        if self._measured is None:
+        known = dict(design_effects or {})
+        if self._measured is None or known != self._design_effects:
+            self._design_effects = known
             self._measured = self._measure()
         return self._measured
 
     def _measure(self) -> JointEffects:
         self._flush()
         window = self._total()
-        comparison, settings = self._comparison, self._settings
+        comparison = self._comparison
+        phi = self._design_effect(self._fill.space.names)
         return JointEffects(
             features=self._fill.space.width,
             rows=window.rows,
             reference_rows=comparison.reference_rows if comparison is not None else 0,
-            correlation=comparison.correlation_shift(window.joint) if comparison is not None else None,
-            reconstruction=comparison.reconstruction(window.joint) if comparison is not None else None,
+            correlation=comparison.correlation_shift(window.joint, phi) if comparison is not None else None,
+            reconstruction=comparison.reconstruction(window.joint, phi) if comparison is not None else None,
             embeddings=tuple(
-                embedding_shift(known, sums, settings.min_rows, settings.design_effect)
-                for known, sums in zip(self._fourier, window.vectors, strict=True)
+                embedding_shift(known, sums, self._settings.min_rows, self._design_effect(group.features))
+                for group, known, sums in zip(self._groups, self._fourier, window.vectors, strict=True)
                 if known is not None
             ),
         )
@@ -280,9 +286,7 @@ class JointAnalysis:
         if parts.get(self._joint_part):
             found = joint_reference.unpack_joint(parts[self._joint_part])
             joined, space = found.among([spec.name for spec in self._specs])
-            if space.width > 1:
-                settings = self._settings
-                self._comparison = JointComparison(joined, settings.min_rows, settings.design_effect)
+            self._comparison = JointComparison(joined, self._settings.min_rows) if space.width > 1 else None
         self._fill = JointFill(space)
         self._fourier = tuple(self._embedding(parts, group) for group in self._groups)
         self._phases = tuple(None if known is None else known.phases() for known in self._fourier)
@@ -304,6 +308,10 @@ class JointAnalysis:
         if not part:
             return None
         return fourier.unpack_fourier(part)
+
+    def _design_effect(self, names: Sequence[str]) -> float:
+        effects = [self._design_effects.get(name, 1.0) for name in names]
+        return sum(effects) / len(effects) if effects else 1.0
 
     def _flush(self) -> None:
         if self._filling is not None:

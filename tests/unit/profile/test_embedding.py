@@ -16,6 +16,7 @@ from sidecar.profile.embedding import (
     plain_layout,
     vector_features,
 )
+from sidecar.profile.feature import FeatureSpec
 
 
 def schema(names, texts=()):
@@ -144,3 +145,11 @@ def test_parts_of_vectors():
     vectors.products[:] = 0.0
     assert copied.products.any()
     assert not part.products.any()
+
+
+def test_features_are_named_after_columns_and_embeddings():
+    columns = [FeatureSpec(name, "output", "numeric") for name in ("a", "e[0]", "e[1]", "b")]
+    specs = lay_out(4, [("e", 1, 2)]).name_features(columns)
+    assert [spec.name for spec in specs] == ["a", *(f"e.{name}" for name in FEATURES), "b"]
+    assert {(spec.role, spec.kind) for spec in specs} == {("output", "numeric")}
+    assert plain_layout(0).name_features([]) == ()

@@ -228,9 +228,10 @@ class Subjects:
             except SidecarError as exc:
                 faults.append(str(exc))
                 continue
-            subject = self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            key = (analysis.model, analysis.version, analysis.role)
             try:
-                subject.quality.restore(state["quality"])
+                self._adopt(key, analysis).quality.restore(state["quality"])
             except (KeyError, TypeError, ValueError) as exc:
                 faults.append(f"quality state: expected a whole checkpoint, got {exc!r}")
+                self._adopt(key, analysis)  # with nothing of what was half restored
         return faults

@@ -68,3 +68,37 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     pushing.join()
     expected = np.arange(2.0 * n_rows).reshape(n_rows, 2)
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+def fed(*shapes: tuple[int, int]) -> Subjects:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    for n_rows, width in shapes:
+        assert subjects.push(columns(n_rows, width), "input", f"m{width}", None, 1_000_000_000)
+    for subject in subjects.all():
+        subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, 1_000_000_000))
+        subject.judge(1_000_000_000)
+    return subjects
+
+
+def test_quality_goes_on_with_the_analysis() -> None:
+    states = fed((300, 2)).to_state()
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert resumed.restore(states) == []
+    assert resumed.to_state() == states
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "other"])
+def test_a_damaged_quality_starts_anew_and_the_analysis_goes_on(damage: str) -> None:
+    states = fed((300, 2)).to_state()
+    whole, fresh = states[0].pop("quality"), fed((1, 2)).to_state()[0]["quality"]
+    if damage == "cut":
+        states[0]["quality"] = {**whole, "alarm": None, "watch": {**whole["watch"], "granules": [[0]]}}
+    elif damage == "other":
+        states[0]["quality"] = fed((300, 3)).to_state()[0]["quality"]
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert len(resumed.restore(states)) == 1
+    (subject,) = resumed.all()
+    states[0].pop("quality", None)
+    assert subject.analysis.to_state() == states[0]
+    assert subject.quality.to_state()["watch"]["granules"] == []
+    assert subject.quality.to_state()["watch"].keys() == fresh["watch"].keys()

@@ -77,7 +77,7 @@ class ShapeCounter:
 
     @property
     def counts(self) -> I64:
-        """Messages, messages with any change, then with each of `CHANGES`: shape (6,), int64; they only grow."""
+        """Messages, those with any change, those with each of `CHANGES`: shape (6,), int64; only growing."""
         return np.array(self._counts, dtype=np.int64)
 
     def note(self, schema: Schema) -> None:

@@ -6,8 +6,8 @@ time, and costs no memory of its own; whoever counts categories takes it as `oth
 two with one key once in 18,000 times.
 
 The text of a key is remembered by the encoder for as long as it keeps coming (two generations of 512, 0.4 MB
-a feature), and cut to 64 characters. Each stretch of time has a SpaceSaving table and HyperLogLog registers for
-every categorical feature that had unseen texts in it, 5.6 KB; there are at most 33 stretches.
+a feature), and cut to 64 characters. Each stretch of time has a SpaceSaving table and HyperLogLog registers
+for every categorical feature that had unseen texts in it, 5.6 KB; there are at most 33 stretches.
 """
 
 from __future__ import annotations

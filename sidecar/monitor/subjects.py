@@ -78,7 +78,7 @@ class Subject:
         """
         chosen = chosen_of(stamps)
         self.analysis.add_block(block, stamps, now_unix_ns, chosen)
-        self.quality.fill(block, int(stamps[-1]), chosen)
+        self.quality.fill(block, min(int(stamps[-1]), now_unix_ns), chosen)
         self.rows += len(block)
         self.missing += np.isnan(block).sum(axis=0)
 
@@ -88,10 +88,9 @@ class Subject:
         Args:
             now_unix_ns: time.
         """
-        report = self.analysis.report(now_unix_ns)
+        report = self.report = self.analysis.report(now_unix_ns)
         self.quality.use(report.features)
         self.quality_report = self.quality.report(now_unix_ns)
-        self.report = report
 
 
 class Subjects:

@@ -102,3 +102,17 @@ def test_a_damaged_quality_starts_anew_and_the_analysis_goes_on(damage: str) -> 
     assert subject.analysis.to_state() == states[0]
     assert subject.quality.to_state()["watch"]["granules"] == []
     assert subject.quality.to_state()["watch"].keys() == fresh["watch"].keys()
+
+
+def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    second = 1_000_000_000
+    for now in (100 * second, 200 * second, 300 * second):
+        for stamp in (now, now + 10**6 * second):
+            assert subjects.push(columns(10, 2), "input", "m", None, stamp)
+        (subject,) = subjects.all()
+        subject.ring.drain(lambda block, stamps, now=now: subject.add(block, stamps, now))
+        subject.judge(now)
+    assert subject.quality.to_state()["start_unix_ns"] == 300 * second
+    assert subject.quality_report is not None
+    assert subject.quality_report.rows == 60

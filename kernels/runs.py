@@ -58,3 +58,24 @@ def fill_runs(rows: F64, ranges: F64, latest: F64, runs: I64, tallies: I64) -> N
         tallies[f, ABOVE] += above
         tallies[f, PRESENT] += present
         tallies[f, TYPE_ERRORS] += strange
+
+
+@kernel(
+    "void(f8[:,::1], i8[::1], i8[::1])",
+    "void(Array(f8, 2, 'C', True), i8[::1], i8[::1])",
+)
+def count_negative(rows: F64, places: I64, found: I64) -> None:
+    """How many values of some columns are below 0.
+
+    Args:
+        rows: shape (n, F), float64, C order; may be a read-only view.
+        places: columns, shape (K,), int64.
+        found: shape (K,), int64, overwritten.
+
+    Cost: about 1 ns a value.
+    """
+    for k in range(places.shape[0]):
+        count = 0
+        for i in range(rows.shape[0]):
+            count += int(rows[i, places[k]] < 0.0)
+        found[k] = count

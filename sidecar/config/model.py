@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from sidecar.config.river import RiverConfig
 from sidecar.config.traffic import (
     BreakerConfig,
     DrainConfig,
@@ -202,6 +203,15 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             )
         ),
     ] = "reference"
+    river: Annotated[
+        tuple[RiverConfig, ...],
+        Meta(
+            description=(
+                "Detectors of the library `river` (extra `river`) beside the alarm, shown in `/api/v1/drift`: "
+                "without any guarantee, not merged over workers, anew with every start."
+            )
+        ),
+    ] = ()
     season: Annotated[
         Literal["hour_of_week", "none"],
         Meta(

@@ -19,8 +19,9 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
   probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
   Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each has half of the 5 % that the two may fail
   with, over all rates, sides and features together. Not Bernstein's bound with q in place of the unknown
-  rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the feature's
-  design effect (`sidecar.profile.design_effect`).
+  rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right. Rows that
+  depend on each other say less: m is divided by the feature's design effect
+  (`sidecar.profile.design_effect`).
 """
 
 from __future__ import annotations

@@ -48,6 +48,7 @@ class ModelReport:
         decayed: sums with halving weights, one for each half-life; copies.
         closed: the closed panes that are held, for snapshots.
         layout: by which features they were counted; None while one is being learnt.
+        river: what detectors of that library say, without guarantee.
     """
 
     model: str
@@ -66,6 +67,7 @@ class ModelReport:
     decayed: tuple[DecayedSum, ...] = ()
     closed: ClosedPanes = NOTHING_CLOSED
     layout: Layout | None = None
+    river: tuple[dict[str, Any], ...] = ()
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -84,6 +86,7 @@ class ModelReport:
             },
             "features": [verdict.to_json() for verdict in self.verdicts],
             "multivariate": {self.role: None if self.joint is None else self.joint.to_json()},
+            **({"river": list(self.river)} if self.river else {}),
         }
 
     def feature_json(self, name: str) -> dict[str, Any] | None:

@@ -18,6 +18,7 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.drift.report import ModelReport
+from sidecar.drift.river_detectors import RiverDetectors
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.errors import ShapeMismatch, SidecarError
@@ -94,6 +95,7 @@ class ModelAnalysis:
         self._table = lane_table(self.specs, naming.known)
         self._history = History(settings.plan(), self.width, self._table.lanes, epoch)
         self.accumulators: dict[str, Accumulator] = {}
+        self._river = RiverDetectors(settings.river, self.specs)
         self._alarm = Alarm(settings, reference, self._table.lanes, naming.known)
         self._use(naming.known)
 
@@ -196,12 +198,14 @@ class ModelAnalysis:
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
             layout=self._layout,
+            river=tuple(self._river.to_json()),
         )
 
     def _fill(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> None:
         wanted = self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width
         taken = self._learn(matrix, chosen, pane) if wanted else 0  # may change the table
         self._count(matrix[taken:], None if chosen is None else chosen[taken:], pane)
+        self._river.fill(matrix, pane.start_unix_ns / NS)
         for accumulator in self.accumulators.values():
             accumulator.fill(matrix, pane.start_unix_ns)
 

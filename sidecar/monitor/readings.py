@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sidecar.board import MONITOR, Board
 from sidecar.drift.report import ModelReport
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.subjects import Subject
+from sidecar.quality.report import QualityVerdict
+from sidecar.quality.watch import QualityCount
 from sidecar.telemetry.names import (
     FEATURE_DRIFT,
     FEATURE_DRIFT_THRESHOLD,
@@ -19,6 +21,7 @@ from sidecar.telemetry.names import (
     MONITOR_FAULTS,
     MONITOR_LAG,
     PROCESS_RESTARTS,
+    QUALITY_VIOLATED,
     QUALITY_VIOLATIONS,
     REFERENCE_ROWS,
     ROWS_LATE,
@@ -62,6 +65,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     observations: list[Point] = []
     missing: list[Point] = []
     violations: list[Point] = []
+    violated: list[Point] = []
     late: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
@@ -75,7 +79,10 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         ]
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
-        violations += _violations(subject, subject_attributes)
+        for of_rate, count, alarm in _quality(subject, subject_attributes):
+            violations.append(Point(of_rate, count.total))
+            if alarm is not None:
+                violated.append(Point(of_rate, 1 if alarm.state == "violated" else 0))
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
             drift += _scores(
@@ -92,22 +99,25 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
         Family(QUALITY_VIOLATIONS, violations),
+        Family(QUALITY_VIOLATED, violated),
         Family(ROWS_LATE, late),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
     ]
 
 
-def _violations(subject: Subject, attributes: Attributes) -> list[Point]:
-    """Totals since this monitor began; `feature` is empty where the fault is a row's or a message's."""
-    if subject.quality_report is None:
-        return []
+def _quality(
+    subject: Subject, attributes: Attributes
+) -> Iterator[tuple[Attributes, QualityCount, QualityVerdict | None]]:
+    """Rates of data quality with their attributes; `feature` is empty for those of rows and messages."""
+    report = subject.quality_report
+    if report is None:
+        return
     named = {spec.name for spec in subject.analysis.specs[:MOST_FEATURES]}
-    return [
-        Point((*attributes, ("feature", count.rate.feature or ""), ("kind", count.rate.name)), count.total)
-        for count in subject.quality_report.counts
-        if count.rate.feature is None or count.rate.feature in named
-    ]
+    for count, verdict in zip(report.counts, report.verdicts, strict=True):
+        rate = count.rate
+        if rate.feature is None or rate.feature in named:
+            yield (*attributes, ("feature", rate.feature or ""), ("kind", rate.name)), count, verdict
 
 
 def _subject_attributes(report: ModelReport) -> Attributes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.config.model import Config, FeatureConfig
+from sidecar.config.river import RiverConfig
 from sidecar.monitor.joint import JointSettings
 from sidecar.profile.history import NS, WindowKind, WindowPlan
 from sidecar.profile.reference import Reference
@@ -33,6 +34,7 @@ class AnalysisSettings:
         season: whether the detector compares with the same hour of the week.
         max_features: most numeric features that are joined; 0 joins none.
         embedding_columns: a tensor of so many columns or more is an embedding; 0 for none not configured.
+        river: detectors of that library; no part of a checkpoint.
     """
 
     pane_s: float = 60.0
@@ -52,6 +54,7 @@ class AnalysisSettings:
     season: Literal["hour_of_week", "none"] = "hour_of_week"
     max_features: int = 128
     embedding_columns: int = 64
+    river: tuple[RiverConfig, ...] = ()
 
     @classmethod
     def from_config(cls, config: Config, model: str) -> AnalysisSettings:
@@ -84,6 +87,7 @@ class AnalysisSettings:
             season=config.alarm.season,
             max_features=config.multivariate.max_features if config.multivariate.enabled else 0,
             embedding_columns=config.multivariate.embedding_columns,
+            river=config.alarm.river,
         )
 
     def plan(self) -> WindowPlan:

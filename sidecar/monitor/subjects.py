@@ -79,7 +79,7 @@ class Subject:
         chosen = chosen_of(stamps)
         rows, vectors = self.analysis.layout.reduce(block)
         self.analysis.add_block(rows, stamps, now_unix_ns, chosen, vectors)
-        self.quality.fill(rows, int(stamps[-1]), chosen)
+        self.quality.fill(rows, min(int(stamps[-1]), now_unix_ns), chosen)
         self.rows += len(rows)
         self.missing += np.isnan(rows).sum(axis=0)
 
@@ -89,10 +89,9 @@ class Subject:
         Args:
             now_unix_ns: time.
         """
-        report = self.analysis.report(now_unix_ns)
+        report = self.report = self.analysis.report(now_unix_ns)
         self.quality.use(report.features)
         self.quality_report = self.quality.report(now_unix_ns)
-        self.report = report
 
 
 class Subjects:
@@ -231,9 +230,10 @@ class Subjects:
             except SidecarError as exc:
                 faults.append(str(exc))
                 continue
-            subject = self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            key = (analysis.model, analysis.version, analysis.role)
             try:
-                subject.quality.restore(state["quality"])
+                self._adopt(key, analysis).quality.restore(state["quality"])
             except (KeyError, TypeError, ValueError) as exc:
                 faults.append(f"quality state: expected a whole checkpoint, got {exc!r}")
+                self._adopt(key, analysis)  # with nothing of what was half restored
         return faults

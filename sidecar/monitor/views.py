@@ -135,14 +135,22 @@ class Views:
         return {"models": []}
 
     def alerts(self) -> Document:
-        """`GET /api/v1/alerts`: what is in the state `drift` now."""
+        """`GET /api/v1/alerts`: what is in the state `drift` or `violated` now."""
+        judged = self._judged()
         return {
             "alerts": [
                 {"model": report.model, "version": report.version, **verdict.to_json()}
-                for report in self._reports()
+                for report, _ in judged
                 for verdict in report.verdicts
                 if verdict.state == "drift"
-            ]
+            ],
+            "quality": [
+                {"model": report.model, "version": report.version, **entry}
+                for report, quality in judged
+                if quality is not None
+                for entry in quality.quality_json()
+                if entry["state"] == "violated"
+            ],
         }
 
     def metrics_text(self, openmetrics: bool) -> str:

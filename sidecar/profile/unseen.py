@@ -5,9 +5,9 @@ its hash, which a float64 holds exactly. So it goes through the rings in its pla
 time, and costs no memory of its own; whoever counts categories takes it as `other`. 10^6 different texts have
 two with one key once in 18,000 times.
 
-The text of a key is remembered by the encoder for as long as it keeps coming (two generations of 2,048), and
-cut to 64 characters. Each granule of time has a SpaceSaving table and HyperLogLog registers for every
-categorical feature that had unseen texts in it, 5.6 KB; there are at most 32 granules.
+The text of a key is remembered by the encoder for as long as it keeps coming (two generations of 512, 0.4 MB
+a feature), and cut to 64 characters. Each stretch of time has a SpaceSaving table and HyperLogLog registers
+for every categorical feature that had unseen texts in it, 5.6 KB; there are at most 33 stretches.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.hashing import U8, hash_octets
 from kernels.hyperloglog import empty_registers, estimate, fill_registers, merge_registers
+from kernels.runs import count_negative
 from kernels.space_saving import (
     COUNTERS,
     COUNTS,
@@ -37,7 +38,7 @@ from sidecar.profile.granules import Granules
 KEY_BITS = 53  # a float64 holds -1 - key exactly
 SHIFT = 64 - KEY_BITS
 SHOWN_CHARACTERS = 64
-GENERATION = 2048
+GENERATION = 512  # a text that makes up 1 in 64 comes back long before it is forgotten
 _SEED = np.uint64(0)
 
 
@@ -132,6 +133,8 @@ class UnseenWindow:
 
     def __init__(self, places: Sequence[int], texts: Sequence[UnseenTexts], horizon_ns: int) -> None:
         self._texts = dict(zip(places, texts, strict=True))
+        self._places = np.array(places, dtype=np.int64)
+        self._found = np.zeros(len(places), dtype=np.int64)
         self._kept: dict[int, dict[int, str]] = {place: {} for place in places}
         self._granules: Granules[_Granule] = Granules(horizon_ns, lambda: _Granule({}, {}))
 
@@ -139,15 +142,14 @@ class UnseenWindow:
         """Takes in rows.
 
         Args:
-            rows: shape (n, F), float64.
+            rows: shape (n, F), float64, C order; may be a read-only view.
             unix_ns: their time; not older than the horizon.
         """
-        for place in self._texts:
+        count_negative(rows, self._places, self._found)
+        for place in self._places[self._found > 0].tolist():
             column = rows[:, place]
-            if column.min(initial=0.0) < 0.0 or np.isnan(column).any():
-                codes = column[column < 0.0]  # NaN is not below 0
-                if codes.size:
-                    self._take(place, (-1.0 - codes).astype(np.int64), unix_ns)
+            codes = column[column < 0.0]  # NaN is not below 0
+            self._take(place, (-1.0 - codes).astype(np.int64), unix_ns)
 
     def _take(self, place: int, keys: I64, unix_ns: int) -> None:
         granule = self._granules.at(unix_ns)

@@ -67,6 +67,8 @@ class QualityWatch:
         specs: F features.
         features: for each its reference, None while that is being learnt.
         horizon_ns: length of the window that is shown.
+
+    Memory: 33 stretches of 4.2 KB and 80 B a feature: 0.4 MB for 100 features, 2.8 MB for 1,000.
     """
 
     def __init__(

@@ -339,6 +339,13 @@ QUALITY_VIOLATIONS = Instrument(
     "Values, rows (duplicate_rows), blocks of rows (constant) and messages (shape) with such a fault.",
     (*_FEATURE, "kind"),
 )
+QUALITY_VIOLATED = Instrument(
+    "model.quality.violated",
+    "gauge",
+    "{state}",
+    "1 while the alarm for this kind of fault holds, else 0.",
+    (*_FEATURE, "kind"),
+)
 ROWS_LATE = Instrument(
     "model.rows.late",
     "counter",

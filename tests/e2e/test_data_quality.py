@@ -65,4 +65,13 @@ def test_what_is_wrong_with_the_data_is_told_by_kind_and_feature(upstream: FakeU
         quality = sidecar.get("/api/v1/drift")["quality"]
         entry = next(e for e in quality if (e["rate"], e["feature"]) == ("out_of_range", "age"))
         assert (entry["successes"], entry["trials"], entry["reference_share"]) == (3, 6, 0.0)
-        assert entry["reference_rows"] == 1000
+        assert (entry["reference_rows"], entry["state"]) == (1000, "ok")
+        assert sidecar.get("/api/v1/alerts")["quality"] == []
+        # One row of every message stands for it
+        post_all(sidecar.traffic, [body([-5.0], ["Rome"])] * 60)
+        alert = eventually(lambda: sidecar.get("/api/v1/alerts")["quality"])[0]
+        assert (alert["rate"], alert["feature"], alert["state"]) == ("out_of_range", "age", "violated")
+        violated = (
+            'model_quality_violated{model="m",version="1",role="input",feature="age",kind="out_of_range"}'
+        )
+        assert f"{violated} 1" in sidecar.metrics()

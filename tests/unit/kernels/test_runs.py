@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 
 from kernels.lanes import TYPE_ERROR_NAN
-from kernels.runs import ABOVE, BELOW, PRESENT, TALLIES, TYPE_ERRORS, fill_runs
+from kernels.runs import ABOVE, BELOW, PRESENT, TALLIES, TYPE_ERRORS, count_negative, fill_runs
 
 
 def watched(rows, ranges=None):
@@ -42,3 +42,12 @@ def test_type_errors_are_told_from_missing_values():
     _, runs, tallies = watched([[TYPE_ERROR_NAN], [np.nan], [1.0]])
     assert tallies[0, [PRESENT, TYPE_ERRORS]].tolist() == [1, 1]
     assert runs[0] == 1
+
+
+def test_negative_values_are_counted_in_the_columns_asked_for():
+    rows = np.array([[-1.0, 2.0, -0.0], [np.nan, -3.0, -5e-324], [-np.inf, 1.0, 0.0]])
+    found = np.full(2, 9, dtype=np.int64)
+    count_negative(rows, np.array([0, 2]), found)
+    assert found.tolist() == [2, 1]
+    count_negative(rows[:0], np.array([0, 2]), found)
+    assert found.tolist() == [0, 0]

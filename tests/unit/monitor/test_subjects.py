@@ -103,3 +103,51 @@ def test_an_embedding_is_one_group_of_features_and_goes_on_from_a_checkpoint() -
     assert again.restore(subjects.to_state()) == []
     (restored,) = again.all()
     assert restored.analysis.report(MOMENT).drift_json() == report.drift_json()
+
+
+def fed(*shapes: tuple[int, int]) -> Subjects:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    for n_rows, width in shapes:
+        assert subjects.push(columns(n_rows, width), "input", f"m{width}", None, 1_000_000_000)
+    for subject in subjects.all():
+        subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, 1_000_000_000))
+        subject.judge(1_000_000_000)
+    return subjects
+
+
+def test_quality_goes_on_with_the_analysis() -> None:
+    states = fed((300, 2)).to_state()
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert resumed.restore(states) == []
+    assert resumed.to_state() == states
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "other"])
+def test_a_damaged_quality_starts_anew_and_the_analysis_goes_on(damage: str) -> None:
+    states = fed((300, 2)).to_state()
+    whole, fresh = states[0].pop("quality"), fed((1, 2)).to_state()[0]["quality"]
+    if damage == "cut":
+        states[0]["quality"] = {**whole, "alarm": None, "watch": {**whole["watch"], "granules": [[0]]}}
+    elif damage == "other":
+        states[0]["quality"] = fed((300, 3)).to_state()[0]["quality"]
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert len(resumed.restore(states)) == 1
+    (subject,) = resumed.all()
+    states[0].pop("quality", None)
+    assert subject.analysis.to_state() == states[0]
+    assert subject.quality.to_state()["watch"]["granules"] == []
+    assert subject.quality.to_state()["watch"].keys() == fresh["watch"].keys()
+
+
+def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    second = 1_000_000_000
+    for now in (100 * second, 200 * second, 300 * second):
+        for stamp in (now, now + 10**6 * second):
+            assert subjects.push(columns(10, 2), "input", "m", None, stamp)
+        (subject,) = subjects.all()
+        subject.ring.drain(lambda block, stamps, now=now: subject.add(block, stamps, now))
+        subject.judge(now)
+    assert subject.quality.to_state()["start_unix_ns"] == 300 * second
+    assert subject.quality_report is not None
+    assert subject.quality_report.rows == 60

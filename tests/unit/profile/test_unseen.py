@@ -37,7 +37,7 @@ def test_a_text_is_remembered_as_long_as_it_keeps_coming():
     texts = UnseenTexts()
     for at in range(5 * GENERATION):
         texts.code(f"once {at}")
-        if at % 1000 == 0:
+        if at % 64 == 0:
             texts.code("often")
     assert texts.text(key_of("often")) == "often"
     assert texts.text(key_of("once 0")) is None
@@ -66,7 +66,9 @@ def test_skewed_texts_beyond_all_counters():
     found = window.most_frequent(1)
     assert len(found) == 64
     assert found[0].category == "w1"
-    for unseen in found:
+    assert not any(unseen.category.startswith("#") for unseen in found[:20])
+    shown = [unseen for unseen in found if not unseen.category.startswith("#")]
+    for unseen in shown:
         assert unseen.count - unseen.error <= true[unseen.category] <= unseen.count
     assert window.distinct(1) == pytest.approx(len(true), rel=0.05)
 

@@ -62,3 +62,13 @@ def test_ranges():
     infinite = learnt(N, [np.inf])
     wide = [-np.inf, np.inf]
     assert ranges([number, category, None, infinite]).tolist() == [[-2.0, 3.0], [1.0, 2.0], wide, wide]
+
+
+def test_chance_of_a_next_value_to_lie_outside_is_as_stated():
+    """Of uniform values the chance is what the extremes leave over: 2 in m + 1, and rarely above L / m."""
+    rng = np.random.default_rng(6)
+    m, level = 200, 4.0
+    left_over = np.array([1.0 - np.ptp(rng.uniform(size=m)) for _ in range(20_000)])
+    assert left_over.mean() == pytest.approx(2 / (m + 1), rel=0.02)
+    # exp(-L) is the limit for large m, hence 10 %
+    assert (left_over > level / m).mean() == pytest.approx((1 + level) * np.exp(-level), rel=0.1)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+import tracemalloc
+
 import msgpack
 import numpy as np
 import pytest
@@ -196,3 +198,18 @@ def test_an_alarm_looks_at_the_rows_that_stand_for_their_message():
     watched.fill(rows, 0, chosen)
     assert watched.pending()[RATES.index(("out_of_range", "a"))].tolist() == [50, 100]
     assert found(watched, "out_of_range", "a").successes == 250
+
+
+@pytest.mark.parametrize("width", [1, 100, 1000])
+def test_memory_is_bounded_as_stated(width):
+    specs = [FeatureSpec(f"f{at}", "input", "numeric") for at in range(width)]
+    watched = QualityWatch(specs, [None] * width, 300 * S)
+    rows = np.zeros((1, width))
+    watched.fill(rows, 0)
+    tracemalloc.start()
+    for second in range(2, 2000, 2):
+        watched.fill(rows, second * S)
+        watched.expire(second * S)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert held <= 1.1 * 33 * (4200 + 80 * width) + 20_000  # and what Python needs for the objects

@@ -35,8 +35,12 @@ class SampledColumn:
     def __init__(self, room: int) -> None:
         self.numbers: F64 = np.full(room, np.nan)
         self.codes: I32 | None = None
-        self.texts: list[str] = []
         self._places: dict[str, int] = {}
+
+    @property
+    def texts(self) -> list[str]:
+        """The texts that codes stand for."""
+        return list(self._places)
 
     def put(self, start: int, cells: Cells, rows: I64) -> None:
         """Writes cells.
@@ -66,7 +70,6 @@ class SampledColumn:
             self.codes = np.full(self.numbers.size, NO_TEXT, dtype=np.int32)
         known = self._places
         self.codes[places] = [known.setdefault(text, len(known)) for text in texts]
-        self.texts = list(known)
 
     def keep(self, rows: NDArray[np.intp], room: int) -> None:
         """Keeps some rows, in the order given, and lets go of texts that are no longer used.
@@ -82,12 +85,24 @@ class SampledColumn:
             return
         codes = np.full(room, NO_TEXT, dtype=np.int32)
         codes[: rows.size] = self.codes[rows]
-        used = np.unique(codes[codes >= 0])
-        renamed = np.full(len(self.texts) + 1, NO_TEXT, dtype=np.int32)  # the last place is that of NO_TEXT
-        renamed[used] = np.arange(used.size)
-        self.codes = renamed[codes]
-        self.texts = [self.texts[code] for code in used.tolist()]
-        self._places = {text: code for code, text in enumerate(self.texts)}
+        self.codes = codes
+        used = np.unique(codes[codes >= 0]).tolist()
+        if len(used) < len(self._places):
+            texts = self.texts
+            self._recode({code: texts[code] for code in used})
+
+    def order_texts(self) -> None:
+        """Gives the texts their codes in the order of the alphabet, whatever order they came in."""
+        if self.codes is not None:
+            self._recode(dict(sorted(enumerate(self._places), key=lambda pair: pair[1])))
+
+    def _recode(self, kept: Mapping[int, str]) -> None:
+        """New codes in the order given, for codes that are kept."""
+        assert self.codes is not None  # only columns that have texts have codes to change
+        renamed = np.full(len(self._places) + 1, NO_TEXT, dtype=np.int32)  # the last place is that of NO_TEXT
+        renamed[list(kept)] = np.arange(len(kept))
+        self.codes = renamed[self.codes]
+        self._places = {text: code for code, text in enumerate(kept.values())}
 
     def coded(self, size: int, codes: Mapping[str, int], other: int) -> I64:
         """Cells as numbers given to their texts.
@@ -179,8 +194,9 @@ class RowSample:
             mine.numbers[start : start + rows.size] = column.numbers[rows]
             if column.codes is not None:
                 written = np.flatnonzero(column.codes[rows] >= 0)
+                texts = column.texts
                 mine.put_texts(
-                    start + written, [column.texts[code] for code in column.codes[rows[written]].tolist()]
+                    start + written, [texts[code] for code in column.codes[rows[written]].tolist()]
                 )
         self.size += rows.size
         self.settle(self.limit)
@@ -201,8 +217,10 @@ class RowSample:
             self._keep(kept, max(LEAST_ROOM, kept.size + kept.size // SPARE))
 
     def sort(self) -> None:
-        """Brings the rows into the order of their priorities."""
+        """Brings rows into the order of their priorities, and texts into that of the alphabet."""
         self._keep(np.argsort(self.priorities, kind="stable"), self.size)
+        for column in self.columns.values():
+            column.order_texts()
 
     def to_state(self) -> dict[str, Any]:
         """Numbers, texts and bytes; `from_state` takes them."""
@@ -238,12 +256,12 @@ class RowSample:
         for name, packed in state["columns"].items():
             column = made.columns[name] = SampledColumn(0)
             column.numbers = np.frombuffer(packed["numbers"], dtype="<f8").astype(np.float64)
-            column.texts = list(packed["texts"])
-            column._places = {text: code for code, text in enumerate(column.texts)}
+            column._places = {text: code for code, text in enumerate(packed["texts"])}
             if packed["codes"] is not None:
                 column.codes = np.frombuffer(packed["codes"], dtype="<i4").astype(np.int32)
-            sizes = {column.numbers.size, made.size if column.codes is None else column.codes.size, made.size}
-            if len(sizes) > 1 or (column.codes is not None and column.codes.max(initial=-1) >= len(column.texts)):
+            codes = column.codes if column.codes is not None else np.full(made.size, NO_TEXT)
+            known = codes.max(initial=NO_TEXT) < len(column._places) and codes.min(initial=0) >= NO_TEXT
+            if not column.numbers.size == codes.size == made.size or not known:
                 raise ValueError(f"column {name!r} that does not fit its sample")
         return made
 

@@ -1,16 +1,19 @@
-"""How often each different value of a column occurs, for the values whose hash is small, and what kinds there are.
+"""How often each different value of a column occurs, for the values whose hash is small, and what kinds
+there are.
 
-A table of at most 2^n places, open addressing with linear steps. A place holds a hash (0 is an empty place), how
-often it occurred, and the number that it stands for (NaN for a text, whose letters the caller keeps). Only
-hashes up to a limit are let in, so when the table gets too full the caller keeps the smallest D hashes, makes the
-largest of these the limit, and goes on: a value among the D smallest of all is among the D smallest of every
-part, so it was never thrown out and its count is exact, whatever the order of the rows (bottom-k sketch with
-counts; Cohen and Kaplan 2007).
+A table of at most 2^n places, open addressing with linear steps. A place holds a hash (0 is an empty place),
+how often it occurred, and the number that it stands for (NaN for a text, whose letters the caller keeps).
+Only hashes up to a limit are let in, so when the table gets too full the caller keeps the smallest D hashes,
+makes the largest of these the limit, and goes on: a value among the D smallest of all is among the D
+smallest of every part, so it was never thrown out and its count is exact, whatever the order of the rows
+(bottom-k sketch with counts; Cohen and Kaplan 2007).
 """
 
 from __future__ import annotations
 
 import math
+from collections.abc import Callable
+from typing import Any, TypeVar
 
 import numpy as np
 from numba.core import config
@@ -22,6 +25,7 @@ from kernels.jit import kernel
 
 U64 = NDArray[np.uint64]
 U8 = NDArray[np.uint8]
+C = TypeVar("C", bound=Callable[..., Any])
 Table = tuple[U64, I64, F64]
 Texts = tuple[U8, I64, U8]
 
@@ -80,7 +84,8 @@ def _class_of(octet: int) -> int:
     return SIGNS
 
 
-def _wrapping(function):  # type: ignore[no-untyped-def]  # numpy warns where machine code wraps around
+def _wrapping(function: C) -> C:
+    """Without the compiler numpy warns where machine code wraps around, and so it must."""
     return np.errstate(over="ignore")(function) if _PLAIN else function
 
 
@@ -116,35 +121,53 @@ def count_numbers(values: F64, limit: np.uint64, table: Table, tally: I64, extre
             tally[USED] += _counted(found, value + 0.0, 1, table)
 
 
-@_wrapping
+@kernel("void(Tuple((Array(u1, 1, 'C', True), i8[::1], u1[::1])), u8[::1])")
+def hash_texts(texts: Texts, hashes: U64) -> None:
+    """Find the hash by which each text is known.
+
+    Args:
+        texts: the octets of all (UTF-8, read-only), where each begins and the last one ends, shape (n + 1,),
+            and 1 for each that is present, shape (n,), uint8.
+        hashes: XXH64 with seed 0, but 1 for 0, and 0 where there is no text; shape (n,), uint64, overwritten.
+
+    Cost: about 1 ns an octet and 3 ns a text.
+    """
+    octets, offsets, present = texts
+    for i in range(present.shape[0]):
+        hashes[i] = _EMPTY
+        if present[i] != 0:
+            found = np.uint64(hash_octets(octets[offsets[i] : offsets[i + 1]], _SEED))
+            hashes[i] = found if found != _EMPTY else _ONE
+
+
 @kernel(
-    "i8(Tuple((Array(u1, 1, 'C', True), i8[::1], u1[::1])), u8, Tuple((u8[::1], i8[::1], f8[::1])), i8[::1],"
+    "i8(Tuple((Array(u1, 1, 'C', True), i8[::1], u8[::1])), u8, Tuple((u8[::1], i8[::1], f8[::1])), i8[::1],"
     " UniTuple(i8[::1], 3))"
 )
 def count_texts(
-    texts: Texts, limit: np.uint64, table: Table, tally: I64, written: tuple[I64, I64, I64]
+    texts: tuple[U8, I64, U64], limit: np.uint64, table: Table, tally: I64, written: tuple[I64, I64, I64]
 ) -> int:
     """Count texts by length, by the characters in them, and by text.
 
     Args:
-        texts: the octets of all (UTF-8, read-only), where each begins and the last one ends, shape (n + 1,), and 1
-            for each that is present, shape (n,), uint8.
+        texts: the octets of all (UTF-8, read-only), where each begins and the last one ends, shape (n + 1,),
+            and the hash of each, shape (n,), 0 where there is none.
         limit: largest hash that the table takes.
         table: as in `count_numbers`.
         tally: shape (4,), int64; only USED is added to.
-        written: lengths, shape (33,), and classes of characters, shape (5,), added to; and the rows whose texts
-            the table did not hold before, shape (n,), overwritten.
+        written: lengths, shape (33,), and classes of characters, shape (5,), added to; and the rows whose
+            texts the table did not hold before, shape (n,), overwritten.
 
     Returns:
         How many of the last there are.
 
     Cost: about 1 ns an octet and 5 ns a text.
     """
-    octets, offsets, present = texts
+    octets, offsets, hashes = texts
     lengths, classes, fresh = written
     n_fresh = 0
-    for i in range(present.shape[0]):
-        if present[i] == 0:
+    for i in range(hashes.shape[0]):
+        if hashes[i] == _EMPTY:
             continue
         characters = 0
         for at in range(offsets[i], offsets[i + 1]):
@@ -157,9 +180,7 @@ def count_texts(
             characters >>= 1
             length += 1
         lengths[length] += 1
-        found = np.uint64(hash_octets(octets[offsets[i] : offsets[i + 1]], _SEED))
-        found = found if found != _EMPTY else _ONE
-        if found <= limit and _counted(found, math.nan, 1, table) == 1:
+        if hashes[i] <= limit and _counted(hashes[i], math.nan, 1, table) == 1:
             tally[USED] += 1
             fresh[n_fresh] = i
             n_fresh += 1

@@ -1,11 +1,12 @@
 """A reference from files: one pass, in memory that does not grow with them.
 
-The rows go through once, into a partial reference (`sidecar.profile.partial`); at its end that is made into the
-reference (`sidecar.profile.finish`). Files are hashed for the provenance beside the reading, in a thread.
+The rows go through once, into a partial reference (`sidecar.profile.partial`); at its end that is made into
+the reference (`sidecar.profile.finish`). Files are hashed for the provenance beside the reading, in a thread.
 """
 
 from __future__ import annotations
 
+import functools
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
@@ -68,14 +69,17 @@ def build_partial(
     with ThreadPoolExecutor(1) as hasher:
         for piece, size in zip(pieces, sizes, strict=True):
             digest = hasher.submit(file_sha256, piece.path) if piece.is_first else None
-            # bound now: the reader calls it while this piece is read
-            _take(partial, piece, size, lambda done, at=before: tell((at + done) / whole, partial.rows))  # type: ignore[misc]
+            _take(partial, piece, size, functools.partial(_tell, tell, partial, before, whole))
             _note(partial, digest)
             before += size
     check_sources(partial.sources)
     partial.settle()
     tell(1.0, partial.rows)
     return partial
+
+
+def _tell(tell: Progress, partial: PartialReference, before: int, whole: int, done: int) -> None:
+    tell((before + done) / whole, partial.rows)
 
 
 def _tell_nobody(_share: float, _rows: int) -> None:

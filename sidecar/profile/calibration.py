@@ -69,7 +69,8 @@ def calibrate(score: str, label: str, positive: str, scores: F64, truths: F64) -
         truths: 1 where the label is positive, else 0, NaN where missing, shape (n,).
 
     Returns:
-        The map. Its bins are 256 of one width if all scores lie between 0 and 1, else at the scores' quantiles.
+        The map. Its bins are 256 of one width if all scores lie between 0 and 1, else at the scores'
+        quantiles.
 
     Raises:
         BadReference: "score 'p': expected rows with a score and a label, got none".
@@ -115,7 +116,7 @@ def pool_rates(edges: F64, counts: I64, positives: I64) -> F64:
     for rows, hits in zip(counts[held].tolist(), positives[held].tolist(), strict=True):
         pool = (rows, hits, 1)
         while pools and pools[-1][1] * pool[0] >= pool[1] * pools[-1][0]:
-            pool = tuple(a + b for a, b in zip(pools.pop(), pool, strict=True))  # type: ignore[assignment]
+            pool = tuple(a + b for a, b in zip(pools.pop(), pool, strict=True))
         pools.append(pool)
     rates = np.repeat([hits / rows for rows, hits, _ in pools], [bins for _, _, bins in pools])
     centres = 0.5 * edges[:-1] + 0.5 * edges[1:]

@@ -1,8 +1,8 @@
 """One column of a block of rows: numbers, texts, or rows of both, without an object a cell.
 
-A cell that has a text and no number is a text. One that has both is a number as it was written in a file of text:
-it counts as the number until its column turns out to hold texts, and then as what was written, so that "01" and
-"1" stay two categories.
+A cell that has a text and no number is a text. One that has both is a number as it was written in a file of
+text: it counts as the number until its column turns out to hold texts, and then as what was written, so that
+"01" and "1" stay two categories.
 """
 
 from __future__ import annotations
@@ -14,8 +14,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
+from kernels.distinct import hash_texts
 
 U8 = NDArray[np.uint8]
+U64 = NDArray[np.uint64]
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -25,12 +27,16 @@ class Texts:
     Args:
         octets: UTF-8 of all, uint8, read-only.
         offsets: where each begins and the last one ends, shape (n + 1,), int64.
-        present: 1 for each row that has one, shape (n,), uint8.
+        hashes: by which each is known (kernels.distinct), shape (n,), uint64; 0 where there is none.
     """
 
     octets: U8
     offsets: I64
-    present: U8
+    hashes: U64
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        return np.not_equal(self.hashes, 0)
 
     def text(self, row: int) -> str:
         """The text of a row.
@@ -48,8 +54,8 @@ class Cells:
     Args:
         numbers: shape (n,), float64; NaN where there is none. Of an array in a cell its Euclidean norm.
         texts: n texts, or None if no cell has one.
-        dimensions: length of the array in each cell, shape (n,), int64, 0 where there is none; None if no cell has
-            one.
+        dimensions: length of the array in each cell, shape (n,), int64, 0 where there is none; None if no
+            cell has one.
     """
 
     numbers: F64
@@ -80,7 +86,23 @@ def join_texts(values: Sequence[str | None]) -> Texts:
         lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(values))
         octets = b"".join(encoded)
     present = np.fromiter((value is not None for value in values), dtype=np.uint8, count=len(values))
-    return Texts(np.frombuffer(octets, dtype=np.uint8), _offsets(lengths), present)
+    return hashed_texts(np.frombuffer(octets, dtype=np.uint8), _offsets(lengths), present)
+
+
+def hashed_texts(octets: U8, offsets: I64, present: U8) -> Texts:
+    """Texts that lie side by side already.
+
+    Args:
+        octets: UTF-8 of all, uint8, read-only.
+        offsets: where each begins and the last one ends, shape (n + 1,), int64.
+        present: 1 for each row that has one, shape (n,), uint8.
+
+    Returns:
+        The texts with their hashes.
+    """
+    hashes = np.empty(present.size, dtype=np.uint64)
+    hash_texts((octets, offsets, present), hashes)
+    return Texts(octets, offsets, hashes)
 
 
 def join_arrays(values: F64, lengths: I64) -> Cells:

@@ -1,7 +1,7 @@
 """A partial reference built by the workers of a Dask cluster, the same as that of one process.
 
-Each worker reads pieces of the files, which it must see under the same paths; what they keep is merged in pairs
-on the workers. Nothing of Dask is imported but here, and only when it is asked for.
+Each worker reads pieces of the files, which it must see under the same paths; what they keep is merged in
+pairs on the workers. Nothing of Dask is imported but here, and only when it is asked for.
 """
 
 from __future__ import annotations
@@ -37,8 +37,8 @@ def build_partial_on(
         The partial reference, settled; equal to what `build_partial` makes.
 
     Raises:
-        BadReference: "--dask: expected a scheduler at 'tcp://x:8786', got ..."; likewise when the extra `dask` is not
-            installed; and as `build_partial`.
+        BadReference: "--dask: expected a scheduler at 'tcp://x:8786', got ..."; likewise when the extra
+            `dask` is not installed; and as `build_partial`.
     """
     plan.check()
     try:

@@ -18,7 +18,14 @@ from kernels.binning import EDGES, F64, I64
 from kernels.lanes import FIRST_CELL
 from kernels.moments import SUMS
 from sidecar.errors import BadReference
-from sidecar.profile.envelope import MAGIC, VERSION, identify, open_envelope, read_reference_file, write_reference_file
+from sidecar.profile.envelope import (
+    MAGIC,
+    VERSION,
+    identify,
+    open_envelope,
+    read_reference_file,
+    write_reference_file,
+)
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.vocabulary import CATEGORY_LIMIT

@@ -8,9 +8,9 @@ times more (batch means, pooled over panes of unequal size as Pearson's dispersi
     phi = max(1, mean_j phi_j)
 
 over T panes and the rates j of a feature: its distribution function at every edge, or its categories'
-shares. Panes in groups (hours of the week) are compared with the mean of their group, G groups, so that a season is
-not taken for dependence. Only panes longer than the dependence show all of it; runs that outlast a pane look
-like drift, which nothing but a longer pane can help.
+shares. Panes in groups (hours of the week) are compared with the mean of their group, G groups, so that a
+season is not taken for dependence. Only panes longer than the dependence show all of it; runs that outlast a
+pane look like drift, which nothing but a longer pane can help.
 """
 
 from __future__ import annotations

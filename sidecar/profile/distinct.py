@@ -1,8 +1,8 @@
 """The different values of a column and how often each occurred, in bounded memory and free of order.
 
 Up to D different values: all of them. Beyond: the D whose hashes are smallest, with exact counts, from which
-the number of different values is estimated ((D - 1) / h with h the largest hash kept as a share of all; relative
-error 1 / sqrt(D - 2), Bar-Yossef et al. 2002).
+the number of different values is estimated ((D - 1) / h with h the largest hash kept as a share of all;
+relative error 1 / sqrt(D - 2), Bar-Yossef et al. 2002).
 """
 
 from __future__ import annotations
@@ -15,7 +15,6 @@ from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
 from kernels.distinct import CLASSES, LENGTHS, TALLY, USED, Table, count_numbers, count_texts, move_entries
-from kernels.hashing import hash_octets
 from sidecar.profile.cells import Texts
 from sidecar.profile.encoding import number_text
 
@@ -71,22 +70,17 @@ class Distinct:
             classes: shape (5,), int64, added to.
         """
         fresh = np.empty(CHUNK_ROWS, dtype=np.int64)
-        for start in range(0, texts.present.size, CHUNK_ROWS):
+        for start in range(0, texts.hashes.size, CHUNK_ROWS):
             part = (
                 texts.octets,
                 texts.offsets[start : start + CHUNK_ROWS + 1],
-                texts.present[start : start + CHUNK_ROWS],
+                texts.hashes[start : start + CHUNK_ROWS],
             )
             self._make_room(part[2].size, most)
             written = (lengths, classes, fresh)
             n_fresh = count_texts(part, np.uint64(self.limit), self._table, self._tally, written)
-            rows = fresh[:n_fresh] + start
-            self._remember(texts, rows)
-
-    def _remember(self, texts: Texts, rows: I64) -> None:
-        for row in rows.tolist():
-            begin, end = texts.offsets[row : row + 2].tolist()
-            self.texts[text_hash(texts.octets[begin:end])] = texts.text(row)[:TEXT_LIMIT]
+            for row in (fresh[:n_fresh] + start).tolist():
+                self.texts[int(texts.hashes[row])] = texts.text(row)[:TEXT_LIMIT]
 
     def merge(self, other: Distinct, most: int) -> None:
         """Adds what another has counted.
@@ -144,8 +138,11 @@ class Distinct:
             "hashes": keys.astype("<u8").tobytes(),
             "counts": counts.astype("<i8").tobytes(),
             "numbers": numbers.astype("<f8").tobytes(),
-            "texts": [self.texts[key] for key, number in zip(keys.tolist(), numbers.tolist(), strict=True)
-                      if number != number],
+            "texts": [
+                self.texts[key]
+                for key, number in zip(keys.tolist(), numbers.tolist(), strict=True)
+                if number != number
+            ],
         }
 
     @classmethod
@@ -198,15 +195,6 @@ def empty_written() -> tuple[I64, I64]:
         Shapes (33,) and (5,), int64.
     """
     return np.zeros(LENGTHS, dtype=np.int64), np.zeros(CLASSES, dtype=np.int64)
-
-
-def text_hash(octets: NDArray[np.uint8]) -> int:
-    """The hash by which the table knows a text.
-
-    Args:
-        octets: UTF-8, uint8, read-only.
-    """
-    return int(hash_octets(octets, np.uint64(0))) or 1
 
 
 def _places_for(entries: int) -> int:

@@ -45,9 +45,7 @@ def open_envelope(
     try:
         outer: dict[str, Any] = msgspec.msgpack.decode(data)
     except ValueError as exc:
-        raise BadReference(
-            f"{name}: expected a whole {word}, got a file that is cut off or damaged"
-        ) from exc
+        raise BadReference(f"{name}: expected a whole {word}, got a file that is cut off or damaged") from exc
     if outer.get("version") != version:
         raise BadReference(f"{name}: expected {word} version {version}, got {outer.get('version')!r}")
     content = outer.get("content")

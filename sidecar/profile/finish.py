@@ -4,10 +4,12 @@ What is counted of what:
 
 * Categories are counted in all rows, as long as a column has no more different values than are kept of it. A
   column with more is counted in the sample, where whatever is frequent is found.
-* Numbers are counted in the sampled rows, and so are missing values beside them: all rows, if the sample holds
+* Numbers are counted in the sampled rows, and so are missing values beside them: all rows, if the sample
+holds
   all. A feature's `counts` add up to the rows they were counted in, which is the m that bands are made with.
 * Smallest and largest are of all rows always.
-* What needs edges, time or labels (design effects, hours, segments, calibration) is made from the sampled rows.
+* What needs edges, time or labels (design effects, hours, segments, calibration) is made from the sampled
+rows.
 """
 
 from __future__ import annotations
@@ -29,7 +31,6 @@ from sidecar.profile.partial import PartialReference, check_sources
 from sidecar.profile.placing import lanes_of
 from sidecar.profile.provenance import provenance_of
 from sidecar.profile.reference import FeatureReference, Reference
-from sidecar.profile.sample import SampledColumn
 from sidecar.profile.summaries import is_categorical, is_free_text
 from sidecar.profile.vocabulary import CATEGORY_LIMIT
 
@@ -45,8 +46,8 @@ def finish(partial: PartialReference, *, created_unix_s: float) -> Reference:
         The reference.
 
     Raises:
-        BadReference: "b.csv: expected a column 'age', got none"; "a.csv: expected at least one row, got none"; and
-            what the parts that were asked for refuse.
+        BadReference: "b.csv: expected a column 'age', got none"; "a.csv: expected at least one row, got
+            none"; and what the parts that were asked for refuse.
     """
     partial.settle()
     _check(partial)
@@ -103,9 +104,9 @@ def _check(partial: PartialReference) -> None:
 
 
 def _feature(partial: PartialReference, spec: FeatureSpec) -> FeatureReference:
-    column = partial.sample.columns.get(spec.name)
     if spec.kind == "categorical":
-        return _categorical(partial, spec, column)
+        return _categorical(partial, spec)
+    column = partial.sample.columns.get(spec.name)
     size = partial.sample.size
     values = column.numbers[:size] if column is not None else np.full(1, np.nan)
     (blank,) = blank_references([spec], values[:, None], [()])
@@ -120,9 +121,7 @@ def _feature(partial: PartialReference, spec: FeatureSpec) -> FeatureReference:
     )
 
 
-def _categorical(
-    partial: PartialReference, spec: FeatureSpec, column: SampledColumn | None
-) -> FeatureReference:
+def _categorical(partial: PartialReference, spec: FeatureSpec) -> FeatureReference:
     found, rows = category_counts(partial, spec.name)
     present = sum(found.values())
     texts = () if is_free_text(partial, spec.name, found) else _top(found)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
 from sidecar.errors import BadReference
@@ -106,7 +107,7 @@ def _time_parts(
         if n_panes >= design_effect.LEAST_PANES:
             counts = grouped_lanes(lanes, width, panes, n_panes)
             seen = design_effect.design_effect(feature.spec, counts, by_hour)
-            # In a share s of the rows, n s of them a pane, an excess of variance that is n rho in all is n s rho.
+            # of all n rows of a pane the excess is n c, c being their covariance; of a sampled share s, n s c
             effects[feature.spec.name] = 1.0 + (seen - 1.0) * thinning
         if partial.plan.hour_of_week:
             lanes_by_hour.append(grouped_lanes(lanes, width, hours, seasons.HOURS))
@@ -121,7 +122,7 @@ def _time_parts(
     return parts
 
 
-def _panes(times: F64, known: np.ndarray, pane_s: float) -> tuple[float, I64, int]:  # type: ignore[type-arg]
+def _panes(times: F64, known: NDArray[np.bool_], pane_s: float) -> tuple[float, I64, int]:
     """Length of the panes, the pane of each row (-1 without a time) and how many panes hold rows.
 
     Panes are doubled until they hold 200 sampled rows on average or only twice as many as needed are left.
@@ -182,5 +183,3 @@ def _calibration(partial: PartialReference, score: str, label: str) -> calibrati
     coded = labels.coded(size, {positive: 1}, 0)
     truths = np.where(coded < 0, np.nan, coded.astype(np.float64))
     return calibration.calibrate(score, label, positive, scores.numbers[:size], truths)
-
-

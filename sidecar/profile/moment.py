@@ -16,8 +16,8 @@ def parse_time(text: str) -> float:
     """Seconds since 1970 of a text.
 
     Args:
-        text: a number (seconds, milliseconds, microseconds or nanoseconds, by its size) or ISO 8601; without an
-            offset it is UTC.
+        text: a number (seconds, milliseconds, microseconds or nanoseconds, by its size) or ISO 8601; without
+            an offset it is UTC.
 
     Returns:
         Seconds.

@@ -1,13 +1,13 @@
 """A reference in the making: what is kept of the rows of some files, or of a part of them.
 
 Everything kept is free of order: whole numbers, smallest and largest, the different values of smallest hash
-(`sidecar.profile.distinct`) and the rows of smallest priority (`sidecar.profile.sample`). So partial references
-of any parts of the same files, merged in any order and grouping, are the same to the bit, and so is the
-reference made of them. Memory does not grow with the rows:
+(`sidecar.profile.distinct`) and the rows of smallest priority (`sidecar.profile.sample`). So partial
+references of any parts of the same files, merged in any order and grouping, are the same to the bit, and so
+is the reference made of them. Memory does not grow with the rows:
 
-    sample      8 bytes a value, 16 M values and a quarter: 160 MB; 4 bytes more a cell of a column that has texts
-    distinct    32 bytes a place, at most 1 M values over all columns and four places a value: 128 MB at most
-    texts       those of the above, each cut at 256 characters
+    sample      8 bytes a value, 16 M values and a quarter: 160 MB; 4 bytes more a cell of a column that has
+    texts distinct    32 bytes a place, at most 1 M values over all columns and four places a value: 128 MB
+    at most texts       those of the above, each cut at 256 characters
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ class Source(msgspec.Struct, frozen=True, kw_only=True):
         first_row: number of the first row read.
         rows: how many rows were read from there on.
         columns: the columns it had.
-        provenance: what else is known of it, as texts: `sha256`, `git_commit`, `git_dirty`, `dvc_md5` and the like.
+        provenance: what else is known of it, as texts: `sha256`, `git_commit`, `git_dirty`, `dvc_md5` and
+            the like.
     """
 
     name: str
@@ -119,8 +120,8 @@ class PartialReference:
             other: left as it was, but settled.
 
         Raises:
-            BadReference: "merge: expected other rows, got rows 0 to 9999 of a.csv twice"; "merge: expected partial
-                references of one plan, got different ones: label".
+            BadReference: "merge: expected other rows, got rows 0 to 9999 of a.csv twice"; "merge: expected
+                partial references of one plan, got different ones: label".
         """
         self._check(other)
         other.settle()

@@ -54,8 +54,8 @@ def decode_partial(data: bytes, name: str) -> PartialReference:
         The partial reference.
 
     Raises:
-        BadReference: "a.part: expected a sidecar partial reference, got other data"; likewise when the file is cut off, of
-            another version, damaged or a finished reference.
+        BadReference: "a.part: expected a sidecar partial reference, got other data"; likewise when the file
+            is cut off, of another version, damaged or a finished reference.
     """
     outer = open_envelope(data, name, magic=MAGIC, version=VERSION, word="partial reference")
     try:
@@ -71,7 +71,8 @@ def load_partial(path: Path) -> PartialReference:
         path: as `sidecar reference build --partial` made it.
 
     Raises:
-        BadReference: as `decode_partial`; or "a.part: expected a readable file, got No such file or directory".
+        BadReference: as `decode_partial`; or "a.part: expected a readable file, got No such file or
+            directory".
     """
     return decode_partial(read_reference_file(path), str(path))
 

@@ -121,7 +121,9 @@ def _line(name: str, told: dict[str, Any]) -> str:
         return ", ".join(told["columns"])
     if name == calibration.PART:
         share = told["positives"] / max(1, told["rows"])
-        return f"{told['score']} against {told['label']}={told['positive']}, {told['rows']:,} rows, {share:.2%}"
+        return (
+            f"{told['score']} against {told['label']}={told['positive']}, {told['rows']:,} rows, {share:.2%}"
+        )
     if name == segments.PART:
         return ", ".join(f"{told['column']}={value} {rows:,}" for value, rows in told["rows"].items())
     if name == design_effect.PART:

@@ -1,12 +1,13 @@
 """Which rows are kept: those with the smallest priorities, a number drawn for each row by a hash.
 
-A row's priority is SplitMix64's draw number r of the seed f, r being its number within its file and f the file's
-fingerprint. So the k rows of smallest priority are a uniform sample without replacement, and the same rows
-whoever reads which part of which file, in whatever order, under whatever name (bottom-k sampling; Cohen and
-Kaplan 2007).
+A row's priority is SplitMix64's draw number r of the seed f, r being its number within its file and f the
+file's fingerprint. So the k rows of smallest priority are a uniform sample without replacement, and the same
+rows whoever reads which part of which file, in whatever order, under whatever name (bottom-k sampling; Cohen
+and Kaplan 2007).
 
-The fingerprint is of the file's size and its first and last 64 KiB: known before the first row without reading
-all. Two files that share it share their priorities, and lose nothing but the independence of equal row numbers.
+The fingerprint is of the file's size and its first and last 64 KiB: known before the first row without
+reading all. Two files that share it share their priorities, and lose nothing but the independence of equal
+row numbers.
 """
 
 from __future__ import annotations

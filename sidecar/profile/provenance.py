@@ -1,4 +1,5 @@
-"""Where the rows of a reference came from: hashes of the files, the commit of their folder, their DVC revision.
+"""Where the rows of a reference came from: hashes of the files, the commit of their folder, their DVC
+revision.
 
 It travels beside the content of a reference and is no part of its id.
 """
@@ -42,9 +43,9 @@ def file_provenance(path: Path) -> dict[str, str]:
         path: the file.
 
     Returns:
-        `git_commit` and `git_dirty` ("true" or "false": whether the folder has changes that are not committed)
-        inside a git checkout; `dvc_md5` and `dvc_file` where a `.dvc` file or `dvc.lock` names the file. Nothing
-        of what is not there or cannot be read.
+        `git_commit` and `git_dirty` ("true" or "false": whether the folder has changes that are not
+        committed) inside a git checkout; `dvc_md5` and `dvc_file` where a `.dvc` file or `dvc.lock` names
+        the file. Nothing of what is not there or cannot be read.
     """
     return {**_git(path.resolve().parent), **_dvc(path.resolve())}
 

@@ -5,14 +5,14 @@ Rows with the priority of the last one kept are kept too, so no tie is ever brok
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
-from sidecar.profile.cells import Cells
+from sidecar.profile.cells import Cells, Texts
 from sidecar.profile.distinct import TEXT_LIMIT
 from sidecar.profile.encoding import number_text
 
@@ -35,12 +35,8 @@ class SampledColumn:
     def __init__(self, room: int) -> None:
         self.numbers: F64 = np.full(room, np.nan)
         self.codes: I32 | None = None
-        self._places: dict[str, int] = {}
-
-    @property
-    def texts(self) -> list[str]:
-        """The texts that codes stand for."""
-        return list(self._places)
+        self.texts: list[str] = []  # by code
+        self.known: dict[int, int] = {}  # code of a text by its hash
 
     def put(self, start: int, cells: Cells, rows: I64) -> None:
         """Writes cells.
@@ -50,26 +46,50 @@ class SampledColumn:
             cells: a block's column.
             rows: rows of the block that are taken.
         """
-        self.numbers[start : start + rows.size] = cells.numbers[rows]
+        numbers = cells.numbers[rows]
+        self.numbers[start : start + rows.size] = numbers
         texts = cells.texts
         if texts is None:
             return
-        written = np.flatnonzero((texts.present[rows] != 0) & np.isnan(cells.numbers[rows]))
-        self.put_texts(start + written, [texts.text(row)[:TEXT_LIMIT] for row in rows[written].tolist()])
+        written = np.flatnonzero(texts.present[rows] & np.isnan(numbers))
+        hashes, first, places = np.unique(texts.hashes[rows[written]], return_index=True, return_inverse=True)
+        owners = rows[written[first]].tolist()
+        named = [self._code(hashed, texts, row) for hashed, row in zip(hashes.tolist(), owners, strict=True)]
+        self._write(start + written, np.array(named, dtype=np.int32)[places])
 
-    def put_texts(self, places: NDArray[np.intp], texts: Iterable[str]) -> None:
-        """Writes texts.
+    def take(self, start: int, other: SampledColumn, rows: NDArray[np.intp]) -> None:
+        """Writes cells of another sample.
 
         Args:
-            places: where, shape (n,).
-            texts: n of them.
+            start: place of the first of them.
+            other: the same column there.
+            rows: which of its rows.
         """
-        if places.size == 0:
+        self.numbers[start : start + rows.size] = other.numbers[rows]
+        if other.codes is None:
             return
-        if self.codes is None:
-            self.codes = np.full(self.numbers.size, NO_TEXT, dtype=np.int32)
-        known = self._places
-        self.codes[places] = [known.setdefault(text, len(known)) for text in texts]
+        hashes = list(other.known)  # in the order of their codes
+        for hashed, text in zip(hashes, other.texts, strict=True):
+            self._add(hashed, text)
+        renamed = np.array([self.known[hashed] for hashed in hashes] + [NO_TEXT], dtype=np.int32)
+        written = np.flatnonzero(other.codes[rows] >= 0)
+        self._write(start + written, renamed[other.codes[rows[written]]])
+
+    def _code(self, hashed: int, texts: Texts, row: int) -> int:
+        code = self.known.get(hashed)
+        return self._add(hashed, texts.text(row)[:TEXT_LIMIT]) if code is None else code
+
+    def _add(self, hashed: int, text: str) -> int:
+        code = self.known.setdefault(hashed, len(self.texts))
+        if code == len(self.texts):
+            self.texts.append(text)
+        return code
+
+    def _write(self, places: NDArray[np.intp], codes: I32) -> None:
+        if places.size:
+            if self.codes is None:
+                self.codes = np.full(self.numbers.size, NO_TEXT, dtype=np.int32)
+            self.codes[places] = codes
 
     def keep(self, rows: NDArray[np.intp], room: int) -> None:
         """Keeps some rows, in the order given, and lets go of texts that are no longer used.
@@ -86,23 +106,62 @@ class SampledColumn:
         codes = np.full(room, NO_TEXT, dtype=np.int32)
         codes[: rows.size] = self.codes[rows]
         self.codes = codes
-        used = np.unique(codes[codes >= 0]).tolist()
-        if len(used) < len(self._places):
-            texts = self.texts
-            self._recode({code: texts[code] for code in used})
+        used = np.flatnonzero(np.bincount(codes[codes >= 0], minlength=len(self.texts))).tolist()
+        if len(used) < len(self.texts):
+            self._recode(used)
 
     def order_texts(self) -> None:
         """Gives the texts their codes in the order of the alphabet, whatever order they came in."""
         if self.codes is not None:
-            self._recode(dict(sorted(enumerate(self._places), key=lambda pair: pair[1])))
+            hashes = list(self.known)
+            self._recode(sorted(range(len(hashes)), key=lambda code: (self.texts[code], hashes[code])))
 
-    def _recode(self, kept: Mapping[int, str]) -> None:
-        """New codes in the order given, for codes that are kept."""
+    def _recode(self, kept: list[int]) -> None:
+        """Numbers the codes that are kept anew, in the order given."""
         assert self.codes is not None  # only columns that have texts have codes to change
-        renamed = np.full(len(self._places) + 1, NO_TEXT, dtype=np.int32)  # the last place is that of NO_TEXT
-        renamed[list(kept)] = np.arange(len(kept))
+        renamed = np.full(len(self.texts) + 1, NO_TEXT, dtype=np.int32)  # the last place is that of NO_TEXT
+        renamed[kept] = np.arange(len(kept))
+        hashes = list(self.known)
         self.codes = renamed[self.codes]
-        self._places = {text: code for code, text in enumerate(kept.values())}
+        self.texts = [self.texts[code] for code in kept]
+        self.known = {hashes[code]: place for place, code in enumerate(kept)}
+
+    def to_state(self, size: int) -> dict[str, Any]:
+        """Numbers, texts and bytes; `from_state` takes them.
+
+        Args:
+            size: rows.
+        """
+        return {
+            "numbers": self.numbers[:size].astype("<f8").tobytes(),
+            "codes": None if self.codes is None else self.codes[:size].astype("<i4").tobytes(),
+            "texts": self.texts,
+            "hashes": np.array(list(self.known), dtype="<u8").tobytes(),
+        }
+
+    @classmethod
+    def from_state(cls, state: Mapping[str, Any], size: int) -> SampledColumn:
+        """What `to_state` gave.
+
+        Args:
+            state: from there.
+            size: rows.
+
+        Raises:
+            ValueError: the arrays do not fit together.
+        """
+        made = cls(0)
+        made.numbers = np.frombuffer(state["numbers"], dtype="<f8").astype(np.float64)
+        made.texts = [str(text) for text in state["texts"]]
+        hashes = np.frombuffer(state["hashes"], dtype="<u8").tolist()
+        made.known = {hashed: code for code, hashed in enumerate(hashes)}
+        codes = np.full(size, NO_TEXT, dtype=np.int32)
+        if state["codes"] is not None:
+            made.codes = codes = np.frombuffer(state["codes"], dtype="<i4").astype(np.int32)
+        known = codes.min(initial=0) >= NO_TEXT and codes.max(initial=NO_TEXT) < len(made.texts)
+        if not made.numbers.size == codes.size == size or not known or len(made.known) != len(made.texts):
+            raise ValueError("a column that does not fit its sample")
+        return made
 
     def coded(self, size: int, codes: Mapping[str, int], other: int) -> I64:
         """Cells as numbers given to their texts.
@@ -190,14 +249,7 @@ class RowSample:
         start = self.size
         self._priorities[start : start + rows.size] = other.priorities[rows]
         for name, column in other.columns.items():
-            mine = self._column(name)
-            mine.numbers[start : start + rows.size] = column.numbers[rows]
-            if column.codes is not None:
-                written = np.flatnonzero(column.codes[rows] >= 0)
-                texts = column.texts
-                mine.put_texts(
-                    start + written, [texts[code] for code in column.codes[rows[written]].tolist()]
-                )
+            self._column(name).take(start, column, rows)
         self.size += rows.size
         self.settle(self.limit)
 
@@ -229,14 +281,7 @@ class RowSample:
             "limit": self.limit,
             "threshold": self.threshold,
             "priorities": self.priorities.astype("<u8").tobytes(),
-            "columns": {
-                name: {
-                    "numbers": column.numbers[:size].astype("<f8").tobytes(),
-                    "codes": None if column.codes is None else column.codes[:size].astype("<i4").tobytes(),
-                    "texts": column.texts,
-                }
-                for name, column in sorted(self.columns.items())
-            },
+            "columns": {name: column.to_state(size) for name, column in sorted(self.columns.items())},
         }
 
     @classmethod
@@ -254,15 +299,7 @@ class RowSample:
         made._priorities = np.frombuffer(state["priorities"], dtype="<u8").astype(np.uint64)
         made.size = made._priorities.size
         for name, packed in state["columns"].items():
-            column = made.columns[name] = SampledColumn(0)
-            column.numbers = np.frombuffer(packed["numbers"], dtype="<f8").astype(np.float64)
-            column._places = {text: code for code, text in enumerate(packed["texts"])}
-            if packed["codes"] is not None:
-                column.codes = np.frombuffer(packed["codes"], dtype="<i4").astype(np.int32)
-            codes = column.codes if column.codes is not None else np.full(made.size, NO_TEXT)
-            known = codes.max(initial=NO_TEXT) < len(column._places) and codes.min(initial=0) >= NO_TEXT
-            if not column.numbers.size == codes.size == made.size or not known:
-                raise ValueError(f"column {name!r} that does not fit its sample")
+            made.columns[str(name)] = SampledColumn.from_state(packed, made.size)
         return made
 
     def _column(self, name: str) -> SampledColumn:

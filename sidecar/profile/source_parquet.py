@@ -13,7 +13,7 @@ from kernels.binning import F64, I64
 from sidecar.errors import BadReference
 from sidecar.profile import block as blocks
 from sidecar.profile.block import Block, Wanted
-from sidecar.profile.cells import Cells, Texts, join_arrays
+from sidecar.profile.cells import Cells, Texts, hashed_texts, join_arrays
 from sidecar.profile.moment import seconds
 
 Advanced = Callable[[int], None]
@@ -34,13 +34,13 @@ def read_parquet(
         Blocks of at most `ARROW_BLOCK_ROWS` rows.
 
     Raises:
-        BadReference: "data.parquet: 'when': expected numbers, booleans, text or arrays of numbers, got date32[day]";
-            likewise without pyarrow and for other data.
+        BadReference: "data.parquet: 'when': expected numbers, booleans, text or arrays of numbers, got
+            date32[day]"; likewise without pyarrow and for other data.
     """
     arrow, parquet = _arrow(path)
     size = path.stat().st_size
     try:
-        with parquet.ParquetFile(path) as table:
+        with parquet.ParquetFile(path, pre_buffer=False) as table:
             metadata = table.metadata
             chosen = range(*groups) if groups is not None else range(metadata.num_row_groups)
             first_row = sum(metadata.row_group(group).num_rows for group in range(chosen.start))
@@ -117,9 +117,7 @@ def _cells(path: Path, name: str, column: Any, arrow: Any, is_time: bool) -> Cel
             _numbers(column.flatten(), arrow),
             np.nan_to_num(_numbers(lengths, arrow)).astype(np.int64),
         )
-    raise BadReference(
-        f"{path}: {name!r}: expected numbers, booleans, text or arrays of numbers, got {kind}"
-    )
+    raise BadReference(f"{path}: {name!r}: expected numbers, booleans, text or arrays of numbers, got {kind}")
 
 
 def _numbers(column: Any, arrow: Any) -> F64:
@@ -138,7 +136,7 @@ def _texts(column: Any) -> Texts:
         places = np.frombuffer(offsets, dtype=np.int64, count=rows + 1, offset=8 * column.offset).copy()
     present = column.is_valid().to_numpy(zero_copy_only=False).astype(np.uint8)
     letters = np.frombuffer(octets if octets is not None else b"", dtype=np.uint8)
-    return Texts(letters, places, present)
+    return hashed_texts(letters, places, present)
 
 
 def _times(path: Path, name: str, column: Any, arrow: Any) -> F64:

@@ -49,9 +49,7 @@ def read_csv(path: Path, wanted: Wanted, advanced: Advanced) -> Iterator[Block]:
         try:
             names = next(reader, [])
             if len(set(names)) != len(names) or not names:
-                raise BadReference(
-                    f"{path}:1: expected a header of different names, got {len(names)} fields"
-                )
+                raise BadReference(f"{path}:1: expected a header of different names, got {len(names)} fields")
             columns = {name: _CsvColumn(path, name, wanted) for name in names if wanted.takes(name)}
             for first_row, rows in _batches(_csv_rows(path, reader, len(names))):
                 advanced(raw.tell())
@@ -77,8 +75,8 @@ def read_json_lines(path: Path, wanted: Wanted, advanced: Advanced) -> Iterator[
         Blocks of `TEXT_BLOCK_ROWS` rows.
 
     Raises:
-        BadReference: "data.jsonl:7: expected a JSON object, got list"; likewise for cells that are neither numbers,
-            texts, null nor arrays of numbers.
+        BadReference: "data.jsonl:7: expected a JSON object, got list"; likewise for cells that are neither
+            numbers, texts, null nor arrays of numbers.
     """
     with _opened(path) as (raw, text):
         for first_row, rows in _batches(_json_rows(path, text)):
@@ -214,7 +212,9 @@ def _json_cells(values: list[Any], name: str, wanted: Wanted, path: Path) -> Cel
         if any(value is not None and not isinstance(value, list) for value in values):
             raise BadReference(f"{path}: {name!r}: expected arrays in all rows, got other values too")
         lengths = np.array([len(array) for array in arrays], dtype=np.int64)
-        return join_arrays(np.array([entry for array in arrays for entry in array], dtype=np.float64), lengths)
+        return join_arrays(
+            np.array([entry for array in arrays for entry in array], dtype=np.float64), lengths
+        )
     numbers = np.array([nan if value is None or isinstance(value, str) else float(value) for value in values])
     if any(isinstance(value, str) for value in values):
         return Cells(numbers, join_texts([value if isinstance(value, str) else None for value in values]))

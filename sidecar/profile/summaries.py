@@ -81,7 +81,9 @@ def schema_part(partial: PartialReference, specs: Sequence[FeatureSpec], counted
     columns = []
     for name in sorted(partial.tallies, key=lambda name: (partial.tallies[name].position, name)):
         tally, spec = partial.tallies[name], features.get(name)
-        kind = "embedding" if tally.dimensions else "categorical" if is_categorical(partial, name) else "numeric"
+        kind = (
+            "embedding" if tally.dimensions else "categorical" if is_categorical(partial, name) else "numeric"
+        )
         low, high = tally.extremes.tolist()
         distinct, exact = _distinct(partial, name)
         columns.append(
@@ -184,8 +186,8 @@ def _packed(**fields: Any) -> bytes:
 def _distinct(partial: PartialReference, name: str) -> tuple[int, bool]:
     """Different values, and whether that is exact.
 
-    Numbers are counted as numbers, however they were written, and in the sample when it holds all rows, so that
-    the format of a file makes no difference.
+    Numbers are counted as numbers, however they were written, and in the sample when it holds all rows, so
+    that the format of a file makes no difference.
     """
     tally = partial.tallies[name]
     column = partial.sample.columns.get(name)

@@ -1,4 +1,5 @@
-"""What is counted of every cell of a column, sampled or not: kinds, extremes, different values, how texts look.
+"""What is counted of every cell of a column, sampled or not: kinds, extremes, different values, how texts
+look.
 
 Whole numbers, smallest and largest: merging is exact in any order and grouping.
 """
@@ -57,10 +58,11 @@ class ColumnTally:
             self.dimensions.update(dict(zip(values.tolist(), counts.tolist(), strict=True)))
         bare = cells.numbers
         if texts is not None:
-            self.n_texts += int(((texts.present != 0) & np.isnan(bare)).sum())
+            written, numeric = texts.present, ~np.isnan(bare)
+            self.n_texts += int((written & ~numeric).sum())
             self.distinct.add_texts(texts, most, self.lengths, self.classes)
-            self._add_written(bare[(texts.present != 0) & ~np.isnan(bare)])
-            bare = bare[(texts.present == 0) & ~np.isnan(bare)]
+            self._add_written(bare[written & numeric])
+            bare = bare[~written & numeric]
         if cells.dimensions is None:
             self.distinct.add_numbers(bare, most, self.kinds, self.extremes)
         else:

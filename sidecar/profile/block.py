@@ -18,11 +18,17 @@ class Block:
         first_row: number of the first of them within the file, from 0.
         rows: how many.
         columns: by name; every column has `rows` cells.
+        positions: the first place that each column has in a row; that in `columns` where left out.
     """
 
     first_row: int
     rows: int
     columns: dict[str, Cells]
+    positions: dict[str, int] | None = None
+
+    def placed(self) -> dict[str, int]:
+        """The position of every column."""
+        return self.positions or {name: place for place, name in enumerate(self.columns)}
 
 
 @dataclass(frozen=True, slots=True)

@@ -98,7 +98,7 @@ class PartialReference:
         Raises:
             BadReference: "'age': expected numbers, got text"; only of columns that must hold numbers.
         """
-        for position, name in enumerate(block.columns):
+        for name, position in block.placed().items():
             tally = self.tallies.get(name)
             if tally is None:
                 self.tallies[name] = ColumnTally(position)

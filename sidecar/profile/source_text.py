@@ -81,11 +81,15 @@ def read_json_lines(path: Path, wanted: Wanted, advanced: Advanced) -> Iterator[
     with _opened(path) as (raw, text):
         for first_row, rows in _batches(_json_rows(path, text)):
             advanced(raw.tell())
-            names = dict.fromkeys(name for row in rows for name in row if wanted.takes(name))
+            positions = _positions(rows, wanted)
             yield Block(
                 first_row,
                 len(rows),
-                {name: _json_cells([row.get(name) for row in rows], name, wanted, path) for name in names},
+                {
+                    name: _json_cells([row.get(name) for row in rows], name, wanted, path)
+                    for name in positions
+                },
+                positions,
             )
 
 
@@ -198,6 +202,15 @@ def _json_rows(path: Path, text: IO[str]) -> Iterator[dict[str, Any]]:
                     f"got {'an array of others' if isinstance(value, list) else 'an object'}"
                 )
         yield row
+
+
+def _positions(rows: list[dict[str, Any]], wanted: Wanted) -> dict[str, int]:
+    """The first place that each column has in any of the rows, so that it does not matter which come together."""
+    positions: dict[str, int] = {}
+    for names in dict.fromkeys(map(tuple, rows)):
+        for place, name in enumerate(name for name in names if wanted.takes(name)):
+            positions[name] = min(place, positions.get(name, place))
+    return positions
 
 
 def _is_vector(value: Any) -> bool:

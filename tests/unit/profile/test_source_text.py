@@ -108,6 +108,11 @@ def test_json_lines(tmp_path):
     assert found.columns["late"].numbers == pytest.approx([np.nan, 2.0], nan_ok=True)
 
 
+def test_json_columns_stand_where_some_row_has_them_first(tmp_path):
+    (found,) = read(written(tmp_path, "a.jsonl", '{"a": 1, "b": 2}\n{"b": 1, "c": 3, "a": 2}\n'))
+    assert found.positions == {"a": 0, "b": 0, "c": 1}
+
+
 def test_json_arrays_of_numbers(tmp_path):
     (found,) = read(written(tmp_path, "a.jsonl", '{"e": [3, 4.0]}\n{"e": null}\n{"e": [2]}\n'))
     assert found.columns["e"].numbers == pytest.approx([5.0, np.nan, 2.0], nan_ok=True)

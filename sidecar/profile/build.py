@@ -16,7 +16,7 @@ from sidecar.profile.finish import finish
 from sidecar.profile.partial import PartialReference, Source, check_sources
 from sidecar.profile.plan import Plan
 from sidecar.profile.priority import fingerprint
-from sidecar.profile.provenance import file_provenance, file_sha256
+from sidecar.profile.provenance import Folders, file_provenance, file_sha256
 from sidecar.profile.reference import Reference
 from sidecar.profile.source import Piece, read_blocks
 
@@ -66,11 +66,12 @@ def build_partial(
     sizes = [_size(piece.path) for piece in pieces]
     whole = max(1, sum(sizes))
     before = 0
+    folders = Folders()
     with ThreadPoolExecutor(1) as hasher:
         for piece, size in zip(pieces, sizes, strict=True):
             digest = hasher.submit(file_sha256, piece.path) if piece.is_first else None
             _take(partial, piece, size, functools.partial(_tell, tell, partial, before, whole))
-            _note(partial, digest)
+            _note(partial, piece, digest, folders)
             before += size
     check_sources(partial.sources)
     partial.settle()
@@ -113,11 +114,12 @@ def _take(partial: PartialReference, piece: Piece, size: int, advanced: Callable
             first_row=first_row,
             rows=rows,
             columns=tuple(columns),
-            provenance=file_provenance(piece.path) if piece.is_first else {},
+            provenance={},
         )
     )
 
 
-def _note(partial: PartialReference, digest: Future[str] | None) -> None:
+def _note(partial: PartialReference, piece: Piece, digest: Future[str] | None, folders: Folders) -> None:
     if digest is not None:
-        partial.sources[-1].provenance["sha256"] = digest.result()
+        known = {"sha256": digest.result(), **file_provenance(piece.path, folders)}
+        partial.sources[-1].provenance.update(known)

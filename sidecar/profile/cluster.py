@@ -53,7 +53,7 @@ def build_partial_on(
     with client:
         futures = [client.submit(read_piece, piece, plan, pure=False) for piece in pieces]
         if progress is not None:
-            for done, _ in enumerate(distributed.as_completed(list(futures)), 1):
+            for done, _ in enumerate(distributed.as_completed(list(futures), loop=client.loop), 1):
                 progress(done / len(pieces), 0)
         while len(futures) > 1:
             pairs = zip(futures[::2], futures[1::2], strict=False)

@@ -36,18 +36,39 @@ def file_sha256(path: Path) -> str:
         raise BadReference(f"{path}: expected a readable file, got {exc.strerror or exc}") from exc
 
 
-def file_provenance(path: Path) -> dict[str, str]:
+class Folders:
+    """What folders say about the files in them; asked once a folder."""
+
+    def __init__(self) -> None:
+        self._commits: dict[Path, dict[str, str]] = {}
+
+    def commit(self, folder: Path) -> dict[str, str]:
+        """The state of a folder's git checkout.
+
+        Args:
+            folder: absolute.
+
+        Returns:
+            `git_commit` and `git_dirty`; nothing where there is none.
+        """
+        if folder not in self._commits:
+            self._commits[folder] = _git(folder)
+        return self._commits[folder]
+
+
+def file_provenance(path: Path, folders: Folders) -> dict[str, str]:
     """What the folder of a file says about it.
 
     Args:
         path: the file.
+        folders: what has been asked already.
 
     Returns:
         `git_commit` and `git_dirty` ("true" or "false": whether the folder has changes that are not
         committed) inside a git checkout; `dvc_md5` and `dvc_file` where a `.dvc` file or `dvc.lock` names
         the file. Nothing of what is not there or cannot be read.
     """
-    return {**_git(path.resolve().parent), **_dvc(path.resolve())}
+    return {**folders.commit(path.resolve().parent), **_dvc(path.resolve())}
 
 
 def provenance_of(partial: PartialReference) -> dict[str, str]:

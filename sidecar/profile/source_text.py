@@ -82,15 +82,9 @@ def read_json_lines(path: Path, wanted: Wanted, advanced: Advanced) -> Iterator[
         for first_row, rows in _batches(_json_rows(path, text)):
             advanced(raw.tell())
             positions = _positions(rows, wanted)
-            yield Block(
-                first_row,
-                len(rows),
-                {
-                    name: _json_cells([row.get(name) for row in rows], name, wanted, path)
-                    for name in positions
-                },
-                positions,
-            )
+            columns = {name: [row.get(name) for row in rows] for name in positions}
+            cells = {name: _json_cells(values, name, wanted, path) for name, values in columns.items()}
+            yield Block(first_row, len(rows), cells, positions)
 
 
 @contextmanager
@@ -205,7 +199,7 @@ def _json_rows(path: Path, text: IO[str]) -> Iterator[dict[str, Any]]:
 
 
 def _positions(rows: list[dict[str, Any]], wanted: Wanted) -> dict[str, int]:
-    """The first place that each column has in any of the rows, so that it does not matter which come together."""
+    """The first place that each column has in any row: it must not matter which rows come together."""
     positions: dict[str, int] = {}
     for names in dict.fromkeys(map(tuple, rows)):
         for place, name in enumerate(name for name in names if wanted.takes(name)):

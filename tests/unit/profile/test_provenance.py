@@ -7,7 +7,7 @@ import pytest
 
 from sidecar.errors import BadReference
 from sidecar.profile import provenance
-from sidecar.profile.provenance import file_provenance, file_sha256
+from sidecar.profile.provenance import Folders, file_provenance, file_sha256
 
 IDENTITY = ["-c", "user.name=t", "-c", "user.email=t@example.org", "-c", "commit.gpgsign=false"]
 
@@ -36,13 +36,22 @@ def test_sha256(path):
 
 def test_commit_of_the_folder(path):
     git(path.parent, "init", "-q")
-    assert file_provenance(path) == {}  # no commit yet
+    assert file_provenance(path, Folders()) == {}  # no commit yet
     git(path.parent, "add", "a.csv")
     git(path.parent, "commit", "-qm", "rows")
     commit = git(path.parent, "rev-parse", "HEAD").strip()
-    assert file_provenance(path) == {"git_commit": commit, "git_dirty": "false"}
+    assert file_provenance(path, Folders()) == {"git_commit": commit, "git_dirty": "false"}
     path.write_text("a\n2\n")
-    assert file_provenance(path) == {"git_commit": commit, "git_dirty": "true"}
+    assert file_provenance(path, Folders()) == {"git_commit": commit, "git_dirty": "true"}
+
+
+def test_git_is_asked_once_a_folder(path, monkeypatch):
+    git(path.parent, "init", "-q")
+    git(path.parent, "commit", "-qm", "nothing", "--allow-empty")
+    folders = Folders()
+    first = file_provenance(path, folders)
+    monkeypatch.setattr(provenance.subprocess, "run", None)
+    assert file_provenance(path.with_name("b.csv"), folders) == first
 
 
 def test_without_git(path, monkeypatch):
@@ -50,21 +59,21 @@ def test_without_git(path, monkeypatch):
         raise FileNotFoundError("git")
 
     monkeypatch.setattr(provenance.subprocess, "run", refuse)
-    assert file_provenance(path) == {}
+    assert file_provenance(path, Folders()) == {}
 
 
 def test_dvc_file_beside(path):
     beside = path.with_name("a.csv.dvc")
     beside.write_text("outs:\n- md5: 0123abc\n  size: 4\n  path: a.csv\n")
-    assert file_provenance(path) == {"dvc_md5": "0123abc", "dvc_file": "a.csv.dvc"}
+    assert file_provenance(path, Folders()) == {"dvc_md5": "0123abc", "dvc_file": "a.csv.dvc"}
     beside.write_text("outs:\n- md5: 0123abc\n  path: other.csv\n")
-    assert file_provenance(path) == {}
+    assert file_provenance(path, Folders()) == {}
 
 
 def test_dvc_lock_above(path):
     lock = path.parent.parent / "dvc.lock"
     lock.write_text("stages:\n  make:\n    outs:\n    - path: rows/a.csv\n      md5: 9f\n")
-    assert file_provenance(path) == {"dvc_md5": "9f", "dvc_file": "dvc.lock"}
+    assert file_provenance(path, Folders()) == {"dvc_md5": "9f", "dvc_file": "dvc.lock"}
 
 
 @pytest.mark.parametrize(
@@ -73,4 +82,4 @@ def test_dvc_lock_above(path):
 def test_files_of_dvc_that_say_nothing(path, text):
     path.with_name("a.csv.dvc").write_text(text)
     (path.parent / "dvc.lock").write_text(text)
-    assert file_provenance(path) == {}
+    assert file_provenance(path, Folders()) == {}

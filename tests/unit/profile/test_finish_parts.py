@@ -7,6 +7,7 @@ from sidecar.errors import BadReference
 from sidecar.profile import calibration, design_effect, partial, seasons, segments
 from sidecar.profile.finish import finish
 from sidecar.profile.finish_parts import sampled_matrix
+from sidecar.profile.joint_reference import unpack_joint
 from sidecar.profile.plan import Plan
 from tests.support.tables import START_S, make_rows, partial_of, reference_of, write_csv
 
@@ -25,7 +26,7 @@ def complaint(plan, *paths):
 
 
 def test_parts_are_there_when_they_are_asked_for(path):
-    assert set(reference_of(Plan(), path).parts) == {"schema"}
+    assert set(reference_of(Plan(), path).parts) == {"schema", "joint_input"}
     plan = Plan(time="when", hour_of_week=True, segment="city", score="score", label="late")
     assert set(reference_of(plan, path).parts) == {
         "schema",
@@ -33,7 +34,19 @@ def test_parts_are_there_when_they_are_asked_for(path):
         "hour_of_week",
         "segments",
         "score_calibration",
+        "joint_input",
     }
+
+
+def test_how_features_move_together_does_not_depend_on_the_files(tmp_path):
+    """One file, or two of which the later rows come first."""
+    whole = reference_of(Plan(), write_csv(tmp_path / "a.csv", ROWS))
+    one, two = write_csv(tmp_path / "b.csv", ROWS[4000:]), write_csv(tmp_path / "c.csv", ROWS[:4000])
+    parts = reference_of(Plan(), one, two).parts
+    assert parts["joint_input"] == whole.parts["joint_input"]
+    joint = unpack_joint(parts["joint_input"])
+    assert joint.total().rows == 6000
+    assert set(joint.names) == {f.spec.name for f in whole.features if f.spec.kind == "numeric"}
 
 
 def test_hours_of_the_week_add_up(path):
@@ -107,7 +120,7 @@ def test_panes_grow_until_they_hold_rows_enough(path):
 
 def test_too_few_panes_give_no_design_effects(path):
     plan = Plan(time="when", pane_s=86_400.0, hour_of_week=True)
-    assert set(reference_of(plan, path).parts) == {"schema", "hour_of_week"}
+    assert set(reference_of(plan, path).parts) == {"schema", "hour_of_week", "joint_input"}
 
 
 def test_the_matrix_does_not_depend_on_the_order_of_rows(tmp_path):

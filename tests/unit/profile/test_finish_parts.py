@@ -34,7 +34,6 @@ def test_parts_are_there_when_they_are_asked_for(path):
         "hour_of_week",
         "segments",
         "score_calibration",
-        "joint_input",
     }
 
 

@@ -16,17 +16,24 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks import summary_cases
 from benchmarks.harness import RESULTS, Row, assert_same, measure, pin, print_table, save, versions
 from kernels.binning import EDGES, F64, I64, fill_cells
 from kernels.histogram import fill_block
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, NUMERIC, POS_INF
 from kernels.moments import deviation, empty_extremes, empty_sums, fill_sums, mean, unit_for
 from kernels.sketch import CELLS, fill_sketch
+from sidecar.drift.detector import Detector, false_alarm_panes
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.lanes import lane_table
+from sidecar.profile.learning import learn_reference
+from sidecar.profile.pane import Pane
 
 try:
     import boost_histogram
@@ -160,6 +167,37 @@ def moments_by_numpy(column: F64) -> tuple[float, ...]:
     return finite.size, finite.sum(), np.dot(finite, finite), finite.min(), finite.max()
 
 
+def detector_cases(quick: bool) -> Iterator[tuple[str, int, int, Callable[[], object]]]:
+    """Name, rows of a pane, features and call of a detector that takes in panes without drift.
+
+    `advance` is a closed pane, `evidence` the look into an open one; both with all that is around the kernel.
+    """
+    for width in (20, 100) if quick else (20, 100, 1000):
+        specs = [FeatureSpec(f"f{k}", "input", "numeric") for k in range(width)]
+        rng = np.random.default_rng(5)
+        features = learn_reference(specs, rng.normal(size=(2000, width)), [()] * width)
+        table = lane_table(specs, features)
+        for n_rows in (200, 2000):
+            pane = Pane.empty(0, 0, width, table.lanes)
+            pane.fill(table, rng.normal(size=(n_rows, width)))
+            detector = Detector(features, false_alarm_panes(90.0, 60.0), 0.01)
+            detector.advance(pane.counts, 0.0)
+            assert_same("log_e is that of the twin", *twin_of_detector(detector, pane.counts))
+            yield "advance", n_rows, width, partial(detector.advance, pane.counts, 0.0)
+            yield "evidence", n_rows, width, partial(detector.evidence, pane.counts, 0.0)
+
+
+def twin_of_detector(detector: Detector, counts: I64) -> tuple[bool, bool]:
+    """Whether another pane does to the streams of one feature what the formula says."""
+    before, gains = detector.values.copy(), detector.gains
+    tallies = detector.rates.tally(counts)[detector.sides.rate_of]
+    detector.advance(counts, 0.0)
+    misses = tallies[:, 1] - tallies[:, 0]
+    ratio = tallies[:, :1] * gains[:, :, 0] + misses[:, None] * gains[:, :, 1]
+    expected = (1.0 + before) * np.exp(ratio)
+    return bool(np.allclose(detector.values, expected, rtol=1e-9, atol=1e-280)), True
+
+
 def import_seconds(cache: str) -> float:
     """Time that a fresh interpreter takes to import the kernels, with the given folder as numba's cache."""
     code = "import kernels.histogram"
@@ -177,6 +215,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for kernels.json")
     given = parser.parse_args(arguments)
     assert_twins()
+    summary_cases.assert_twins()
     with tempfile.TemporaryDirectory() as cache:  # before pinning: a compiler may use every core
         cold_s, warm_s = import_seconds(cache), import_seconds(cache)
     pin()
@@ -191,6 +230,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
             extra = {"n_rows": n_rows, "n_features": N_FEATURES, "cells": EDGES + 1}
             rows.append(Row(name.strip(), timing, "ns/value", extra).to_json())
             printed.append([name, str(n_rows), f"{timing.best_ns:.2f}", f"{timing.median_ns:.2f}"])
+    for name, n_values, call in summary_cases.cases(65_536):
+        timing = measure(call, repeats=3 if given.quick else 9, min_s=0.02 if given.quick else 0.1)
+        timing = timing.per(n_values)
+        rows.append(Row(name.strip(), timing, "ns/value", {"n_values": n_values}).to_json())
+        printed.append([name, str(n_values), f"{timing.best_ns:.2f}", f"{timing.median_ns:.2f}"])
+    detected = []
+    for name, n_rows, width, call in detector_cases(given.quick):
+        timing = measure(call, repeats=3 if given.quick else 9, min_s=0.02 if given.quick else 0.1).per(width)
+        extra = {"n_rows": n_rows, "n_features": width}
+        rows.append(Row(f"detector: {name}", timing, "ns/feature", extra).to_json())
+        detected.append([name, str(n_rows), str(width), f"{timing.best_ns:.0f}", f"{timing.median_ns:.0f}"])
+    print_table(("detector", "rows", "features", "best ns/feature", "median"), detected)
     print_table(("kernel", "rows", "best ns/value", "median"), printed)
     print(f"import, compiling everything: {cold_s:.2f} s; from a warm cache: {warm_s:.2f} s")
     if boost_histogram is None:
@@ -201,7 +252,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=given.results,
         import_cold_s=cold_s,
         import_warm_s=warm_s,
-        versions=versions("numpy", "numba", "boost-histogram"),
+        versions=versions("numpy", "numba", "boost-histogram", "datasketches", "xxhash"),
     )
     print(f"stored in {path}")
     return 0

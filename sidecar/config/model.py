@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from sidecar.config.river import RiverConfig
 from sidecar.config.traffic import (
     BreakerConfig,
     DrainConfig,
@@ -183,6 +184,79 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ),
         ),
     ] = 0.01
+    unit: Annotated[
+        Literal["request", "row"],
+        Meta(
+            description=(
+                "What the alarm takes for independent of each other: requests, of which it then counts one "
+                "row each, or rows. Effect sizes take all rows."
+            )
+        ),
+    ] = "request"
+    design_effect: Annotated[
+        Literal["reference", "auto", "none"],
+        Meta(
+            description=(
+                "By how much the alarm discounts rows that resemble their neighbours: as measured when the "
+                "reference was built, if its rows had times; `auto` measures the first 30 panes of traffic "
+                "where the reference does not tell; or not at all."
+            )
+        ),
+    ] = "reference"
+    river: Annotated[
+        tuple[RiverConfig, ...],
+        Meta(
+            description=(
+                "Detectors of the library `river` (extra `river`) beside the alarm, shown in `/api/v1/drift`: "
+                "without any guarantee, not merged over workers, anew with every start."
+            )
+        ),
+    ] = ()
+    season: Annotated[
+        Literal["hour_of_week", "none"],
+        Meta(
+            description=(
+                "Whether the alarm compares with the same hour of the week (UTC), where the reference was "
+                "built with hours of the week."
+            )
+        ),
+    ] = "hour_of_week"
+
+
+class MultivariateConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
+    """How features are watched together."""
+
+    enabled: Annotated[
+        bool,
+        Meta(
+            description=(
+                "Whether correlations and reconstruction errors are computed; costs about 5 ns a value, "
+                "0.1 us a row of 20 features and 0.8 us a row of 100."
+            )
+        ),
+    ] = True
+    max_features: Annotated[
+        int,
+        Meta(
+            ge=2,
+            le=512,
+            description=(
+                "Most numeric features of a role that are joined, the first ones; memory and cost grow "
+                "with the square, 128 take 2 MB, 7 MB with missing values."
+            ),
+        ),
+    ] = 128
+    embedding_columns: Annotated[
+        int,
+        Meta(
+            ge=0,
+            description=(
+                "A tensor of so many numeric columns or more, none of them named in `models` or in the "
+                "reference, is watched as one vector: norm, 16 projections and a mean discrepancy instead "
+                "of a feature a column. 0 takes only what `models` declares as an embedding."
+            ),
+        ),
+    ] = 64
 
 
 class AccessLogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -235,8 +309,13 @@ class FeatureConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=Tru
         Meta(description="The payload's name for it, such as `x[0]`; the same as `name` if left out."),
     ] = None
     kind: Annotated[
-        Literal["numeric", "categorical"] | None,
-        Meta(description="Forces the kind; otherwise the payload's type decides."),
+        Literal["numeric", "categorical", "embedding"] | None,
+        Meta(
+            description=(
+                "Forces the kind; otherwise the payload's type decides. `embedding` takes all columns of "
+                "a tensor (`column` is the tensor's name) as one vector."
+            )
+        ),
     ] = None
 
 
@@ -252,6 +331,10 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = ()
     prediction: Annotated[
         str | None, Meta(description="The reference's column that holds the prediction (first output).")
+    ] = None
+    false_alarm_days: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None,
+        Meta(description="alarm.false_alarm_days for this model."),
     ] = None
 
 
@@ -298,6 +381,7 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     reference: ReferenceConfig = ReferenceConfig()
     window: WindowConfig = WindowConfig()
     alarm: AlarmConfig = AlarmConfig()
+    multivariate: MultivariateConfig = MultivariateConfig()
     limits: LimitsConfig = LimitsConfig()
     timeouts: TimeoutsConfig = TimeoutsConfig()
     pool: PoolConfig = PoolConfig()

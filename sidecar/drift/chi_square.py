@@ -10,12 +10,12 @@ EPSILON = 1e-15
 STEPS = 1000  # more terms than any argument here needs
 
 
-def chi_square_cdf(value: float, freedom: int) -> float:
+def chi_square_cdf(value: float, freedom: float) -> float:
     """Probability that a chi-square variable is at most the value.
 
     Args:
         value: >= 0.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, > 0, not necessarily whole.
 
     Returns:
         The regularised incomplete gamma function P(freedom / 2, value / 2).
@@ -30,12 +30,12 @@ def chi_square_cdf(value: float, freedom: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def chi_square_quantile(share: float, freedom: int) -> float:
+def chi_square_quantile(share: float, freedom: float) -> float:
     """Value that a chi-square variable stays below with the given probability.
 
     Args:
         share: probability, 0 < share < 1.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, > 0, not necessarily whole.
 
     Returns:
         The quantile, to about 1e-12 relative.
@@ -55,7 +55,7 @@ def chi_square_quantile(share: float, freedom: int) -> float:
     return value
 
 
-def _density(value: float, freedom: int) -> float:
+def _density(value: float, freedom: float) -> float:
     shape = freedom / 2.0
     return 0.5 * math.exp((shape - 1.0) * math.log(value / 2.0) - value / 2.0 - math.lgamma(shape))
 

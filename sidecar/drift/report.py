@@ -12,6 +12,7 @@ from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
+from sidecar.drift.multivariate import JointEffects
 from sidecar.drift.univariate import Comparison, Effects, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.decay import DecayedSum
@@ -43,9 +44,11 @@ class ModelReport:
         verdicts: one a feature.
         features: one a feature; None while learning.
         comparisons: one a feature; None while learning.
+        joint: what the features do together; None while learning, and when there is nothing to join.
         decayed: sums with halving weights, one for each half-life; copies.
         closed: the closed panes that are held, for snapshots.
         layout: by which features they were counted; None while one is being learnt.
+        river: what detectors of that library say, without guarantee.
     """
 
     model: str
@@ -60,9 +63,11 @@ class ModelReport:
     verdicts: tuple[FeatureVerdict, ...]
     features: tuple[FeatureReference | None, ...]
     comparisons: tuple[Comparison | None, ...]
+    joint: JointEffects | None = None
     decayed: tuple[DecayedSum, ...] = ()
     closed: ClosedPanes = NOTHING_CLOSED
     layout: Layout | None = None
+    river: tuple[dict[str, Any], ...] = ()
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -80,6 +85,8 @@ class ModelReport:
                 "rows": self.window.rows,
             },
             "features": [verdict.to_json() for verdict in self.verdicts],
+            "multivariate": {self.role: None if self.joint is None else self.joint.to_json()},
+            **({"river": list(self.river)} if self.river else {}),
         }
 
     def feature_json(self, name: str) -> dict[str, Any] | None:

@@ -17,15 +17,18 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64, I64
-from sidecar.drift.detector import Detector, Evidence, false_alarm_panes
 from sidecar.drift.report import ModelReport
+from sidecar.drift.river_detectors import RiverDetectors
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.errors import ShapeMismatch, SidecarError
+from sidecar.monitor.alarm import Alarm
+from sidecar.monitor.joint import JointAnalysis
 from sidecar.monitor.settings import AnalysisSettings, fingerprint
 from sidecar.payload.columns import Schema, intern_schema
 from sidecar.profile import codec
 from sidecar.profile.accumulator import Accumulator
+from sidecar.profile.embedding import Vectors
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
 from sidecar.profile.history import NS, History
@@ -35,9 +38,11 @@ from sidecar.profile.naming import name_columns
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.snapshot import Layout
+from sidecar.profile.units import Chosen
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
-STATE_FORMAT = 2
+STATE_FORMAT = 3
 
 
 class ModelAnalysis:
@@ -72,20 +77,36 @@ class ModelAnalysis:
         self.schema = schema
         self._settings = settings
         self._reference = reference
-        naming = name_columns(schema, role, settings.features, settings.prediction, reference)
+        naming = name_columns(
+            schema, role, settings.features, settings.prediction, reference, settings.embedding_columns
+        )
         self.specs: tuple[FeatureSpec, ...] = naming.specs
         self.width = len(self.specs)
         self._vocabularies = [
             _vocabulary(spec, known) for spec, known in zip(self.specs, naming.known, strict=True)
         ]
-        self.encoder = RowEncoder(self.specs, self._vocabularies, naming.names)
+        self.layout = naming.layout
+        by_column = naming.layout.by_column(self._vocabularies)
+        self.encoder = RowEncoder(naming.columns, by_column, naming.names)
         unknown = [place for place, known in enumerate(naming.known) if known is None]
         self._learning = Learning(unknown, settings.auto_rows)
         self._learnt = codec.seal(0, (), created_unix_s=0.0, provenance={})
+        self._joint = JointAnalysis(self.specs, self.layout.groups, role, settings.joint(), reference)
         self._table = lane_table(self.specs, naming.known)
         self._history = History(settings.plan(), self.width, self._table.lanes, epoch)
         self.accumulators: dict[str, Accumulator] = {}
+        self._river = RiverDetectors(settings.river, self.specs)
+        self._alarm = Alarm(settings, reference, self._table.lanes, naming.known)
         self._use(naming.known)
+
+    @property
+    def features(self) -> tuple[FeatureReference | None, ...]:
+        """For each feature its reference, None while that is being learnt."""
+        return self._features
+
+    @property
+    def settings(self) -> AnalysisSettings:
+        return self._settings
 
     @property
     def now_unix_ns(self) -> int:
@@ -109,19 +130,32 @@ class ModelAnalysis:
         """
         self.add_block(matrix, np.full(len(matrix), unix_ns, dtype=np.int64), unix_ns)
 
-    def add_block(self, matrix: F64, stamps: I64, now_unix_ns: int) -> None:
+    def add_block(
+        self,
+        matrix: F64,
+        stamps: I64,
+        now_unix_ns: int,
+        chosen: Chosen | None = None,
+        vectors: tuple[Vectors, ...] = (),
+    ) -> None:
         """Counts rows in the panes of their time; panes that are complete then are closed.
 
         Args:
-            matrix: from the encoder, shape (n, F), float64, C order; may be a read-only view; not kept.
+            matrix: from the encoder by way of `layout`, shape (n, F), float64, C order; may be a read-only
+                view; not kept.
             stamps: time of each row's exchange in nanoseconds of unix time, shape (n,), int64.
             now_unix_ns: the clock, read after the rows had come.
+            chosen: the rows that stand for their request (sidecar.profile.units), shape (n,), bool; all when
+                left out.
+            vectors: of the same rows, for each embedding, from `layout`.
 
         Raises:
             ShapeMismatch: "pane: expected rows of 20 float64 in C order, got (3, 19) float64".
         """
         for start, stop, pane in self._history.runs(self._history.bounded(stamps, now_unix_ns)):
-            self._fill(matrix[start:stop], pane)
+            self._fill(matrix[start:stop], None if chosen is None else chosen[start:stop], pane)
+            cut = tuple(block.cut(start, stop) for block in vectors)
+            self._joint.fill(matrix[start:stop], pane.start_unix_ns, cut)
             self._close_due()
 
     def advance(self, now_unix_ns: int) -> None:
@@ -145,6 +179,7 @@ class ModelAnalysis:
         self.advance(now_unix_ns)
         sums = self._history.sums()
         judged = sums[0]
+        evidence = self._alarm.evidence(self._history.open_panes() or [self._no_rows()], judged.extremes)
         reference_id, reference_rows = self._reference_identity()
         return ModelReport(
             model=self.model,
@@ -156,36 +191,37 @@ class ModelAnalysis:
             end_unix_s=self._history.now_unix_ns / NS,
             window=judged,
             horizons=tuple(zip(self._settings.horizons_s, sums, strict=True)),
-            verdicts=judge(self.specs, self._comparisons, judged, self._evidence(), self._settings.min_rows),
+            verdicts=judge(self.specs, self._comparisons, judged, evidence, self._settings.min_rows),
             features=self._features,
             comparisons=self._comparisons,
+            joint=self._joint.measure(self._alarm.design_effects),
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
             layout=self._layout,
+            river=tuple(self._river.to_json()),
         )
 
-    def _fill(self, matrix: F64, pane: Pane) -> None:
+    def _fill(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> None:
         wanted = self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width
-        rest = self._learn(matrix, pane) if wanted else matrix  # may change the table
-        pane.fill(self._table, rest)
+        taken = self._learn(matrix, chosen, pane) if wanted else 0  # may change the table
+        self._count(matrix[taken:], None if chosen is None else chosen[taken:], pane)
+        self._river.fill(matrix, pane.start_unix_ns / NS)
         for accumulator in self.accumulators.values():
             accumulator.fill(matrix, pane.start_unix_ns)
 
+    def _count(self, rows: F64, chosen: Chosen | None, pane: Pane) -> None:
+        self._alarm.fill(self._table, rows, chosen, pane)
+        pane.fill(self._table, rows)
+
     def _close_due(self) -> None:
         for pane in self._history.close_due():
-            self._detector.advance(pane.counts, pane.start_unix_ns / NS)
+            self._alarm.close(pane)
+            self._joint.close(pane.start_unix_ns, pane.end_unix_ns)
             for accumulator in self.accumulators.values():
                 accumulator.close(pane.start_unix_ns, pane.end_unix_ns)
+        self._joint.expire(self._history.newest_start_unix_ns)
         for accumulator in self.accumulators.values():
             accumulator.expire(self._history.newest_start_unix_ns)
-
-    def _evidence(self) -> Evidence:
-        """With the open panes in their order; the detector itself does not change."""
-        *older, (counts, start_unix_ns) = self._history.open_panes() or [self._no_rows()]
-        detector = self._detector.fork() if older else self._detector
-        for closed_next, began_unix_ns in older:
-            detector.advance(closed_next, began_unix_ns / NS)
-        return detector.evidence(counts, start_unix_ns / NS)
 
     def _no_rows(self) -> tuple[I64, int]:
         return np.zeros((self.width, self._table.lanes), dtype=np.int64), self._history.newest_start_unix_ns
@@ -209,9 +245,8 @@ class ModelAnalysis:
             "learning": self._learning.gathered().astype("<f8").tobytes(),
             "history": self._history.to_state(),
             "accumulators": {name: one.to_state() for name, one in self.accumulators.items()},
-            "log_m": self._detector.log_m.astype("<f8").tobytes(),
-            "began_unix_s": self._detector.began_unix_s.astype("<f8").tobytes(),
-            "drift_since_unix_s": self._detector.drift_since_unix_s.astype("<f8").tobytes(),
+            "joint": self._joint.to_state(),
+            "alarm": self._alarm.to_state(),
         }
 
     @classmethod
@@ -272,24 +307,23 @@ class ModelAnalysis:
         self._history.restore(state["history"])
         for name, accumulator in self.accumulators.items():
             accumulator.restore(state["accumulators"][name])
-        for name in ("log_m", "began_unix_s", "drift_since_unix_s"):
-            present: F64 = getattr(self._detector, name)
-            present[:] = np.frombuffer(state[name], dtype="<f8").reshape(present.shape)
+        self._alarm.restore(state["alarm"])
+        self._joint.restore(state["joint"])
 
-    def _learn(self, matrix: F64, pane: Pane) -> F64:
-        """Takes the rows that are still wanted, counting what is known of them; gives the rest."""
+    def _learn(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> int:
+        """Takes the rows that are still wanted, counting what is known of them; gives their number."""
         taken = self._learning.take(matrix)
-        pane.fill(self._table, matrix[:taken])
+        of_taken = None if chosen is None else chosen[:taken]
+        self._alarm.note_learnt(taken, of_taken)
+        self._count(matrix[:taken], of_taken, pane)
         if not self._learning.active:
             columns = self._learning.columns
             vocabularies = [self._vocabularies[place] for place in columns]
             texts = [() if vocabulary is None else vocabulary.freeze() for vocabulary in vocabularies]
             specs = [self.specs[place] for place in columns]
             features = learn_reference(specs, self._learning.gathered(), texts)
-            older = self._detector
             self._take_learnt(codec.seal(self._learning.rows, features, created_unix_s=0.0, provenance={}))
-            self._detector.take_over(older)
-        return matrix[taken:]
+        return taken
 
     def _take_learnt(self, learnt: Reference) -> None:
         """Counts and judges the learnt columns from now on; what was counted of the others stays."""
@@ -306,12 +340,12 @@ class ModelAnalysis:
     def _use(self, features: tuple[FeatureReference | None, ...]) -> None:
         settings = self._settings
         self._features = features
+        self._joint.use(features)
         self._table = lane_table(self.specs, features)
         self._comparisons = tuple(
             None if feature is None else Comparison(feature, settings.min_rows) for feature in features
         )
-        panes = false_alarm_panes(settings.false_alarm_days, settings.pane_s)
-        self._detector = Detector(features, panes, settings.tolerance)
+        self._alarm.use(features, self._learning.columns)
         known = [feature for feature in features if feature is not None]
         rows = max((feature.rows for feature in known), default=0)
         self._layout = Layout.of(rows, known) if len(known) == len(features) else None
@@ -328,4 +362,6 @@ class ModelAnalysis:
 def _vocabulary(spec: FeatureSpec, known: FeatureReference | None) -> Vocabulary | None:
     if spec.kind == "numeric":
         return None
-    return Vocabulary() if known is None else Vocabulary(known.categories, frozen=True)
+    if known is None:
+        return Vocabulary(unseen=UnseenTexts())
+    return Vocabulary(known.categories, frozen=True, unseen=UnseenTexts())

@@ -255,9 +255,9 @@ class Intake:
         model = inputs.model or (outputs.model if outputs is not None else None)
         version = (outputs.version if outputs is not None else None) or inputs.version
         ended_unix_ns = record.start_unix_ns + record.end_ns
-        kept = self._subjects.push(inputs, "input", model, version, ended_unix_ns)
+        kept = self._subjects.push(inputs, "input", model, version, ended_unix_ns, record.exchange_id)
         if outputs is not None:
-            self._subjects.push(outputs, "output", model, version, ended_unix_ns)
+            self._subjects.push(outputs, "output", model, version, ended_unix_ns, record.exchange_id)
         return "analysed" if kept else "undecoded"
 
     def _decode_response(self, record: ExchangeRecord, request: RequestLine, body: bytes) -> Columns | None:

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 
 from sidecar.board import MONITOR, Board
 from sidecar.drift.report import ModelReport
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.subjects import Subject
+from sidecar.quality.report import QualityVerdict
+from sidecar.quality.watch import QualityCount
 from sidecar.telemetry.names import (
     FEATURE_DRIFT,
     FEATURE_DRIFT_THRESHOLD,
@@ -19,6 +21,8 @@ from sidecar.telemetry.names import (
     MONITOR_FAULTS,
     MONITOR_LAG,
     PROCESS_RESTARTS,
+    QUALITY_VIOLATED,
+    QUALITY_VIOLATIONS,
     REFERENCE_ROWS,
     ROWS_LATE,
     TAP_SHARE,
@@ -60,6 +64,8 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     drifted: list[Point] = []
     observations: list[Point] = []
     missing: list[Point] = []
+    violations: list[Point] = []
+    violated: list[Point] = []
     late: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
@@ -73,6 +79,10 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         ]
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
+        for of_rate, count, alarm in _quality(subject, subject_attributes):
+            violations.append(Point(of_rate, count.total))
+            if alarm is not None:
+                violated.append(Point(of_rate, 1 if alarm.state == "violated" else 0))
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
             drift += _scores(
@@ -88,10 +98,26 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_DRIFTED, drifted),
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
+        Family(QUALITY_VIOLATIONS, violations),
+        Family(QUALITY_VIOLATED, violated),
         Family(ROWS_LATE, late),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
     ]
+
+
+def _quality(
+    subject: Subject, attributes: Attributes
+) -> Iterator[tuple[Attributes, QualityCount, QualityVerdict | None]]:
+    """Rates of data quality with their attributes; `feature` is empty for those of rows and messages."""
+    report = subject.quality_report
+    if report is None:
+        return
+    named = {spec.name for spec in subject.analysis.specs[:MOST_FEATURES]}
+    for count, verdict in zip(report.counts, report.verdicts, strict=True):
+        rate = count.rate
+        if rate.feature is None or rate.feature in named:
+            yield (*attributes, ("feature", rate.feature or ""), ("kind", rate.name)), count, verdict
 
 
 def _subject_attributes(report: ModelReport) -> Attributes:

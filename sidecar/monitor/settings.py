@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, Literal
 
 from sidecar.config.model import Config, FeatureConfig
+from sidecar.config.river import RiverConfig
+from sidecar.monitor.joint import JointSettings
 from sidecar.profile.history import NS, WindowKind, WindowPlan
 from sidecar.profile.reference import Reference
 
@@ -27,6 +29,12 @@ class AnalysisSettings:
         window_kind: sliding or tumbling.
         pane_rows: rows of a pane, instead of its length.
         half_lives_s: of the decayed sums.
+        unit: what counts as independent for the detector.
+        design_effect: where its design effects come from.
+        season: whether the detector compares with the same hour of the week.
+        max_features: most numeric features that are joined; 0 joins none.
+        embedding_columns: a tensor of so many columns or more is an embedding; 0 for none not configured.
+        river: detectors of that library; no part of a checkpoint.
     """
 
     pane_s: float = 60.0
@@ -41,6 +49,12 @@ class AnalysisSettings:
     window_kind: WindowKind = "sliding"
     pane_rows: int | None = None
     half_lives_s: tuple[float, ...] = ()
+    unit: Literal["request", "row"] = "request"
+    design_effect: Literal["reference", "auto", "none"] = "reference"
+    season: Literal["hour_of_week", "none"] = "hour_of_week"
+    max_features: int = 128
+    embedding_columns: int = 64
+    river: tuple[RiverConfig, ...] = ()
 
     @classmethod
     def from_config(cls, config: Config, model: str) -> AnalysisSettings:
@@ -54,12 +68,13 @@ class AnalysisSettings:
             The settings.
         """
         known = next((entry for entry in config.models if entry.name == model), None)
+        own_days = known.false_alarm_days if known is not None else None
         return cls(
             pane_s=config.window.pane_s,
             horizons_s=config.window.horizons_s,
             min_rows=config.window.min_rows,
             auto_rows=config.reference.auto_rows,
-            false_alarm_days=config.alarm.false_alarm_days,
+            false_alarm_days=config.alarm.false_alarm_days if own_days is None else own_days,
             tolerance=config.alarm.tolerance,
             features=known.features if known is not None else (),
             prediction=known.prediction if known is not None else None,
@@ -67,6 +82,12 @@ class AnalysisSettings:
             window_kind=config.window.kind,
             pane_rows=config.window.pane_rows,
             half_lives_s=config.window.half_lives_s,
+            unit=config.alarm.unit,
+            design_effect=config.alarm.design_effect,
+            season=config.alarm.season,
+            max_features=config.multivariate.max_features if config.multivariate.enabled else 0,
+            embedding_columns=config.multivariate.embedding_columns,
+            river=config.alarm.river,
         )
 
     def plan(self) -> WindowPlan:
@@ -82,6 +103,17 @@ class AnalysisSettings:
             kind=self.window_kind,
             pane_rows=self.pane_rows,
             half_lives_ns=tuple(round(half_life_s * NS) for half_life_s in self.half_lives_s),
+        )
+
+    def joint(self) -> JointSettings:
+        """How features are watched together.
+
+        Returns:
+            The settings.
+        """
+        plan = self.plan()
+        return JointSettings(
+            self.max_features, self.auto_rows, self.min_rows, plan.horizons_ns[0], plan.pane_ns
         )
 
 
@@ -108,5 +140,10 @@ def fingerprint(settings: AnalysisSettings, reference: Reference | None) -> list
         settings.window_kind,
         settings.pane_rows,
         list(settings.half_lives_s),
+        settings.unit,
+        settings.design_effect,
+        settings.season,
+        settings.max_features,
+        settings.embedding_columns,
         reference.id if reference is not None else None,
     ]

@@ -15,13 +15,18 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.config.model import Config
+from sidecar.drift.detector import false_alarm_panes
 from sidecar.drift.report import ModelReport
 from sidecar.errors import SidecarError
 from sidecar.monitor.analysis import ModelAnalysis
+from sidecar.monitor.data_quality import DataQuality
+from sidecar.monitor.quality_alarm import AlarmSettings
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.payload.columns import Columns
 from sidecar.profile.feature import Role
 from sidecar.profile.reference import Reference
+from sidecar.profile.units import chosen_of, marked, stamp_of
+from sidecar.quality.report import QualityReport
 from sidecar.ring.feature_ring import FeatureRing
 
 MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
@@ -34,6 +39,7 @@ WAKE_ROWS = (
     256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick
 )
 WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
+NS = 1_000_000_000
 UNNAMED = "default"  # a model that neither path nor body names
 
 Key = tuple[str, str | None, Role]
@@ -45,15 +51,19 @@ class Subject:
 
     Attributes:
         analysis: its statistics; only the statistics thread adds rows to it.
+        quality: its data quality; rows as with the analysis.
         ring: rows on their way there.
+        quality_report: as `report`.
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
         missing: of these, missing values by feature.
     """
 
     analysis: ModelAnalysis
+    quality: DataQuality
     ring: FeatureRing
     report: ModelReport | None = None
+    quality_report: QualityReport | None = None
     rows: int = 0
     missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -61,13 +71,27 @@ class Subject:
         """Takes rows from the ring; called by the statistics thread only.
 
         Args:
-            block: shape (n, F), float64; not kept.
-            stamps: time of each row's exchange, shape (n,), int64.
+            block: as encoded, shape (n, columns), float64; not kept.
+            stamps: time of each row's exchange, and whether it stands for it (sidecar.profile.units), shape
+                (n,), int64.
             now_unix_ns: the clock, read after the rows had come.
         """
-        self.analysis.add_block(block, stamps, now_unix_ns)
-        self.rows += len(block)
-        self.missing += np.isnan(block).sum(axis=0)
+        chosen = chosen_of(stamps)
+        rows, vectors = self.analysis.layout.reduce(block)
+        self.analysis.add_block(rows, stamps, now_unix_ns, chosen, vectors)
+        self.quality.fill(rows, min(int(stamps[-1]), now_unix_ns), chosen)
+        self.rows += len(rows)
+        self.missing += np.isnan(rows).sum(axis=0)
+
+    def judge(self, now_unix_ns: int) -> None:
+        """Replaces the reports; called by the statistics thread only.
+
+        Args:
+            now_unix_ns: time.
+        """
+        report = self.report = self.analysis.report(now_unix_ns)
+        self.quality.use(report.features)
+        self.quality_report = self.quality.report(now_unix_ns)
 
 
 class Subjects:
@@ -85,6 +109,7 @@ class Subjects:
     ) -> None:
         self._config = config
         self._reference = reference
+        self._by_request = config.alarm.unit == "request"
         self._wake = wake
         self._epoch = epoch
         self._by_key: dict[Key, Subject] = {}
@@ -96,7 +121,13 @@ class Subjects:
         return list(self._by_key.values())
 
     def push(
-        self, columns: Columns, role: Role, model: str | None, version: str | None, unix_ns: int
+        self,
+        columns: Columns,
+        role: Role,
+        model: str | None,
+        version: str | None,
+        unix_ns: int,
+        exchange_id: int = 0,
     ) -> bool:
         """Sends the rows of one message to their subject.
 
@@ -105,6 +136,7 @@ class Subjects:
             role: input for a request, output for a response.
             model, version: of the exchange, as either side tells them.
             unix_ns: time at which the exchange ended.
+            exchange_id: says which of several rows stands for the exchange.
 
         Returns:
             False when there are too many subjects for a new one, or nothing to watch in these columns.
@@ -114,20 +146,28 @@ class Subjects:
         subject = self._find(columns, (model or UNNAMED, version, role))
         if subject is None:
             return False
+        subject.quality.note(columns.schema)
         matrix = subject.analysis.encoder.encode(columns)
-        while len(matrix):
-            taken = subject.ring.push(matrix, unix_ns)
-            self._pushed += taken
-            if taken == len(matrix):
-                break
-            self._wake()
-            matrix = matrix[taken:]
-            self.room.wait(WAIT_S)
-            self.room.clear()
+        if self._by_request:
+            for rows, stamp in marked(matrix, unix_ns, exchange_id):
+                self._send(subject.ring, rows, stamp)
+        else:
+            self._send(subject.ring, matrix, stamp_of(unix_ns))
         if self._pushed >= WAKE_ROWS:
             self._pushed = 0
             self._wake()
         return True
+
+    def _send(self, ring: FeatureRing, rows: F64, stamp: int) -> None:
+        while len(rows):
+            taken = ring.push(rows, stamp)
+            self._pushed += taken
+            if taken == len(rows):
+                break
+            self._wake()
+            rows = rows[taken:]
+            self.room.wait(WAIT_S)
+            self.room.clear()
 
     def _find(self, columns: Columns, key: Key) -> Subject | None:
         subject = self._by_key.get(key)
@@ -142,9 +182,27 @@ class Subjects:
         )
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
-        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // (analysis.width + 1)).bit_length() - 1)
+        columns = analysis.encoder.width
+        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // (columns + 1)).bit_length() - 1)
+        settings = analysis.settings
+        quality = DataQuality(
+            analysis.role,
+            analysis.schema,
+            analysis.encoder,
+            analysis.layout,
+            analysis.features,
+            round(settings.horizons_s[0] * NS),
+            AlarmSettings(
+                max(1, round(settings.pane_s * NS)),
+                false_alarm_panes(settings.false_alarm_days, settings.pane_s),
+                settings.tolerance,
+            ),
+        )
         subject = Subject(
-            analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
+            analysis,
+            quality,
+            FeatureRing(columns, capacity),
+            missing=np.zeros(analysis.width, dtype=np.int64),
         )
         # Replaced whole: readers never see it change under them
         self._by_key = {**self._by_key, key: subject}
@@ -154,7 +212,9 @@ class Subjects:
 
     def to_state(self) -> list[dict[str, Any]]:
         """All analyses, for the checkpoint; called by the statistics thread."""
-        return [subject.analysis.to_state() for subject in self.all()]
+        return [
+            {**subject.analysis.to_state(), "quality": subject.quality.to_state()} for subject in self.all()
+        ]
 
     def restore(self, states: list[dict[str, Any]]) -> list[str]:
         """Goes on with the analyses of a checkpoint.
@@ -170,5 +230,10 @@ class Subjects:
             except SidecarError as exc:
                 faults.append(str(exc))
                 continue
-            self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            key = (analysis.model, analysis.version, analysis.role)
+            try:
+                self._adopt(key, analysis).quality.restore(state["quality"])
+            except (KeyError, TypeError, ValueError) as exc:
+                faults.append(f"quality state: expected a whole checkpoint, got {exc!r}")
+                self._adopt(key, analysis)  # with nothing of what was half restored
         return faults

@@ -7,7 +7,6 @@ nothing: prefix, version, hash and then the shape of every feature.
 
 from __future__ import annotations
 
-import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -19,7 +18,14 @@ from kernels.binning import EDGES, F64, I64
 from kernels.lanes import FIRST_CELL
 from kernels.moments import SUMS
 from sidecar.errors import BadReference
-from sidecar.profile.envelope import MAGIC, VERSION, identify, open_envelope, read_reference_file
+from sidecar.profile.envelope import (
+    MAGIC,
+    VERSION,
+    identify,
+    open_envelope,
+    read_reference_file,
+    write_reference_file,
+)
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.vocabulary import CATEGORY_LIMIT
@@ -120,14 +126,7 @@ def save(reference: Reference, path: Path | str) -> None:
     Raises:
         BadReference: "out/ref.msgpack: expected a writable file, got Permission denied".
     """
-    target = Path(path)
-    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
-    try:
-        draft.write_bytes(encode(reference))
-        draft.replace(target)
-    except OSError as exc:
-        draft.unlink(missing_ok=True)
-        raise BadReference(f"{path}: expected a writable file, got {exc.strerror}") from exc
+    write_reference_file(path, encode(reference))
 
 
 def _pack_content(rows: int, features: Sequence[FeatureReference], parts: Mapping[str, bytes]) -> bytes:

@@ -6,6 +6,7 @@ Free of numpy, so that the supervisor can refuse a bad file before anything star
 from __future__ import annotations
 
 import hashlib
+import os
 from pathlib import Path
 from typing import Any
 
@@ -15,15 +16,20 @@ from sidecar.errors import BadReference
 
 MAGIC = "sidecar-reference"
 VERSION = 2
-_PREFIX = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(MAGIC)
+_MAP_OF_SIX = b"\x86"
 
 
-def open_envelope(data: bytes, name: str) -> dict[str, Any]:
+def open_envelope(
+    data: bytes, name: str, *, magic: str = MAGIC, version: int = VERSION, word: str = "reference"
+) -> dict[str, Any]:
     """The fields of a reference file, its content checked against its id.
 
     Args:
         data: the whole file.
         name: its name, for messages.
+        magic: what such files begin with.
+        version: the one that is understood.
+        word: what such a file is called in messages.
 
     Returns:
         `id`, `created_unix_s`, `provenance`, and `content` as bytes.
@@ -32,17 +38,16 @@ def open_envelope(data: bytes, name: str) -> dict[str, Any]:
         BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is
             cut off, of another version, or does not hash to its id.
     """
-    if not data.startswith(_PREFIX):
-        got = "a file that is cut off" if data and _PREFIX.startswith(data) else "other data"
-        raise BadReference(f"{name}: expected a sidecar reference, got {got if data else 'an empty file'}")
+    prefix = _MAP_OF_SIX + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(magic)
+    if not data.startswith(prefix):
+        got = "a file that is cut off" if data and prefix.startswith(data) else "other data"
+        raise BadReference(f"{name}: expected a sidecar {word}, got {got if data else 'an empty file'}")
     try:
         outer: dict[str, Any] = msgspec.msgpack.decode(data)
     except ValueError as exc:
-        raise BadReference(
-            f"{name}: expected a whole reference, got a file that is cut off or damaged"
-        ) from exc
-    if outer.get("version") != VERSION:
-        raise BadReference(f"{name}: expected reference version {VERSION}, got {outer.get('version')!r}")
+        raise BadReference(f"{name}: expected a whole {word}, got a file that is cut off or damaged") from exc
+    if outer.get("version") != version:
+        raise BadReference(f"{name}: expected {word} version {version}, got {outer.get('version')!r}")
     content = outer.get("content")
     if not isinstance(content, bytes) or identify(content) != outer.get("id"):
         raise BadReference(
@@ -64,6 +69,26 @@ def read_reference_file(path: Path | str) -> bytes:
         return Path(path).read_bytes()
     except OSError as exc:
         raise BadReference(f"{path}: expected a readable file, got {exc.strerror}") from exc
+
+
+def write_reference_file(path: Path | str, data: bytes) -> None:
+    """Writes a file, whole or not at all.
+
+    Args:
+        path: replaced if it is there.
+        data: what it shall hold.
+
+    Raises:
+        BadReference: "out/ref.msgpack: expected a writable file, got Permission denied".
+    """
+    target = Path(path)
+    draft = target.with_name(f".{target.name}.{os.getpid()}.tmp")
+    try:
+        draft.write_bytes(data)
+        draft.replace(target)
+    except OSError as exc:
+        draft.unlink(missing_ok=True)
+        raise BadReference(f"{path}: expected a writable file, got {exc.strerror}") from exc
 
 
 def identify(content: bytes) -> str:

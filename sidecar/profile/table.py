@@ -8,6 +8,7 @@ from typing import Any
 from kernels.lanes import MISSING
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
+from sidecar.profile.parts_table import parts_json, sources_json
 from sidecar.profile.reference import FeatureReference, Reference
 
 COLUMNS = ("feature", "role", "kind", "rows", "missing", "mean", "sd", "min", "median", "max", "categories")
@@ -38,7 +39,8 @@ def reference_json(reference: Reference) -> dict[str, Any]:
         "id": reference.id,
         "rows": reference.rows,
         "created_unix_s": reference.created_unix_s,
-        "provenance": dict(reference.provenance),
+        "provenance": {**reference.provenance, "sources": sources_json(reference)},
+        "parts": parts_json(reference),
         "features": [_feature(feature) for feature in reference.features],
     }
 

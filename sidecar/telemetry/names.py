@@ -332,6 +332,20 @@ FEATURE_MISSING = Instrument(
     "Values that were missing (null, NaN or not a number).",
     _FEATURE,
 )
+QUALITY_VIOLATIONS = Instrument(
+    "model.quality.violations",
+    "counter",
+    "{violation}",
+    "Values, rows (duplicate_rows), blocks of rows (constant) and messages (shape) with such a fault.",
+    (*_FEATURE, "kind"),
+)
+QUALITY_VIOLATED = Instrument(
+    "model.quality.violated",
+    "gauge",
+    "{state}",
+    "1 while the alarm for this kind of fault holds, else 0.",
+    (*_FEATURE, "kind"),
+)
 ROWS_LATE = Instrument(
     "model.rows.late",
     "counter",

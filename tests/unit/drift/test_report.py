@@ -51,7 +51,7 @@ def report():
 def test_drift_json_is_the_contract():
     body = report().drift_json()
     json.dumps(body, allow_nan=False)
-    assert list(body) == ["model", "version", "reference", "window", "features"]
+    assert list(body) == ["model", "version", "reference", "window", "features", "multivariate"]
     assert body["reference"] == {"id": "sha256:ab", "rows": 2000}
     assert body["window"] == {"start_unix_s": 0.0, "end_unix_s": 42.0, "rows": 600}
     assert [(f["name"], f["state"]) for f in body["features"]] == [

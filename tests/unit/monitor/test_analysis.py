@@ -257,7 +257,7 @@ def test_checkpoint_of_other_settings_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 1}, {"history": {}}, {"log_m": b"123"}, {"names": ["a"]}, {"log_m": b""}],
+    [{"format": 1}, {"history": {}}, {"alarm": {}}, {"names": ["a"]}, {"alarm": b""}],
 )
 def test_damaged_checkpoint_is_refused(change):
     state = {**analysis_of(reference()).to_state(), **change}

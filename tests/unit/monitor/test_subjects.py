@@ -68,3 +68,86 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     pushing.join()
     expected = np.arange(2.0 * n_rows).reshape(n_rows, 2)
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+MOMENT = 1_700_000_000 * 10**9
+
+
+def vectors(n_rows: int, width: int, seed: int) -> Columns:
+    """One message with an embedding of normal components."""
+    rows = np.random.default_rng(seed).normal(size=(n_rows, width))
+    data = ",".join(map(str, rows.ravel().round(4).tolist()))
+    body = f'{{"inputs":[{{"name":"e","shape":[{n_rows},{width}],"datatype":"FP32","data":[{data}]}}]}}'
+    message = Message("request", "POST", "/v2/models/m/infer", {}, body.encode())
+    return decode(message, body_limit_bytes=1 << 22)
+
+
+def test_an_embedding_is_one_group_of_features_and_goes_on_from_a_checkpoint() -> None:
+    config = load_config("reference: {auto_rows: 300}\nwindow: {min_rows: 100}")
+    subjects = Subjects(config, None, lambda: None)
+    for seed in range(6):
+        assert subjects.push(vectors(100, 96, seed), "input", "m", None, MOMENT)
+    (subject,) = subjects.all()
+    assert subject.ring.width == 96
+    subject.ring.drain(lambda block, stamps: subject.add(block, stamps, MOMENT))
+    subject.judge(MOMENT)
+    report = subject.report
+    assert report is not None
+    assert [verdict.spec.name for verdict in report.verdicts][:2] == ["e.norm", "e.p00"]
+    assert len(report.verdicts) == len(subject.missing) == 17
+    assert {verdict.state for verdict in report.verdicts} == {"ok"}
+    document = report.drift_json()["multivariate"]["input"]
+    assert (document["features"], document["rows"], document["reference_rows"]) == (17, 300, 300)
+    assert document["embeddings"][0]["beyond_limit"] is False
+    again = Subjects(config, None, lambda: None)
+    assert again.restore(subjects.to_state()) == []
+    (restored,) = again.all()
+    assert restored.analysis.report(MOMENT).drift_json() == report.drift_json()
+
+
+def fed(*shapes: tuple[int, int]) -> Subjects:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    for n_rows, width in shapes:
+        assert subjects.push(columns(n_rows, width), "input", f"m{width}", None, 1_000_000_000)
+    for subject in subjects.all():
+        subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, 1_000_000_000))
+        subject.judge(1_000_000_000)
+    return subjects
+
+
+def test_quality_goes_on_with_the_analysis() -> None:
+    states = fed((300, 2)).to_state()
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert resumed.restore(states) == []
+    assert resumed.to_state() == states
+
+
+@pytest.mark.parametrize("damage", ["gone", "cut", "other"])
+def test_a_damaged_quality_starts_anew_and_the_analysis_goes_on(damage: str) -> None:
+    states = fed((300, 2)).to_state()
+    whole, fresh = states[0].pop("quality"), fed((1, 2)).to_state()[0]["quality"]
+    if damage == "cut":
+        states[0]["quality"] = {**whole, "alarm": None, "watch": {**whole["watch"], "granules": [[0]]}}
+    elif damage == "other":
+        states[0]["quality"] = fed((300, 3)).to_state()[0]["quality"]
+    resumed = Subjects(load_config(""), None, lambda: None)
+    assert len(resumed.restore(states)) == 1
+    (subject,) = resumed.all()
+    states[0].pop("quality", None)
+    assert subject.analysis.to_state() == states[0]
+    assert subject.quality.to_state()["watch"]["granules"] == []
+    assert subject.quality.to_state()["watch"].keys() == fresh["watch"].keys()
+
+
+def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    second = 1_000_000_000
+    for now in (100 * second, 200 * second, 300 * second):
+        for stamp in (now, now + 10**6 * second):
+            assert subjects.push(columns(10, 2), "input", "m", None, stamp)
+        (subject,) = subjects.all()
+        subject.ring.drain(lambda block, stamps, now=now: subject.add(block, stamps, now))
+        subject.judge(now)
+    assert subject.quality.to_state()["start_unix_ns"] == 300 * second
+    assert subject.quality_report is not None
+    assert subject.quality_report.rows == 60

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sidecar.config.model import FeatureConfig
 from sidecar.payload.columns import intern_schema
@@ -85,3 +86,60 @@ def test_configured_prediction_names_the_first_output_whatever_its_role():
 
 def test_no_columns():
     assert name_columns(intern_schema((), ()), "output", (), "late", None).specs == ()
+
+
+# --- embeddings
+
+
+def wide(width, *others):
+    names = tuple(f"e[{at}]" for at in range(width)) + others
+    return intern_schema(names, ("numeric",) * len(names))
+
+
+def test_many_columns_of_one_tensor_are_one_group():
+    naming = name_columns(wide(64, "age"), "input", (), None, None, 64)
+    assert names(naming) == ["e.norm", *(f"e.p{at:02}" for at in range(16)), "age"]
+    assert {spec.kind for spec in naming.specs} == {"numeric"}
+    assert len(naming.columns) == 65
+    assert naming.known == (None,) * 18
+    assert [(group.name, group.dimension) for group in naming.layout.groups] == [("e", 64)]
+
+
+@pytest.mark.parametrize(
+    ("width", "features", "columns"),
+    [
+        (63, (), 64),
+        (64, (), 0),
+        (64, ("first",), 64),
+        (64, (FeatureConfig(name="third", column="e[2]"),), 64),
+    ],
+)
+def test_columns_that_are_few_or_named_are_features(width, features, columns):
+    naming = name_columns(wide(width), "input", features, None, None, columns)
+    assert len(naming.specs) == width
+    assert naming.layout.groups == ()
+
+
+def test_columns_that_the_reference_knows_are_features():
+    given = reference(("e[7]", "input", "numeric"))
+    assert len(name_columns(wide(64), "input", (), None, given, 64).specs) == 64
+
+
+def test_configured_embeddings_may_be_short_and_have_a_name():
+    features = (FeatureConfig(name="text", column="e", kind="embedding"),)
+    naming = name_columns(wide(3, "age"), "input", features, None, None)
+    assert names(naming)[0] == "text.norm"
+    assert names(naming)[-1] == "age"
+    assert naming.layout.groups[0].dimension == 3
+
+
+def test_configured_embedding_that_is_no_tensor_changes_nothing():
+    features = (FeatureConfig(name="age", kind="embedding"),)
+    assert names(name_columns(wide(2, "age"), "input", features, None, None)) == ["e[0]", "e[1]", "age"]
+
+
+def test_features_of_an_embedding_are_known_to_a_reference():
+    given = reference(("e.norm", "input", "numeric"), ("e.p03", "output", "numeric"))
+    naming = name_columns(wide(64), "input", (), None, given, 64)
+    known = [spec.name for spec, found in zip(naming.specs, naming.known, strict=True) if found is not None]
+    assert known == ["e.norm"]

@@ -1,0 +1,131 @@
+"""One column of a block of rows: numbers, texts, or rows of both, without an object a cell.
+
+A cell that has a text and no number is a text. One that has both is a number as it was written in a file of
+text: it counts as the number until its column turns out to hold texts, and then as what was written, so that
+"01" and "1" stay two categories.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.binning import F64, I64
+from kernels.distinct import hash_texts
+
+U8 = NDArray[np.uint8]
+U64 = NDArray[np.uint64]
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Texts:
+    """Texts side by side.
+
+    Args:
+        octets: UTF-8 of all, uint8, read-only.
+        offsets: where each begins and the last one ends, shape (n + 1,), int64.
+        hashes: by which each is known (kernels.distinct), shape (n,), uint64; 0 where there is none.
+    """
+
+    octets: U8
+    offsets: I64
+    hashes: U64
+
+    @property
+    def present(self) -> NDArray[np.bool_]:
+        return np.not_equal(self.hashes, 0)
+
+    def text(self, row: int) -> str:
+        """The text of a row.
+
+        Args:
+            row: one that has a text.
+        """
+        return self.octets[self.offsets[row] : self.offsets[row + 1]].tobytes().decode("utf-8", "replace")
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Cells:
+    """A column.
+
+    Args:
+        numbers: shape (n,), float64; NaN where there is none. Of an array in a cell its Euclidean norm.
+        texts: n texts, or None if no cell has one.
+        dimensions: length of the array in each cell, shape (n,), int64, 0 where there is none; None if no
+            cell has one.
+    """
+
+    numbers: F64
+    texts: Texts | None = None
+    dimensions: I64 | None = None
+
+    @property
+    def rows(self) -> int:
+        return int(self.numbers.size)
+
+
+def join_texts(values: Sequence[str | None]) -> Texts:
+    """Texts of a list.
+
+    Args:
+        values: None where missing.
+
+    Returns:
+        The same, side by side.
+    """
+    written = [value or "" for value in values] if None in values else values
+    joined = "".join(written)  # type: ignore[arg-type]  # no None is left
+    if joined.isascii():
+        lengths = np.fromiter(map(len, written), dtype=np.int64, count=len(values))  # type: ignore[arg-type]
+        octets = joined.encode()
+    else:
+        encoded = [value.encode("utf-8", "replace") for value in written]  # type: ignore[union-attr]
+        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(values))
+        octets = b"".join(encoded)
+    present = np.fromiter((value is not None for value in values), dtype=np.uint8, count=len(values))
+    return hashed_texts(np.frombuffer(octets, dtype=np.uint8), _offsets(lengths), present)
+
+
+def hashed_texts(octets: U8, offsets: I64, present: U8) -> Texts:
+    """Texts that lie side by side already.
+
+    Args:
+        octets: UTF-8 of all, uint8, read-only.
+        offsets: where each begins and the last one ends, shape (n + 1,), int64.
+        present: 1 for each row that has one, shape (n,), uint8.
+
+    Returns:
+        The texts with their hashes.
+    """
+    hashes = np.empty(present.size, dtype=np.uint64)
+    hash_texts((octets, offsets, present), hashes)
+    return Texts(octets, offsets, hashes)
+
+
+def join_arrays(values: F64, lengths: I64) -> Cells:
+    """A column whose cells are arrays.
+
+    Args:
+        values: the elements of all, float64.
+        lengths: of each array, shape (n,), int64; 0 where there is none.
+
+    Returns:
+        Their norms; NaN where there is none.
+    """
+    offsets = _offsets(lengths)
+    norms = np.full(lengths.size, np.nan)
+    for length in np.unique(lengths[lengths > 0]).tolist():  # by rows of one length: sums in one order
+        rows = np.flatnonzero(lengths == length)
+        block = values[offsets[rows][:, None] + np.arange(length)]
+        with np.errstate(over="ignore", invalid="ignore"):
+            norms[rows] = np.sqrt((block * block).sum(axis=1))
+    return Cells(norms, None, lengths)
+
+
+def _offsets(lengths: I64) -> I64:
+    offsets = np.zeros(lengths.size + 1, dtype=np.int64)
+    np.cumsum(lengths, out=offsets[1:])
+    return offsets

@@ -269,9 +269,9 @@ class ModelAnalysis:
                     vocabulary.code(text)
         if state["learnt"] is not None:
             self._take_learnt(codec.decode(state["learnt"], "learnt reference"))
-        else:
+        elif self._learning.columns:
             gathered = np.frombuffer(state["learning"], dtype="<f8").astype(np.float64)
-            self._learning.restore(gathered.reshape(-1, max(1, len(self._learning.columns))))
+            self._learning.restore(gathered.reshape(-1, len(self._learning.columns)))
         self._history.restore(state["history"])
         for name, accumulator in self.accumulators.items():
             accumulator.restore(state["accumulators"][name])

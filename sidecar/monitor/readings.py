@@ -20,6 +20,7 @@ from sidecar.telemetry.names import (
     MONITOR_LAG,
     PROCESS_RESTARTS,
     REFERENCE_ROWS,
+    ROWS_LATE,
     TAP_SHARE,
     WINDOW_ROWS,
 )
@@ -59,6 +60,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     drifted: list[Point] = []
     observations: list[Point] = []
     missing: list[Point] = []
+    late: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
     for subject in subjects:
@@ -66,6 +68,9 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         if report is None:
             continue
         subject_attributes = _subject_attributes(report)
+        late += [
+            Point((*subject_attributes, ("reason", reason)), n) for reason, n in subject.analysis.late.items()
+        ]
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
@@ -83,6 +88,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_DRIFTED, drifted),
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
+        Family(ROWS_LATE, late),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
     ]

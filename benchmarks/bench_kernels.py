@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
@@ -178,13 +179,20 @@ def detector_cases(quick: bool) -> Iterator[tuple[str, int, int, Callable[[], ob
         features = learn_reference(specs, rng.normal(size=(2000, width)), [()] * width)
         table = lane_table(specs, features)
         for n_rows in (200, 2000):
-            pane = Pane.empty(0, 0, width, table.lanes)
-            pane.fill(table, rng.normal(size=(n_rows, width)))
+            panes = [Pane.empty(0, 0, width, table.lanes) for _ in range(16)]
+            for pane in panes:
+                pane.fill(table, rng.normal(size=(n_rows, width)))
             detector = Detector(features, false_alarm_panes(90.0, 60.0), 0.01)
-            detector.advance(pane.counts, 0.0)
-            assert_same("log_e is that of the twin", *twin_of_detector(detector, pane.counts))
-            yield "advance", n_rows, width, partial(detector.advance, pane.counts, 0.0)
-            yield "evidence", n_rows, width, partial(detector.evidence, pane.counts, 0.0)
+            detector.advance(panes[0].counts, 0.0)
+            assert_same("streams follow the formula", *twin_of_detector(detector, panes[1].counts))
+            turn = cycle([pane.counts for pane in panes])
+            yield "advance", n_rows, width, partial(call_with, detector.advance, turn)
+            yield "evidence", n_rows, width, partial(call_with, detector.evidence, turn)
+
+
+def call_with(take: Callable[[I64, float], object], panes: Iterator[I64]) -> None:
+    """Gives the next pane."""
+    take(next(panes), 0.0)
 
 
 def twin_of_detector(detector: Detector, counts: I64) -> tuple[bool, bool]:

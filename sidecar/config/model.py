@@ -207,8 +207,8 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         tuple[RiverConfig, ...],
         Meta(
             description=(
-                "Detectors of the library `river` (extra `river`) beside the alarm, shown in `/api/v1/drift`: "
-                "without any guarantee, not merged over workers, anew with every start."
+                "Detectors of the library `river` (extra `river`) beside the alarm, shown in "
+                "`/api/v1/drift`: without any guarantee, not merged over workers, anew with every start."
             )
         ),
     ] = ()

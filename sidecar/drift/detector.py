@@ -1,10 +1,10 @@
 """The alarm: a tolerance e-detector over the rates of all features of one role.
 
 Every (rate, side, alternative) is one stream of `kernels.sequential`, which states the guarantee; a feature's
-value M is the mean over its streams, and the streams of a rate of its own (`ExtraRate`) make a group like a
-feature. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F groups and A panes, the k largest drift if
-the k-th is at least F A / k, for the largest such k. Then the mean over the groups has reached A, so without
-drift
+value M is the weighted mean over its streams, and the streams of a rate of its own (`ExtraRate`) make a group
+like a feature. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F groups and A panes, the k largest
+drift if the k-th is at least F A / k, for the largest such k. Then the mean over the groups has reached A, so
+without drift
 
     E[panes until the first alarm of this role] >= A
 
@@ -138,6 +138,7 @@ class Detector:
         self.gains = self.sides.gains(self.rates, self._phi)
         self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
         self._log_cap = min(self._log_alarm + CAP_MARGIN, HIGHEST_CAP)
+        self._layout = (self.sides.rate_of, self.sides.starts, self.sides.weights(self.rates))
         self.values = np.zeros(self.gains.shape[:2])
         self.began_unix_s = np.full(self.n_groups, np.nan)
         self.drift_since_unix_s = np.full(self.n_groups, np.nan)
@@ -267,8 +268,7 @@ class Detector:
         tallies = self.rates.tally(counts, extra)
         rates = self._rates_at(start_unix_s)
         found = np.empty((self.n_groups, 2))
-        layout = (self.sides.rate_of, self.sides.starts)
-        advance_streams(tallies, layout, self.gains, self._log_cap, self.values, found)
+        advance_streams(tallies, self._layout, self.gains, self._log_cap, self.values, found)
         afresh = np.isfinite(found[:, 0]) & (found[:, 1] <= 1.0)
         self.began_unix_s = np.where(afresh, start_unix_s, self.began_unix_s)
         self._since[afresh[rates.groups]] = 0.0
@@ -298,9 +298,17 @@ class Detector:
 
     def _moved(self, group: int, extremes: F64 | None) -> Moved:
         """What the strongest stream says; of equals the first, which is the sharpest alternative."""
-        sides = self._sides_of(group)
-        side = sides.start + int(np.argmax(self.values[sides].max(axis=1)))
+        sides = np.arange(self.sides.starts[group], self.sides.starts[group + 1])
+        strength = self.values[sides].max(axis=1)
+        side = int(sides[np.argmax(strength)])
         rate = int(self.sides.rate_of[side])
+        if rate in self.rates.positions.at:  # says nothing of where; the quantile that went farthest does
+            along = self.rates.is_quantile[self.sides.rate_of[sides]] & (
+                self.sides.rises[sides] != self.sides.rises[side]
+            )
+            if along.any():
+                side = int(sides[along][np.argmax(strength[along])])
+                rate = int(self.sides.rate_of[side])
         feature = self.features[group] if group < self.width else None
         reach = None if extremes is None or group >= self.width else extremes[group]
         return name_move(self.rates, rate, bool(self.sides.rises[side]), self._since, feature, reach)

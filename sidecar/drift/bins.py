@@ -95,9 +95,9 @@ def typical_spread(feature: FeatureReference, clip: tuple[int, int]) -> float:
         clip: from `clip_edges`.
 
     Returns:
-        In the feature's unit; 0 for a constant.
+        In the feature's unit; 0 where at least 98 % are one value, since nothing between is told apart then.
     """
-    if feature.edges.size == 0:
+    if clip[1] - clip[0] < 2:
         return 0.0
     width = _quantile(feature, 0.75) - _quantile(feature, 0.25)
     whole = float(feature.edges[clip[1]]) - float(feature.edges[clip[0]])
@@ -139,6 +139,11 @@ def kurtosis(feature: FeatureReference, limits: tuple[float, float]) -> float:
         [[min(ends[0], feature.edges[0])], feature.edges, [max(ends[1], feature.edges[-1])]]
     )
     shares = cells / cells.sum()
+    borders = borders / max(float(np.abs(borders).max()), 1e-300)  # no power of a huge value
+    width = float(borders[-1] - borders[0])
+    if width <= 0.0:
+        return float("nan")
+    borders = (borders - borders[0]) / width
     middles = 0.5 * (borders[1:] + borders[:-1])
     square = (0.5 * np.diff(borders)) ** 2  # a cell of half width h has moments h^2 / 3 and h^4 / 5
     away = (middles - float(shares @ middles)) ** 2

@@ -43,10 +43,10 @@ class Noise:
         cells: single cells.
         design_effect: phi >= 1.
         least_binned: values that the statistics over bins need, before phi.
-        largest_variance: the largest q (1 - q) of one cell.
+        largest_variance: the largest q (1 - q) of one cell, > 0.
         area: noise of Wasserstein in reference interquartile ranges.
         kurtosis: of the reference; NaN for a constant.
-        moments: rows, mean less pivot and variance (kernels.shift), shape (3,).
+        moments: of the reference: rows, mean and variance in units (kernels.shift), shape (3,).
     """
 
     ordered: bool
@@ -92,7 +92,7 @@ class Window:
         noise: of the feature.
         spread: a reference interquartile range in the feature's unit; 0 for categories and constants.
         sizes: from `kernels.effect.measure_lanes`, shape (SIZES,).
-        moments: rows, mean less pivot, variance (kernels.shift), shape (3,); 0 rows when they were not given.
+        moments: rows, mean and variance in units (kernels.shift), shape (3,); 0 rows when not given.
     """
 
     noise: Noise

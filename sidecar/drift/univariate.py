@@ -97,6 +97,7 @@ class Comparison:
     ) -> Noise:
         present = max(int(cells.sum()), 1)
         shares = cells / present
+        smooth = (cells + PSEUDO_COUNT) / (present + 2.0 * PSEUDO_COUNT)  # no cell is without noise
         moments = np.zeros(3)
         area = NO_AREA
         spread_of_squares = math.nan
@@ -112,7 +113,7 @@ class Comparison:
             cells=cells.size,
             design_effect=design_effect,
             least_binned=min_rows,
-            largest_variance=float((shares * (1.0 - shares)).max()),
+            largest_variance=float((smooth * (1.0 - smooth)).max()),
             area=area,
             kurtosis=spread_of_squares,
             moments=moments,

@@ -69,6 +69,9 @@ class TestScale:
     def test_constants_have_no_spread_but_atoms_do(self):
         mostly = numeric(np.r_[np.zeros(900), np.linspace(1, 2, 100)])
         assert typical_spread(mostly, clip_edges(mostly.cells)) > 0.9
+        for value in (0.0, 0.1, -1e300):
+            constant = numeric(np.full(500, value))
+            assert typical_spread(constant, clip_edges(constant.cells)) == 0.0
         assert typical_spread(numeric(np.full(50, np.nan)), (0, 0)) == 0.0
 
     def test_limits_lie_half_as_far_again_as_the_outermost_edges(self):

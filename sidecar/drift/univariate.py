@@ -47,8 +47,9 @@ class Comparison:
         self._reference = _counts(feature.counts)
         self._plan = reading_plan(cells, ordered, min_rows)
         self._pseudo_count = PSEUDO_COUNT * design_effect  # half of a row that counts
-        self._widths = cell_widths(feature.edges, clip) if ordered else np.zeros(cells.size)
         self._spread = typical_spread(feature, clip) if ordered else 0.0
+        measurable = self._spread > 0.0
+        self._widths = cell_widths(feature.edges, clip) if measurable else np.zeros(cells.size)
         self._scale = moment_scale(feature)
         self._noise = self._reference_noise(feature, cells, min_rows, design_effect)
 

@@ -84,6 +84,12 @@ class TestScale:
     def test_without_edges_there_is_no_limit(self):
         assert moment_scale(numeric(np.full(50, np.nan)))[2:].tolist() == [-math.inf, math.inf]
 
+    @pytest.mark.filterwarnings("error")
+    def test_the_greatest_numbers_have_no_limit_and_no_spread(self):
+        feature = numeric(1.7e308 * np.linspace(-1.0, 1.0, 400))
+        assert moment_scale(feature)[2:].tolist() == [-math.inf, math.inf]
+        assert typical_spread(feature, clip_edges(feature.cells)) == 0.0
+
 
 class TestKurtosis:
     @pytest.mark.parametrize(

@@ -12,8 +12,8 @@ here goes with s = phi (1/n + 1/m).
 * Means: s in reference variances. Logarithms of deviations: s (kurtosis - 1) / 4.
 
 The smallest true size that exceeds its critical value in 80 % of windows: for PSI s lambda, lambda being the
-noncentrality that does it (sidecar.drift.chi_square), and its root in their units for the others of that
-form; for means and deviations (z(0.995) + z(0.8)) standard errors; for KS, Wasserstein and shares of categories the
+noncentrality that does it (sidecar.drift.chi_square), and its root in their units for the others;
+for means and deviations (z(0.995) + z(0.8)) standard errors; for KS, Wasserstein and shares of categories the
 critical value and z(0.8) standard errors of what stands at its place.
 """
 

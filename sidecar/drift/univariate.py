@@ -24,7 +24,7 @@ from sidecar.drift.bins import cell_widths, clip_edges, kurtosis, moment_scale, 
 from sidecar.drift.effects import STATISTICS, Effects
 from sidecar.drift.measured import Measured
 from sidecar.drift.noise import Noise, Window
-from sidecar.drift.noise import psi_noise as psi_noise  # for whoever looks for it beside PSI
+from sidecar.drift.noise import psi_noise as psi_noise  # re-exported
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.reference import FeatureReference
 

@@ -1,8 +1,8 @@
 """One column of a block of rows: numbers, texts, or rows of both, without an object a cell.
 
-A cell that has a text and no number is a text. One that has both is a number as it was written in a file of
-text: it counts as the number until its column turns out to hold texts, and then as what was written, so that
-"01" and "1" stay two categories.
+A cell that has a text and no number is a text. One that has both is a number that a file of text holds in
+other letters than Python would write: it counts as the number until its column turns out to hold texts, and
+then as what was written, so that "01" and "1" stay two categories.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
-from kernels.distinct import hash_texts
+from kernels.distinct import hash_texts, mark_plain
 
 U8 = NDArray[np.uint8]
 U64 = NDArray[np.uint64]
@@ -76,17 +76,31 @@ def join_texts(values: Sequence[str | None]) -> Texts:
     Returns:
         The same, side by side.
     """
-    written = [value or "" for value in values] if None in values else values
-    joined = "".join(written)  # type: ignore[arg-type]  # no None is left
-    if joined.isascii():
-        lengths = np.fromiter(map(len, written), dtype=np.int64, count=len(values))  # type: ignore[arg-type]
-        octets = joined.encode()
-    else:
-        encoded = [value.encode("utf-8", "replace") for value in written]  # type: ignore[union-attr]
-        lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(values))
-        octets = b"".join(encoded)
-    present = np.fromiter((value is not None for value in values), dtype=np.uint8, count=len(values))
-    return hashed_texts(np.frombuffer(octets, dtype=np.uint8), _offsets(lengths), present)
+    missing = None in values
+    written = [value or "" for value in values] if missing else values
+    present = np.ones(len(values), dtype=np.uint8)
+    if missing:
+        present[:] = [value is not None for value in values]
+    octets, offsets = _joined(written)  # type: ignore[arg-type]  # no None is left
+    return hashed_texts(octets, offsets, present)
+
+
+def join_written(values: Sequence[str], numbers: F64, present: U8) -> Cells:
+    """A column of a file of text.
+
+    Args:
+        values: what stands in each cell.
+        numbers: what it is read as, shape (n,), float64; NaN for a text or nothing.
+        present: 1 for cells that hold something, shape (n,), uint8.
+
+    Returns:
+        The cells; texts are kept of those that are none or not what Python would write for their number.
+    """
+    octets, offsets = _joined(values)
+    plain = np.empty(len(values), dtype=np.uint8)
+    mark_plain(octets, offsets, plain)
+    kept = present & (1 - plain)
+    return Cells(numbers, hashed_texts(octets, offsets, kept) if kept.any() else None)
 
 
 def hashed_texts(octets: U8, offsets: I64, present: U8) -> Texts:
@@ -123,6 +137,17 @@ def join_arrays(values: F64, lengths: I64) -> Cells:
         with np.errstate(over="ignore", invalid="ignore"):
             norms[rows] = np.sqrt((block * block).sum(axis=1))
     return Cells(norms, None, lengths)
+
+
+def _joined(values: Sequence[str]) -> tuple[U8, I64]:
+    """Octets of texts, and where each begins and the last one ends."""
+    joined = "".join(values)
+    if joined.isascii():
+        lengths = np.fromiter(map(len, values), dtype=np.int64, count=len(values))
+        return np.frombuffer(joined.encode(), dtype=np.uint8), _offsets(lengths)
+    encoded = [value.encode("utf-8", "replace") for value in values]
+    lengths = np.fromiter(map(len, encoded), dtype=np.int64, count=len(values))
+    return np.frombuffer(b"".join(encoded), dtype=np.uint8), _offsets(lengths)
 
 
 def _offsets(lengths: I64) -> I64:

@@ -21,7 +21,7 @@ from kernels.binning import F64
 from sidecar.errors import BadReference
 from sidecar.profile import block as blocks
 from sidecar.profile.block import Block, Wanted
-from sidecar.profile.cells import Cells, join_arrays, join_texts
+from sidecar.profile.cells import Cells, join_arrays, join_texts, join_written
 from sidecar.profile.moment import parse_time
 
 MISSING_TEXTS = frozenset({"", "NA", "N/A", "NaN", "nan", "NULL", "null", "None", "<NA>"})
@@ -138,18 +138,18 @@ class _CsvColumn:
             return self._mixed(values)
         if np.isnan(numbers).any():
             return self._mixed(values)
-        return Cells(numbers, join_texts(values))
+        return join_written(values, numbers, np.ones(len(values), dtype=np.uint8))
 
     def _mixed(self, values: Sequence[str]) -> Cells:
         numbers = np.empty(len(values))
-        kept: list[str | None] = list(values)
+        present = np.ones(len(values), dtype=np.uint8)
         memory = self._memory
         for row, value in enumerate(values):
             number = memory[value] if value in memory else self._remember(value)
             numbers[row] = nan if number is None else number
             if number is not None and isnan(number):
-                kept[row] = None
-        return Cells(numbers, join_texts(kept))
+                present[row] = 0
+        return join_written(values, numbers, present)
 
     def _remember(self, value: str) -> float | None:
         if len(self._memory) >= MEMORY:

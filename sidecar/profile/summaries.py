@@ -120,7 +120,7 @@ def texts_part(partial: PartialReference, free: Sequence[str]) -> bytes:
         tally = partial.tallies[name]
         distinct, exact = _distinct(partial, name)
         columns[name] = {
-            "present": tally.written,
+            "present": tally.present,
             "missing": partial.rows - tally.present,
             "empty": int(tally.lengths[0]),
             "lengths": tally.lengths.tolist(),

@@ -42,7 +42,7 @@ class ColumnTally:
 
     @property
     def written(self) -> int:
-        """Cells that were written as text, numbers in a file of text among them."""
+        """Cells that are kept as text, numbers in letters of their own among them."""
         return int(self.lengths.sum())
 
     def add(self, cells: Cells, most: int) -> None:

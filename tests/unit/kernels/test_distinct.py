@@ -4,6 +4,8 @@ from collections import Counter
 
 import numpy as np
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from kernels.distinct import (
     BEYOND_ASCII,
@@ -21,8 +23,10 @@ from kernels.distinct import (
     count_numbers,
     count_texts,
     hash_texts,
+    mark_plain,
     move_entries,
 )
+from sidecar.profile.encoding import number_text
 
 ALL = np.uint64(2**64 - 1)
 
@@ -106,6 +110,52 @@ def test_texts_are_counted_by_text_length_and_characters():
         4: 1,
     }
     assert classes[[LETTERS, DIGITS, SPACES, SIGNS, BEYOND_ASCII]].tolist() == [13, 2, 2, 1, 1]
+
+
+WRITTEN = [
+    "0", "-0", "1", "-1", "01", "-01", "10", "0.5", "-0.5", ".5", "5.", "00.5", "0.50", "1.0", "+1", "1e3",
+    "0.0001", "0.00001", "-0.00012", "123456789012345", "1234567890123456", "0.123456789012345", "1.5.2", "",
+    "-", "1_0", " 1", "x", "inf", "12345.6789", "0.30000000000000004", "9007199254740993", "0.0", "-0.0",
+]  # fmt: skip
+
+
+def marked(texts):
+    octets, offsets, _ = side_by_side(texts)
+    plain = np.empty(len(texts), dtype=np.uint8)
+    mark_plain(octets, offsets, plain)
+    return plain.tolist()
+
+
+def test_plain_numbers_are_what_python_writes():
+    for text, plain in zip(WRITTEN, marked(WRITTEN), strict=True):
+        if plain:
+            assert number_text(float(text)) == text
+    found = [text for text, plain in zip(WRITTEN, marked(WRITTEN), strict=True) if plain]
+    assert found == [
+        "0",
+        "1",
+        "-1",
+        "10",
+        "0.5",
+        "-0.5",
+        "0.0001",
+        "-0.00012",
+        "123456789012345",
+        "12345.6789",
+    ]
+
+
+@given(st.floats(-1e6, 1e6), st.integers(0, 9))
+def test_what_python_writes_in_15_digits_is_plain(value, digits):
+    text = number_text(round(value, digits))
+    n_digits = sum(letter.isdigit() for letter in text)
+    assert marked([text]) == [1 if n_digits <= 15 and "e" not in text else 0]
+
+
+@given(st.text("0123456789.-", max_size=17))
+def test_no_other_text_is_plain(text):
+    if marked([text]) == [1]:
+        assert number_text(float(text)) == text
 
 
 @pytest.mark.parametrize("limit", [2**64 - 1, 2**62])

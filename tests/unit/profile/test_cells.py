@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sidecar.profile.cells import Cells, hashed_texts, join_arrays, join_texts
+from sidecar.profile.cells import Cells, hashed_texts, join_arrays, join_texts, join_written
 
 
 @pytest.mark.parametrize("values", [["a", None, "", "bc"], ["ü", "x", None], []])
@@ -22,6 +22,14 @@ def test_equal_texts_have_equal_hashes_however_they_were_joined():
     octets = np.frombuffer(b"__x", dtype=np.uint8)
     apart = hashed_texts(octets, np.array([2, 3]), np.array([1], dtype=np.uint8))
     assert apart.hashes[0] == texts.hashes[0]
+
+
+def test_numbers_in_letters_of_their_own_keep_them():
+    present = np.ones(4, dtype=np.uint8)
+    cells = join_written(["1", "01", "x", "2.5"], np.array([1.0, 1.0, np.nan, 2.5]), present)
+    assert cells.texts.present.tolist() == [False, True, True, False]
+    assert (cells.texts.text(1), cells.texts.text(2)) == ("01", "x")
+    assert join_written(["1", "2.5"], np.array([1.0, 2.5]), present[:2]).texts is None
 
 
 def test_arrays_become_norms():

@@ -79,8 +79,8 @@ def test_a_column_that_only_some_lines_have(tmp_path):
     kept = partial_of(Plan(), path)
     assert {name: (tally.position, tally.present) for name, tally in kept.tallies.items()} == {
         "a": (0, 2),
-        "b": (1, 1),
-        "c": (2, 1),
+        "b": (0, 1),
+        "c": (0, 1),
     }
 
 

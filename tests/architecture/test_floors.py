@@ -29,6 +29,7 @@ FLOORS = {
     "upstream": 3,
     "profile": 3,
     "drift": 4,
+    "compare": 4,
     "telemetry": 6,
     "proxy": 7,
     "admin": 7,

@@ -33,6 +33,7 @@ from sidecar.profile.learning import Learning, learn_reference
 from sidecar.profile.naming import name_columns
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 from sidecar.profile.window import SlidingWindow
 
@@ -133,6 +134,16 @@ class ModelAnalysis:
             for horizon_s in settings.horizons_s
         ]
         self._use(naming.known)
+
+    @property
+    def features(self) -> tuple[FeatureReference | None, ...]:
+        """For each feature its reference, None while that is being learnt."""
+        return self._features
+
+    @property
+    def judged_ns(self) -> int:
+        """Length of the window that is judged."""
+        return round(self._settings.horizons_s[0] * NS)
 
     def add_rows(self, matrix: F64, now_unix_ns: int) -> None:
         """Counts rows; panes that are due are closed first.
@@ -321,7 +332,9 @@ class ModelAnalysis:
 def _vocabulary(spec: FeatureSpec, known: FeatureReference | None) -> Vocabulary | None:
     if spec.kind == "numeric":
         return None
-    return Vocabulary() if known is None else Vocabulary(known.categories, frozen=True)
+    if known is None:
+        return Vocabulary(unseen=UnseenTexts())
+    return Vocabulary(known.categories, frozen=True, unseen=UnseenTexts())
 
 
 def _fingerprint(settings: AnalysisSettings, reference: Reference | None) -> list[Any]:

@@ -118,7 +118,7 @@ class Statistician:
             self._contained(partial(self._report_on, subject), subject)
 
     def _report_on(self, subject: Subject) -> None:
-        subject.report = subject.analysis.report(self._clock.unix_ns())
+        subject.judge(self._clock.unix_ns())
 
     def _contained(self, work: Callable[[], None], subject: Subject) -> None:
         try:

@@ -18,9 +18,11 @@ from sidecar.config.model import Config
 from sidecar.drift.report import ModelReport
 from sidecar.errors import SidecarError
 from sidecar.monitor.analysis import AnalysisSettings, ModelAnalysis
+from sidecar.monitor.data_quality import DataQuality
 from sidecar.payload.columns import Columns
 from sidecar.profile.feature import Role
 from sidecar.profile.reference import Reference
+from sidecar.quality.report import QualityReport
 from sidecar.ring.feature_ring import FeatureRing
 
 MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
@@ -44,15 +46,19 @@ class Subject:
 
     Attributes:
         analysis: its statistics; only the statistics thread adds rows to it.
+        quality: its data quality; rows as with the analysis.
         ring: rows on their way there.
+        quality_report: as `report`.
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
         missing: of these, missing values by feature.
     """
 
     analysis: ModelAnalysis
+    quality: DataQuality
     ring: FeatureRing
     report: ModelReport | None = None
+    quality_report: QualityReport | None = None
     rows: int = 0
     missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
@@ -64,8 +70,20 @@ class Subject:
             now_unix_ns: time.
         """
         self.analysis.add_rows(block, now_unix_ns)
+        self.quality.fill(block, now_unix_ns)
         self.rows += len(block)
         self.missing += np.isnan(block).sum(axis=0)
+
+    def judge(self, now_unix_ns: int) -> None:
+        """Replaces the reports; called by the statistics thread only.
+
+        Args:
+            now_unix_ns: time.
+        """
+        report = self.analysis.report(now_unix_ns)
+        self.quality.use(report.features)
+        self.quality_report = self.quality.report(now_unix_ns)
+        self.report = report
 
 
 class Subjects:
@@ -105,6 +123,7 @@ class Subjects:
         subject = self._find(columns, (model or UNNAMED, version, role))
         if subject is None:
             return False
+        subject.quality.note(columns.schema)
         matrix = subject.analysis.encoder.encode(columns)
         while len(matrix):
             taken = subject.ring.push(matrix)
@@ -134,8 +153,14 @@ class Subjects:
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
         capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
+        quality = DataQuality(
+            analysis.role, analysis.schema, analysis.encoder, analysis.features, analysis.judged_ns
+        )
         subject = Subject(
-            analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
+            analysis,
+            quality,
+            FeatureRing(analysis.width, capacity),
+            missing=np.zeros(analysis.width, dtype=np.int64),
         )
         # Replaced whole: readers never see it change under them
         self._by_key = {**self._by_key, key: subject}
@@ -145,7 +170,9 @@ class Subjects:
 
     def to_state(self) -> list[dict[str, Any]]:
         """All analyses, for the checkpoint; called by the statistics thread."""
-        return [subject.analysis.to_state() for subject in self.all()]
+        return [
+            {**subject.analysis.to_state(), "quality": subject.quality.to_state()} for subject in self.all()
+        ]
 
     def restore(self, states: list[dict[str, Any]]) -> list[str]:
         """Goes on with the analyses of a checkpoint.
@@ -161,5 +188,9 @@ class Subjects:
             except SidecarError as exc:
                 faults.append(str(exc))
                 continue
-            self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            subject = self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            try:
+                subject.quality.restore(state["quality"])
+            except (KeyError, TypeError, ValueError) as exc:
+                faults.append(f"quality state: expected a whole checkpoint, got {exc!r}")
         return faults

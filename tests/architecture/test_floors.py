@@ -30,6 +30,7 @@ FLOORS = {
     "profile": 3,
     "drift": 4,
     "compare": 4,
+    "quality": 4,
     "telemetry": 6,
     "proxy": 7,
     "admin": 7,

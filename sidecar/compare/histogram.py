@@ -15,7 +15,7 @@ I64 = NDArray[np.int64]
 
 SHARE_CELLS = 1000
 OCTAVES = 128  # from 2^-64 up to 2^64
-PARTS = 8  # cells an octave: a quantile is within 9 % of the true one
+PARTS = 8  # cells an octave: a quantile is at most an eighth above the true one
 
 
 class ShareHistogram:
@@ -47,12 +47,18 @@ class ShareHistogram:
 
 
 class SizeHistogram:
-    """Sizes from 0 to infinity, such as an error, in steps of an eighth of an octave."""
+    """Sizes from 0 to infinity, such as an error or a time, in equal parts of octaves.
 
-    __slots__ = ("counts",)
+    Args:
+        parts: cells an octave.
+    """
 
-    def __init__(self) -> None:
-        self.counts: I64 = np.zeros(OCTAVES * PARTS + 2, dtype=np.int64)  # 0, then the octaves, then beyond
+    __slots__ = ("_last", "_parts", "counts")
+
+    def __init__(self, parts: int = PARTS) -> None:
+        self._parts = parts
+        self._last = OCTAVES * parts + 1
+        self.counts: I64 = np.zeros(self._last + 1, dtype=np.int64)  # 0, then the octaves, then beyond
 
     def add(self, sizes: F64) -> None:
         """Counts sizes.
@@ -62,9 +68,9 @@ class SizeHistogram:
         """
         known = sizes[~np.isnan(sizes)]
         mantissas, exponents = np.frexp(known)  # in [0.5, 1)
-        cells = (exponents + OCTAVES // 2 - 1) * PARTS + np.floor((2.0 * mantissas - 1.0) * PARTS) + 1
-        cells = np.clip(cells, 1, OCTAVES * PARTS + 1)
-        cells = np.where(known == 0.0, 0, np.where(np.isinf(known), OCTAVES * PARTS + 1, cells))
+        parts = np.floor((2.0 * mantissas - 1.0) * self._parts)
+        cells = np.clip((exponents + OCTAVES // 2 - 1) * self._parts + parts + 1, 1, self._last)
+        cells = np.where(known == 0.0, 0, np.where(np.isinf(known), self._last, cells))
         np.add.at(self.counts, cells.astype(np.int64), 1)
 
     def quantile(self, share: float) -> float | None:
@@ -77,12 +83,19 @@ class SizeHistogram:
             0, a size, or infinity for what lies beyond 2^64; None without sizes.
         """
         place = _place(self.counts, share)
-        if place is None or place == 0:
-            return None if place is None else 0.0
-        if place == OCTAVES * PARTS + 1:
-            return float("inf")
-        octave, part = divmod(place - 1, PARTS)
-        return float(2.0 ** (octave - OCTAVES // 2) * (1.0 + (part + 1) / PARTS))
+        return None if place is None else self._border(place)
+
+    def border_below(self, share: float) -> float | None:
+        """Lower border of the cell that holds the quantile; as `quantile`."""
+        place = _place(self.counts, share)
+        return None if place is None else self._border(max(place - 1, 0))
+
+    def _border(self, place: int) -> float:
+        """Upper border of a cell."""
+        if place in (0, self._last):
+            return 0.0 if place == 0 else math.inf
+        octave, part = divmod(place, self._parts)
+        return float(2.0 ** (octave - OCTAVES // 2) * (1.0 + part / self._parts))
 
 
 def error_quantiles(sizes: SizeHistogram) -> dict[str, float | None]:

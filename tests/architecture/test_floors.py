@@ -33,6 +33,7 @@ FLOORS = {
     "quality": 4,
     "telemetry": 6,
     "proxy": 7,
+    "mirror": 7,
     "admin": 7,
     "monitor": 8,
     "supervisor": 9,

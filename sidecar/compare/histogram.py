@@ -73,6 +73,17 @@ class SizeHistogram:
         cells = np.where(known == 0.0, 0, np.where(np.isinf(known), self._last, cells))
         np.add.at(self.counts, cells.astype(np.int64), 1)
 
+    def add_one(self, size: float) -> None:
+        """Counts one size; as `add`, without the cost of an array.
+
+        Args:
+            size: >= 0, finite.
+        """
+        mantissa, exponent = math.frexp(size)
+        part = math.floor((2.0 * mantissa - 1.0) * self._parts)
+        cell = (exponent + OCTAVES // 2 - 1) * self._parts + part + 1
+        self.counts[0 if size == 0.0 else min(max(cell, 1), self._last)] += 1
+
     def quantile(self, share: float) -> float | None:
         """Upper border of the cell that holds the quantile.
 

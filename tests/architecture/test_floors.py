@@ -70,6 +70,7 @@ CATCH_ALL = {
     "sidecar/monitor/intake.py",
     "sidecar/monitor/statistician.py",
     "sidecar/proxy/tap.py",
+    "sidecar/mirror/thread.py",
     "sidecar/telemetry/otlp.py",
     "sidecar/telemetry/spans.py",
     "sidecar/telemetry/exporters.py",

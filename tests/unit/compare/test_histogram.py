@@ -33,6 +33,13 @@ def test_a_size_lies_below_the_upper_border_of_its_cell(value):
     assert value < sizes_of(value).quantile(1.0) <= value * 1.125
 
 
+@pytest.mark.parametrize("value", [0.0, 1.0, 0.3, 1e-300, 1e300, 7.99])
+def test_one_size_is_counted_as_an_array_of_one(value):
+    histogram = SizeHistogram()
+    histogram.add_one(value)
+    assert histogram.counts.tolist() == sizes_of(value).counts.tolist()
+
+
 def test_nothing_zero_and_more_than_can_be_told():
     assert sizes_of().quantile(0.5) is None
     assert sizes_of(0.0, 0.0).quantile(0.5) == 0.0

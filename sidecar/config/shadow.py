@@ -6,7 +6,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
-from sidecar.config.traffic import BreakerConfig
+from sidecar.config.traffic import BreakerConfig, UpstreamTlsConfig
 from sidecar.config.units import Bytes, Count, Ratio, Seconds
 
 
@@ -97,6 +97,7 @@ class ShadowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     )
     breaker: BreakerConfig = BreakerConfig()
     host: Annotated[str | None, Meta(description="Host header; that of the URL if left out.")] = None
+    tls: UpstreamTlsConfig = UpstreamTlsConfig()
     headers: Annotated[dict[str, str], Meta(description="Headers set in every copy.")] = {}
     noise_ratio: Annotated[
         Ratio,

@@ -8,28 +8,40 @@ from time import perf_counter
 import aiohttp
 from yarl import URL
 
+from sidecar.config.traffic import UpstreamTlsConfig
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.request import Copy
+from sidecar.tls.context import client_context
 
 READ_BYTES = 65_536
+UNIX = "unix:"
 
 
 class Sender:
     """Used on one event loop.
 
     Args:
-        url: the server's, perhaps with a path that targets are put behind.
+        url: the server's, `unix:/path` or with a path of its own that targets are put behind.
         concurrency: connections at most.
         timeout_s: longest time for one answer.
         answer_bytes: longest body read.
+        tls: for https.
     """
 
-    def __init__(self, url: str, concurrency: int, timeout_s: float, answer_bytes: int) -> None:
-        self._url = url.rstrip("/")
+    def __init__(
+        self, url: str, concurrency: int, timeout_s: float, answer_bytes: int, tls: UpstreamTlsConfig
+    ) -> None:
+        over_unix = url.startswith(UNIX)
+        self._url = "http://localhost" if over_unix else url.rstrip("/")
+        connector: aiohttp.BaseConnector = (
+            aiohttp.UnixConnector(url.removeprefix(UNIX), limit=concurrency)
+            if over_unix
+            else aiohttp.TCPConnector(limit=concurrency, ttl_dns_cache=10, ssl=client_context(tls))
+        )
         self._timeout_s = timeout_s
         self._answer_bytes = answer_bytes
         self._session = aiohttp.ClientSession(
-            connector=aiohttp.TCPConnector(limit=concurrency, ttl_dns_cache=10),
+            connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),

@@ -77,6 +77,15 @@ class Shadow:
                 self.skipped[reason] += 1
         return reason is None
 
+    def skip(self, reason: str) -> None:
+        """Counts an exchange that cannot be mirrored.
+
+        Args:
+            reason: why.
+        """
+        with self._lock:
+            self.skipped[reason] += 1
+
     def end(self, job: Job, answer: Answer, now_s: float) -> None:
         """Takes what came of a job.
 

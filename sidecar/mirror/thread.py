@@ -13,6 +13,7 @@ from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from sidecar.clock import Clock
+from sidecar.config.model import Config
 from sidecar.config.shadow import ShadowConfig
 from sidecar.log import Log
 from sidecar.mirror.answer import Answer
@@ -29,9 +30,7 @@ class Mirror:
     """All shadows, and the thread that serves them.
 
     Args:
-        configs: one a shadow.
-        primary_url: the model server's, for the second asking.
-        body_limit_bytes: longest body once its content coding is undone.
+        config: the settings: shadows, where the model server is, the bodies' limit.
         clock: for rates, ramps and breakers.
         log: where faults are told.
 
@@ -42,16 +41,16 @@ class Mirror:
 
     def __init__(
         self,
-        configs: Sequence[ShadowConfig],
-        primary_url: str,
-        body_limit_bytes: int,
+        config: Config,
         clock: Clock,
         log: Log,
     ) -> None:
         self._clock = clock
         self._log = log
-        self._primary_url = primary_url
-        self.shadows = tuple(Shadow(config, body_limit_bytes, self._now_s()) for config in configs)
+        self._config = config
+        self.shadows = tuple(
+            Shadow(each, config.tap.body_limit_bytes, self._now_s()) for each in config.shadows
+        )
         self.n_faults = 0
         self._senders: dict[str, tuple[Sender, Sender]] = {}
         self._loop: asyncio.AbstractEventLoop | None = None
@@ -88,6 +87,19 @@ class Mirror:
         if takers and self._loop is not None:
             self._loop.call_soon_threadsafe(self._begin, takers, job)
 
+    def skip(self, reason: str) -> None:
+        """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
+
+        Args:
+            reason: why.
+        """
+        for shadow in self.shadows:
+            shadow.skip(reason)
+
+    def find(self, name: str) -> Shadow | None:
+        """The shadow of a name."""
+        return next((shadow for shadow in self.shadows if shadow.config.name == name), None)
+
     def _now_s(self) -> float:
         return self._clock.mono_ns() / 1e9
 
@@ -100,7 +112,10 @@ class Mirror:
         for shadow in self.shadows:
             config = shadow.config
             limits = (config.concurrency, config.timeout_s, config.answer_bytes)
-            self._senders[config.name] = Sender(config.url, *limits), Sender(self._primary_url, *limits)
+            self._senders[config.name] = (
+                Sender(config.url, *limits, config.tls),
+                Sender(self._config.upstream, *limits, self._config.upstream_tls),
+            )
         self._loop = asyncio.get_running_loop()
         self._ready.set()
         await self._ended.wait()

@@ -30,6 +30,7 @@ from sidecar.config.model import Config
 from sidecar.config.routes import longest_pause_s
 from sidecar.errors import BadReference
 from sidecar.log import Log
+from sidecar.mirror.thread import Mirror
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
@@ -103,6 +104,7 @@ class Monitor:
         )
         readers = [RingReader(ring, fd) for ring, fd in zip(rings, hand_off_fds, strict=True)]
         self.access_log = make_access_log(config.access_log, clock, log)
+        self.mirror = Mirror(config, clock, log) if config.shadows else None
         self.intake = Intake(
             readers,
             self.subjects,
@@ -113,6 +115,7 @@ class Monitor:
             config.tap.body_limit_bytes,
             self.access_log,
             longest_pause_s(config) + SILENCE_SLACK_S,
+            self.mirror,
         )
         self.views = Views(
             rings=rings,
@@ -123,6 +126,7 @@ class Monitor:
             lag_ns=lambda: self.intake.lag_ns,
             clock=clock,
             started_unix_ns=started_unix_ns,
+            mirror=self.mirror,
         )
 
     def families(self) -> list[Family]:
@@ -145,6 +149,8 @@ class Monitor:
     def start(self) -> None:
         """Starts the threads."""
         self.statistician.start()
+        if self.mirror is not None:
+            self.mirror.start()
         self.intake.start()
         self.exports.start()
         self._cpu_s, self._beat_s = _cpu_s(), time.monotonic()
@@ -173,6 +179,8 @@ class Monitor:
         """Takes what is left in the rings, reports, saves and exports it."""
         end_s = time.monotonic() + limit_s
         in_time = self.intake.stop(limit_s / 2)
+        if self.mirror is not None:
+            in_time = self.mirror.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.statistician.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.exports.shutdown(max(0.1, end_s - time.monotonic())) and in_time
         if not in_time:

@@ -12,6 +12,7 @@ from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
 from sidecar.drift.report import ModelReport
+from sidecar.mirror.thread import Mirror
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
 from sidecar.quality.report import QualityReport
@@ -45,6 +46,7 @@ class Views:
         lag_ns: age of the oldest record not analysed.
         clock: wall time.
         started_unix_ns: when the sidecar began.
+        mirror: the shadows, if there are any.
     """
 
     def __init__(
@@ -58,7 +60,9 @@ class Views:
         lag_ns: Callable[[], int],
         clock: Clock,
         started_unix_ns: int,
+        mirror: Mirror | None = None,
     ) -> None:
+        self._mirror = mirror
         self._rings = rings
         self._subjects = subjects
         self._control = control
@@ -122,7 +126,8 @@ class Views:
 
     def shadow(self) -> Document:
         """`GET /api/v1/shadow`."""
-        return {"shadows": []}
+        shadows = () if self._mirror is None else self._mirror.shadows
+        return {"shadows": [shadow.to_json() for shadow in shadows]}
 
     def performance(self) -> Document:
         """`GET /api/v1/performance`."""

@@ -189,6 +189,9 @@ def make_parser() -> argparse.ArgumentParser:
     from sidecar.reference_cli import add_reference_verbs
 
     add_reference_verbs(verbs)
+    from sidecar.verdict_cli import add_verdict_verb
+
+    add_verdict_verb(verbs)
     warm = verbs.add_parser("warm", help="compile every kernel into the cache (for image builds)")
     warm.set_defaults(verb=_warm)
     return parser

@@ -24,8 +24,8 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from kernels.confidence import quantile_bound, share_interval
 
+from kernels.confidence import quantile_bound, share_interval
 from sidecar.compare.histogram import SizeHistogram
 
 State = Literal["better", "equivalent", "worse", "undecided"]

@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable
 from typing import Any, Literal
 
+from sidecar.compare.verdict import State
 from sidecar.config.routes import compile_path
 from sidecar.config.shadow import ShadowConfig
 from sidecar.mirror.answer import Answer
@@ -38,6 +39,7 @@ class Shadow:
         enabled: the kill switch.
         skipped: jobs not sent, by reason.
         ended: jobs sent, by how they ended.
+        told_verdict: the verdict that was told last.
     """
 
     def __init__(self, config: ShadowConfig, body_limit_bytes: int, now_s: float) -> None:
@@ -46,6 +48,7 @@ class Shadow:
         self.skipped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.comparison = ShadowComparison(config, body_limit_bytes)
+        self.told_verdict: State = "undecided"
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)

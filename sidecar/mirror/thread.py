@@ -96,6 +96,14 @@ class Mirror:
         for shadow in self.shadows:
             shadow.skip(reason)
 
+    def tell_verdicts(self) -> None:
+        """Logs every verdict that has changed since the last call; about once a second."""
+        for shadow in self.shadows:
+            before, now = shadow.told_verdict, shadow.comparison.verdict()
+            if now != before:
+                shadow.told_verdict = now
+                self._log.info("shadow_verdict", shadow=shadow.config.name, before=before, verdict=now)
+
     def find(self, name: str) -> Shadow | None:
         """The shadow of a name."""
         return next((shadow for shadow in self.shadows if shadow.config.name == name), None)

@@ -35,6 +35,7 @@ from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.readings import model_families, process_families
+from sidecar.monitor.shadow_readings import shadow_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
 from sidecar.monitor.subjects import Subjects
@@ -134,6 +135,7 @@ class Monitor:
         faults = {
             "intake": self.intake.n_faults,
             "statistics": self.statistician.n_faults,
+            "mirror": self.mirror.n_faults if self.mirror is not None else 0,
         }
         return [
             *self.meters.families(),
@@ -144,6 +146,7 @@ class Monitor:
             *ring_families(self._rings),
             *process_families(self._board, faults, self.intake.lag_ns, self.control),
             *model_families(self.subjects.all()),
+            *shadow_families(self.mirror.shadows if self.mirror is not None else ()),
         ]
 
     def start(self) -> None:
@@ -162,6 +165,8 @@ class Monitor:
         used_cores = (cpu_s - self._cpu_s) / max(1e-3, now_s - self._beat_s)
         self._cpu_s, self._beat_s = cpu_s, now_s
         self._n_beats += 1
+        if self.mirror is not None:
+            self.mirror.tell_verdicts()
         if self._n_beats <= WARM_UP_BEATS:
             return
         before = self.control.level

@@ -129,6 +129,14 @@ class Views:
         shadows = () if self._mirror is None else self._mirror.shadows
         return {"shadows": [shadow.to_json() for shadow in shadows]}
 
+    def switch_shadow(self, name: str, enabled: bool) -> Document | None:
+        """`POST /api/v1/shadow/{name}`: holds until the monitor starts again."""
+        shadow = None if self._mirror is None else self._mirror.find(name)
+        if shadow is None:
+            return None
+        shadow.enabled = enabled
+        return shadow.to_json()
+
     def performance(self) -> Document:
         """`GET /api/v1/performance`."""
         return {"models": []}

@@ -40,6 +40,7 @@ FLOORS = {
     "inspect": 9,
     "warm": 9,
     "reference_cli": 9,
+    "verdict_cli": 9,
     "compose": 10,
     "cli": 11,
     "demo": 10,

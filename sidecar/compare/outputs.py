@@ -70,7 +70,7 @@ class OutputComparison:
         self._outputs: dict[Schema, tuple[Output, ...]] = {}
         self.shapes_apart = 0
 
-    def compare(self, primary: Columns, shadow: Columns, priority: int) -> float:
+    def compare(self, primary: Columns, shadow: Columns, priority: int) -> BoolArray:
         """Takes the answers to one request.
 
         Args:
@@ -79,19 +79,20 @@ class OutputComparison:
             priority: 64-bit hash of the request.
 
         Returns:
-            The request's disagreement, 0 to 1; 1 when rows or columns differ.
+            Shape (the primary's rows,): which rows disagree; all, and at least one, when rows or columns
+            differ. Their mean is the request's disagreement.
         """
         if primary.rows != shadow.rows or primary.schema is not shadow.schema:
             self.shapes_apart += 1
-            return 1.0
+            return np.ones(max(1, primary.rows), dtype=np.bool_)
         apart = np.zeros(primary.rows, dtype=np.bool_)
         for output in self._outputs_of(primary.schema):
             found = self._compare_output(output, primary, shadow, priority)
             if found is not None:
                 apart |= found
-        return float(apart.mean()) if primary.rows else 0.0
+        return apart
 
-    def compare_documents(self, primary: Any, shadow: Any) -> float:
+    def compare_documents(self, primary: Any, shadow: Any) -> bool:
         """Takes answers that are JSON but no table.
 
         Args:
@@ -99,7 +100,7 @@ class OutputComparison:
             shadow: decoded JSON.
 
         Returns:
-            0 or 1.
+            Whether they disagree.
         """
         rule = self._rules.get(DOCUMENT, FieldConfig(name=DOCUMENT))
         ignored = tuple(name for name, field in self._rules.items() if field.kind == "ignored")
@@ -110,7 +111,7 @@ class OutputComparison:
         )
         meter = self._meter(DOCUMENT, "json", lambda: DocumentMeter(rules))
         assert isinstance(meter, DocumentMeter)  # the kind is part of what meters are kept by
-        return float(meter.add(primary, shadow))
+        return meter.add(primary, shadow)
 
     def to_json(self) -> list[dict[str, Any]]:
         """Figures of every output, in the order in which they came."""

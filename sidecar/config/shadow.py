@@ -110,6 +110,13 @@ class ShadowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 0.0
     fields: Annotated[tuple[FieldConfig, ...], Meta(description="How outputs are compared.")] = ()
     margins: MarginConfig = MarginConfig()
+    exemplars: Annotated[
+        int, Meta(ge=0, le=100, description="Pairs of answers that differ, kept to be looked at.")
+    ] = 10
+    redact: Annotated[
+        tuple[str, ...],
+        Meta(description="Columns whose values exemplars do not show; `*` any step, `**` any number."),
+    ] = ()
     alpha: Annotated[
         float, Meta(gt=0.0, lt=0.5, description="Probability that the verdict is ever wrong.")
     ] = 0.05

@@ -23,6 +23,7 @@ from sidecar.config.shadow import ShadowConfig
 from sidecar.errors import PayloadError
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.choice import key_hash
+from sidecar.mirror.explanation import Explanation
 from sidecar.mirror.job import Job
 from sidecar.payload.columns import Columns
 from sidecar.payload.message import Message
@@ -57,6 +58,7 @@ class ShadowComparison:
         self._outputs = OutputComparison(config.fields)
         self._own = OutputComparison(config.fields)  # the primary beside itself
         self._latencies = SizeHistogram(LATENCY_PARTS), SizeHistogram(LATENCY_PARTS)
+        self._explanation = Explanation(config, body_limit_bytes)
         self._disagreements = (0.0, 0.0)
         self._noise = (0.0, 0.0)
         self.compared = self.undecoded = 0
@@ -133,6 +135,7 @@ class ShadowComparison:
             "statuses": self._statuses.to_json(),
             "latency": self._latency_json(),
             "fields": self._outputs.to_json(),
+            **self._explanation.to_json(),
         }
 
     def _latency_json(self) -> dict[str, float | None]:
@@ -149,9 +152,13 @@ class ShadowComparison:
         if ours is not None or theirs is not None:
             if ours is None or theirs is None:
                 return 1.0  # one of them answers in another form
-            return outputs.compare(ours, theirs, key_hash(f"{job.number:016x}"))
+            priority = key_hash(f"{job.number:016x}")
+            apart = outputs.compare(ours, theirs, priority)
+            if outputs is self._outputs:
+                self._explanation.add(job, priority, ours, theirs, apart)
+            return float(apart.mean()) if apart.size else 0.0
         try:
-            return outputs.compare_documents(_JSON.decode(job.primary.body), _JSON.decode(other.body))
+            return float(outputs.compare_documents(_JSON.decode(job.primary.body), _JSON.decode(other.body)))
         except msgspec.DecodeError:
             return None
 

@@ -127,7 +127,6 @@ class Shadow:
             "skipped": skipped,
             "ended": ended,
             **self.comparison.to_json(),
-            "segments": [],
         }
 
     def _reason_against(self, job: Job, now_s: float) -> SkipReason | None:

@@ -62,6 +62,12 @@ class Shadow:
         """Jobs on their way."""
         return self._budget.requests
 
+    @property
+    def mirrored(self) -> int:
+        """Jobs sent, those on their way among them."""
+        with self._lock:
+            return sum(self.ended.values()) + self.in_flight
+
     def take(self, job: Job, now_s: float) -> bool:
         """Decides on a job; one that is taken must be ended.
 

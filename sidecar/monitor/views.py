@@ -12,6 +12,7 @@ from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
 from sidecar.drift.report import ModelReport
+from sidecar.mirror.shadow import Shadow
 from sidecar.mirror.thread import Mirror
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
@@ -90,6 +91,7 @@ class Views:
             "level": self._control.level,
             "tap_ratio": self._control.ratio,
             "models": [{"model": model, "version": version} for model, version in self._models()],
+            "shadows": {shadow.config.name: shadow.mirrored for shadow in self._shadows()},
             "accounting": accounting(self._rings),
         }
 
@@ -126,8 +128,10 @@ class Views:
 
     def shadow(self) -> Document:
         """`GET /api/v1/shadow`."""
-        shadows = () if self._mirror is None else self._mirror.shadows
-        return {"shadows": [shadow.to_json() for shadow in shadows]}
+        return {"shadows": [shadow.to_json() for shadow in self._shadows()]}
+
+    def _shadows(self) -> Sequence[Shadow]:
+        return () if self._mirror is None else self._mirror.shadows
 
     def switch_shadow(self, name: str, enabled: bool) -> Document | None:
         """`POST /api/v1/shadow/{name}`: holds until the monitor starts again."""

@@ -32,7 +32,7 @@ from typing import Any
 from benchmarks import harness
 from benchmarks.arena import NOTHING, Arena, Cores, Standing, open_upstream, stand_up
 from benchmarks.children import Child, NotStarted
-from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, status_of
+from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, open_hung_shadow, status_of
 from benchmarks.payloads import PAYLOADS
 from benchmarks.peers.registry import ROOT, SIDECAR
 from benchmarks.proxy_measure import open_run
@@ -59,23 +59,26 @@ def open_sidecars(folder: Path, states: Sequence[State], cores: Cores) -> Iterat
         disk = None
         if any(state.full_disk for state in states):
             disk = stack.enter_context(open_full_disk(folder))
+        shadow = stack.enter_context(open_hung_shadow())
         stack.callback(lambda: [child.stop() for child in reversed(children)])
         port, upstream = open_upstream(folder, cores, children)
         arena = Arena(folder, cores, port, [Standing(NOTHING, NOTHING, port, upstream)])
         for state in states:
             peer = replace(SIDECAR, name=state.name, label=state.title, template="sidecar-state.yaml")
-            settings = json.dumps(_settings(state, disk))[1:-1]
+            settings = json.dumps(_settings(state, disk, shadow))[1:-1]
             stand_up(arena, peer, SIDECAR.find() or "", children, SETTINGS=settings)
         if arena.missing:
             raise NotStarted("; ".join(arena.missing.values()))
         yield arena, disk
 
 
-def _settings(state: State, disk: Path | None) -> dict[str, Any]:
+def _settings(state: State, disk: Path | None, shadow: Mapping[str, Any]) -> dict[str, Any]:
     settings: dict[str, Any] = {"hang_s": 86_400.0, "log_format": "json", **state.settings}
     if state.full_disk:
         settings["state"] = {**settings.get("state", {}), "path": str(disk and disk / "state")}
         settings["access_log"] = {"path": str(disk and disk / "access.log")}
+    if state.hung_shadow:
+        settings["shadows"] = [{**shadow, "breaker": {"failures": 0}}]  # it is asked on and on
     return settings
 
 

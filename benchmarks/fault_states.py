@@ -1,8 +1,7 @@
 """The states in which bench_faults measures a sidecar, and how each is brought about.
 
 A state is settings, something that is done while the load runs, and a question that its own counters must
-answer with yes: a fault that did not happen would be measured as one that does no harm. Further faults (hung,
-slow and failing shadows) are further entries of `STATES`.
+answer with yes: a fault that did not happen would be measured as one that does no harm.
 
 *Monitoring off* has no setting of its own. What stands for it here is the least that a sidecar can do: no
 payload is taken (`tap.ratio: 0`), and the monitor stands still beside a ring that never fills, so that no CPU
@@ -14,6 +13,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -77,6 +77,10 @@ def _n_analysed(status: Status) -> int:
     return int(status["accounting"]["analysed"])
 
 
+def _n_mirrored(status: Status) -> int:
+    return sum(status["shadows"].values())
+
+
 def _n_restarts(status: Status) -> int:
     return int(status["monitor"]["restarts"])
 
@@ -92,6 +96,7 @@ class State:
         disturb: what is done while the load runs.
         grows: a figure of `/api/v1/status` that must have grown over the load, else the fault did not happen.
         full_disk: whether checkpoint and access log lie on a disk without room.
+        hung_shadow: whether there is a shadow that takes every request and answers none.
         judged: whether the budget holds for it; the others say what the figures can mean.
     """
 
@@ -101,6 +106,7 @@ class State:
     disturb: Callable[[Standing], AbstractContextManager[None]] = undisturbed
     grows: Callable[[Status], int] = _n_analysed
     full_disk: bool = False
+    hung_shadow: bool = False
     judged: bool = True
 
 
@@ -119,6 +125,7 @@ STATES: tuple[State, ...] = (
         monitor_stands_still,
         _n_dropped("ring_full"),
     ),
+    State("shadow hangs", "shadow hangs", {}, grows=_n_mirrored, hung_shadow=True),
     State("killed", "monitor killed again and again", {}, monitor_dies_again_and_again, _n_restarts),
     State(
         "disk full",
@@ -133,6 +140,17 @@ def status_of(standing: Standing) -> dict[str, Any]:
     """The sidecar's own status, empty while it does not answer."""
     code, body = get(standing.admin_port or 0, "/api/v1/status")
     return dict(json.loads(body)) if code == 200 else {}
+
+
+# --- a shadow that hangs ----------------------------------------------------------------------------
+
+
+@contextmanager
+def open_hung_shadow() -> Iterator[Mapping[str, Any]]:
+    """Settings of a shadow whose connections are taken, by the system, and never read from."""
+    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
+        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
+        yield {"name": "hung", "url": url, "timeout_s": 0.5, "most_per_s": 10_000.0, "concurrency": 64}
 
 
 # --- a disk without room ----------------------------------------------------------------------------

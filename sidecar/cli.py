@@ -74,7 +74,16 @@ def _run_flags(options: argparse.Namespace) -> dict[str, Any]:
     }
     if options.reference is not None:
         flags["reference"] = {"path": options.reference}
+    if options.shadow:
+        flags["shadows"] = [_shadow_flag(shadow) for shadow in options.shadow]
     return flags
+
+
+def _shadow_flag(text: str) -> dict[str, str]:
+    name, equals, url = text.partition("=")
+    if not equals:
+        raise ConfigError("--shadow", "NAME=URL", repr(text))
+    return {"name": name, "url": url}
 
 
 def _load(path: str | None, flags: dict[str, Any]) -> Config:
@@ -183,6 +192,9 @@ def make_parser() -> argparse.ArgumentParser:
     from sidecar.snapshot_cli import add_snapshot_verbs
 
     add_snapshot_verbs(verbs)
+    from sidecar.verdict_cli import add_verdict_verb
+
+    add_verdict_verb(verbs)
     warm = verbs.add_parser("warm", help="compile every kernel into the cache (for image builds)")
     warm.set_defaults(verb=_warm)
     return parser
@@ -198,6 +210,12 @@ def _add_run(run: argparse.ArgumentParser) -> None:
     )
     run.add_argument("--workers", type=int, metavar="N", help="proxy workers (default 1)")
     run.add_argument("--reference", metavar="FILE", help="made by `sidecar reference build`")
+    run.add_argument(
+        "--shadow",
+        metavar="NAME=URL",
+        action="append",
+        help="a candidate that gets copies and is compared; may be repeated",
+    )
     run.add_argument(
         "--log-format", choices=("auto", "text", "json"), help="default: text on a terminal, else JSON"
     )

@@ -7,6 +7,7 @@ from collections.abc import Awaitable, Callable
 from pathlib import Path
 from typing import cast
 
+import msgspec
 from aiohttp import web
 
 from sidecar.admin.answers import json_answer, problem_answer
@@ -21,6 +22,12 @@ CONTENT_TYPES = {".html": "text/html", ".js": "text/javascript", ".css": "text/c
 ROLES = ("input", "output")
 
 Answer = Callable[[web.Request], Awaitable[web.Response]]
+
+
+class Switch(msgspec.Struct, forbid_unknown_fields=True):
+    """Body of `POST /api/v1/shadow/{name}`."""
+
+    enabled: bool
 
 
 def make_app(
@@ -49,6 +56,7 @@ def _routes(source: AdminSource) -> list[web.RouteDef]:
         web.get("/api/v1/drift", _document(lambda request: _drift(source, request))),
         web.get("/api/v1/features/{name:.+}", _document(lambda request: _feature(source, request))),
         web.get("/api/v1/shadow", _document(lambda _request: source.shadow())),
+        web.post("/api/v1/shadow/{name}", _switch(source)),
         web.get("/api/v1/performance", _document(lambda _request: source.performance())),
         web.get("/api/v1/alerts", _document(lambda _request: source.alerts())),
         web.get("/api/v1/versions", _document(lambda request: _versions(source, request))),
@@ -119,6 +127,24 @@ def _snapshot(source: AdminSource) -> Answer:
     async def answer(_request: web.Request) -> web.Response:
         body = await asyncio.to_thread(source.snapshot)  # megabytes, and the loop keeps the beat
         return web.Response(body=body, content_type="application/vnd.msgpack")
+
+    return answer
+
+
+def _switch(source: AdminSource) -> Answer:
+    async def answer(request: web.Request) -> web.Response:
+        # A page of another origin can send a form or plain text here, but this type only after asking us
+        if request.content_type != "application/json":
+            return problem_answer(415, f"content type: expected application/json, got {request.content_type}")
+        try:
+            wanted = msgspec.json.decode(await request.read(), type=Switch)
+        except msgspec.DecodeError as exc:
+            return problem_answer(400, f'body: expected {{"enabled": true or false}}, got {exc}')
+        name = request.match_info["name"]
+        document = source.switch_shadow(name, wanted.enabled)
+        if document is None:
+            return problem_answer(404, f"shadow: expected one that is configured, got {name!r}")
+        return json_answer(document)
 
     return answer
 

@@ -51,6 +51,10 @@ class AdminSource(Protocol):
         """`{"shadows": [...]}`."""
         ...
 
+    def switch_shadow(self, name: str, enabled: bool) -> Document | None:
+        """Turns a shadow on or off at once; its entry of the shadow document, None when unknown."""
+        ...
+
     def performance(self) -> Document:
         """`{"models": [...]}`."""
         ...

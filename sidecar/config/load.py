@@ -5,7 +5,7 @@ from __future__ import annotations
 import difflib
 import re
 import tomllib
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Literal, get_type_hints
 
 import msgspec
@@ -14,6 +14,7 @@ import yaml
 from sidecar.config.address import TcpUpstream, is_loopback, parse_listen, parse_upstream
 from sidecar.config.model import Config
 from sidecar.config.routes import compile_path
+from sidecar.config.shadow import ShadowConfig
 from sidecar.errors import ConfigError
 
 FileFormat = Literal["yaml", "toml"]
@@ -22,6 +23,7 @@ ALPN = ("http/1.1", "h2")  # what the proxy speaks to callers
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}")
 _TARGET = re.compile(r"/[!-~]*")
+_SHADOW_URL = re.compile(r"https?://[^/?#\s@]+(?:/[!-~]*)?")
 _UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
 _INVALID = re.compile(r"Expected (.*?)(?:, got (.*?))?(?: - at `\$\.?([^`]*)`)?")
 
@@ -226,13 +228,25 @@ def _check(config: Config) -> None:
         compile_path(path, f"tap.paths[{place}]")
     for place, route in enumerate(config.routes):
         compile_path(route.path, f"routes[{place}].path")
-    names = [model.name for model in config.models]
-    if len(set(names)) < len(names):
-        raise ConfigError(
-            "models",
-            "one entry a name",
-            f"{sorted(name for name in names if names.count(name) > 1)[0]!r} twice",
-        )
+    _check_names("models", [model.name for model in config.models])
+    _check_shadows(config.shadows)
+
+
+def _check_names(setting: str, names: Sequence[str]) -> None:
+    twice = sorted(name for name in names if names.count(name) > 1)
+    if twice:
+        raise ConfigError(setting, "one entry a name", f"{twice[0]!r} twice")
+
+
+def _check_shadows(shadows: Sequence[ShadowConfig]) -> None:
+    _check_names("shadows", [shadow.name for shadow in shadows])
+    for place, shadow in enumerate(shadows):
+        setting = f"shadows[{place}]"
+        if _SHADOW_URL.fullmatch(shadow.url) is None:
+            raise ConfigError(f"{setting}.url", "http://host:port or https://host:port", repr(shadow.url))
+        for number, path in enumerate(shadow.routes):
+            compile_path(path, f"{setting}.routes[{number}]")
+        _check_names(f"{setting}.fields", [field.name for field in shadow.fields])
 
 
 def _check_tls(config: Config) -> None:

@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from sidecar.config.river import RiverConfig
+from sidecar.config.shadow import ShadowConfig
 from sidecar.config.traffic import (
     BreakerConfig,
     DrainConfig,
@@ -396,3 +397,4 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     state: StateConfig = StateConfig()
     admin_server: AdminConfig = AdminConfig()
     models: tuple[ModelConfig, ...] = ()
+    shadows: tuple[ShadowConfig, ...] = ()

@@ -30,11 +30,13 @@ from sidecar.config.model import Config
 from sidecar.config.routes import longest_pause_s
 from sidecar.errors import BadReference
 from sidecar.log import Log
+from sidecar.mirror.thread import Mirror
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.origin import take_identity
 from sidecar.monitor.readings import model_families, process_families
+from sidecar.monitor.shadow_readings import shadow_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
 from sidecar.monitor.subjects import Subjects
@@ -106,6 +108,7 @@ class Monitor:
         )
         readers = [RingReader(ring, fd) for ring, fd in zip(rings, hand_off_fds, strict=True)]
         self.access_log = make_access_log(config.access_log, clock, log)
+        self.mirror = Mirror(config, clock, log) if config.shadows else None
         self.intake = Intake(
             readers,
             self.subjects,
@@ -116,6 +119,7 @@ class Monitor:
             config.tap.body_limit_bytes,
             self.access_log,
             longest_pause_s(config) + SILENCE_SLACK_S,
+            self.mirror,
         )
         self.views = Views(
             rings=rings,
@@ -127,6 +131,7 @@ class Monitor:
             clock=clock,
             started_unix_ns=started_unix_ns,
             origin=self.identity.origin,
+            mirror=self.mirror,
         )
 
     def families(self) -> list[Family]:
@@ -134,6 +139,7 @@ class Monitor:
         faults = {
             "intake": self.intake.n_faults,
             "statistics": self.statistician.n_faults,
+            "mirror": self.mirror.n_faults if self.mirror is not None else 0,
         }
         return [
             *self.meters.families(),
@@ -144,11 +150,14 @@ class Monitor:
             *ring_families(self._rings),
             *process_families(self._board, faults, self.intake.lag_ns, self.control),
             *model_families(self.subjects.all()),
+            *shadow_families(self.mirror.shadows if self.mirror is not None else ()),
         ]
 
     def start(self) -> None:
         """Starts the threads."""
         self.statistician.start()
+        if self.mirror is not None:
+            self.mirror.start()
         self.intake.start()
         self.exports.start()
         self._cpu_s, self._beat_s = _cpu_s(), time.monotonic()
@@ -160,6 +169,8 @@ class Monitor:
         used_cores = (cpu_s - self._cpu_s) / max(1e-3, now_s - self._beat_s)
         self._cpu_s, self._beat_s = cpu_s, now_s
         self._n_beats += 1
+        if self.mirror is not None:
+            self.mirror.tell_verdicts()
         if self._n_beats <= WARM_UP_BEATS:
             return
         before = self.control.level
@@ -177,6 +188,8 @@ class Monitor:
         """Takes what is left in the rings, reports, saves and exports it."""
         end_s = time.monotonic() + limit_s
         in_time = self.intake.stop(limit_s / 2)
+        if self.mirror is not None:
+            in_time = self.mirror.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.statistician.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.exports.shutdown(max(0.1, end_s - time.monotonic())) and in_time
         if not in_time:

@@ -17,9 +17,11 @@ from collections.abc import Callable, Sequence
 from sidecar.clock import Clock
 from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
 from sidecar.log import Log
+from sidecar.mirror.thread import Mirror
 from sidecar.monitor.access_log import AccessLog
 from sidecar.monitor.assembly import LONGEST_SILENCE_S, Assembly
 from sidecar.monitor.heads import HeadReader, RequestLine
+from sidecar.monitor.mirroring import offer_exchange
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
 from sidecar.monitor.tunnels import TunnelMeters, Tunnels
@@ -81,6 +83,7 @@ class Intake:
         body_limit_bytes: longest body once its content coding is undone.
         access_log: gets a line an exchange, if there is one.
         longest_silence_s: an exchange in pieces that is silent for longer has ended without its record.
+        mirror: gets every exchange, if there are shadows.
 
     Attributes:
         lag_ns: age of the oldest record of the last batch.
@@ -100,7 +103,9 @@ class Intake:
         body_limit_bytes: int,
         access_log: AccessLog | None = None,
         longest_silence_s: float = LONGEST_SILENCE_S,
+        mirror: Mirror | None = None,
     ) -> None:
+        self._mirror = mirror
         self.tunnels = TunnelMeters()
         self._access_log = access_log
         self._lanes = [Lane(reader, self.tunnels, longest_silence_s) for reader in readers]
@@ -184,7 +189,10 @@ class Intake:
             request = self._heads.request(bytes(record.request_head))
             if not record.already_settled:
                 self._measure(record, request)
-            return self._analyse(record, request, lane)
+            bodies = self._bodies(record, lane)
+            if self._mirror is not None and not record.already_settled:
+                offer_exchange(self._mirror, record, request, bodies, self._heads)
+            return self._analyse(record, request, bodies)
         except Exception as exc:  # noqa: BLE001 - one record's fault must not stop the monitor
             self._note_fault("record_fault", exc)
             return "decode_error"
@@ -212,8 +220,9 @@ class Intake:
                 span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags)
             )
 
-    def _analyse(self, record: ExchangeRecord, request: RequestLine, lane: Lane) -> Fate:
-        bodies = self._bodies(record, lane)
+    def _analyse(
+        self, record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes] | None
+    ) -> Fate:
         if record.has(_EXCLUDED):
             return "excluded"
         if record.has(_TUNNEL):

@@ -10,6 +10,8 @@ from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
 from sidecar.drift.report import ModelReport
+from sidecar.mirror.shadow import Shadow
+from sidecar.mirror.thread import Mirror
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
 from sidecar.profile.snapshot import Snapshot, encode, subject_part
@@ -46,6 +48,7 @@ class Views:
         clock: wall time.
         started_unix_ns: when the sidecar began.
         origin: names this monitor in snapshots.
+        mirror: the shadows, if there are any.
     """
 
     def __init__(
@@ -60,7 +63,9 @@ class Views:
         clock: Clock,
         started_unix_ns: int,
         origin: str,
+        mirror: Mirror | None = None,
     ) -> None:
+        self._mirror = mirror
         self._rings = rings
         self._subjects = subjects
         self._control = control
@@ -89,6 +94,7 @@ class Views:
             "level": self._control.level,
             "tap_ratio": self._control.ratio,
             "models": [{"model": model, "version": version} for model, version in self._models()],
+            "shadows": {shadow.config.name: shadow.mirrored for shadow in self._shadows()},
             "accounting": accounting(self._rings),
         }
 
@@ -128,7 +134,18 @@ class Views:
 
     def shadow(self) -> Document:
         """`GET /api/v1/shadow`."""
-        return {"shadows": []}
+        return {"shadows": [shadow.to_json() for shadow in self._shadows()]}
+
+    def _shadows(self) -> Sequence[Shadow]:
+        return () if self._mirror is None else self._mirror.shadows
+
+    def switch_shadow(self, name: str, enabled: bool) -> Document | None:
+        """`POST /api/v1/shadow/{name}`: holds until the monitor starts again."""
+        shadow = None if self._mirror is None else self._mirror.find(name)
+        if shadow is None:
+            return None
+        shadow.enabled = enabled
+        return shadow.to_json()
 
     def performance(self) -> Document:
         """`GET /api/v1/performance`."""

@@ -11,6 +11,7 @@ Attributes of the conventions keep their dotted names; ours are single words, so
 from __future__ import annotations
 
 from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.shadow_names import SHADOW_INSTRUMENTS
 
 # Advice of the HTTP conventions for durations, in seconds.
 DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -364,8 +365,9 @@ REFERENCE_ROWS = Instrument(
     ("model", "version", "role"),
 )
 
-INSTRUMENTS: tuple[Instrument, ...] = tuple(
-    value for value in list(globals().values()) if isinstance(value, Instrument)
+INSTRUMENTS: tuple[Instrument, ...] = (
+    *(value for value in list(globals().values()) if isinstance(value, Instrument)),
+    *SHADOW_INSTRUMENTS,
 )
 
 # The ring's other counters, by their name there.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from typing import Any
 import pytest
 import yaml
 
+from sidecar.cli import make_parser
 from sidecar.config.load import load_config
 from sidecar.config.model import Config
 from sidecar.config.traffic import DrainConfig
@@ -295,3 +297,27 @@ def test_image_carries_the_standard_labels() -> None:
     labels = " ".join(rest for name, rest in final_stage() if name == "LABEL")
     for label in ("title", "description", "licenses", "version", "revision"):
         assert f"org.opencontainers.image.{label}=" in labels
+
+
+@pytest.mark.parametrize(
+    ("name", "schema"),
+    [
+        ("gitlab-ci.yml", "vendor.gitlab-ci"),
+        ("github-workflow.yml", "vendor.github-workflows"),
+        ("circleci-config.yml", "vendor.circle-ci"),
+    ],
+)
+def test_pipelines_are_what_their_service_reads(name: str, schema: str) -> None:
+    run(beside_python("check-jsonschema"), "--builtin-schema", schema, f"pipelines/{name}")
+
+
+@pytest.mark.parametrize(
+    "name", ["gitlab-ci.yml", "github-workflow.yml", "circleci-config.yml", "Jenkinsfile"]
+)
+def test_pipelines_ask_as_the_command_line_takes_it(name: str) -> None:
+    text = (DEPLOY / "pipelines" / name).read_text()
+    (asked,) = re.findall(
+        r"sidecar (verdict (?:[^|>]|\\\n|>(?=\())*)", text.replace('<(printf %s "$SIDECAR_TOKEN")', "FILE")
+    )
+    options = make_parser().parse_args(shlex.split(asked.replace("\\\n", " ")))
+    assert (options.shadow, options.require, options.wait) == ("candidate", "equivalent", 6600.0)

@@ -107,6 +107,9 @@ class FakeSource:
     def shadow(self) -> dict[str, Any]:
         return {"shadows": []}
 
+    def switch_shadow(self, name: str, enabled: bool) -> dict[str, Any] | None:
+        return {"name": name, "enabled": enabled} if name == "candidate" else None
+
     def performance(self) -> dict[str, Any]:
         return {"models": []}
 

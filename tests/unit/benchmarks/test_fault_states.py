@@ -8,7 +8,13 @@ from benchmarks.fault_states import OFF, STATES, fill_up, is_full, open_full_dis
 
 
 def test_the_states_are_those_of_the_design() -> None:
-    assert {state.name for state in STATES if state.judged} == {"stopped", "ring full", "killed", "disk full"}
+    assert {state.name for state in STATES if state.judged} == {
+        "stopped",
+        "ring full",
+        "shadow hangs",
+        "killed",
+        "disk full",
+    }
     assert len({state.name for state in (OFF, *STATES)}) == 1 + len(STATES)
 
 

@@ -146,7 +146,7 @@ def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
         for stamp in (now, now + 10**6 * second):
             assert subjects.push(columns(10, 2), "input", "m", None, stamp)
         (subject,) = subjects.all()
-        subject.ring.drain(lambda block, stamps, now=now: subject.add(block, stamps, now))
+        subject.ring.drain(lambda block, stamps, now=now, s=subject: s.add(block, stamps, now))
         subject.judge(now)
     assert subject.quality.to_state()["start_unix_ns"] == 300 * second
     assert subject.quality_report is not None

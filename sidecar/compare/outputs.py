@@ -1,0 +1,225 @@
+"""Two answers to one request, output by output.
+
+What the payload rooms read as columns is compared column by column, by the kind that the configuration gives
+it or, without one, by its type: numbers are values, texts are classes. The elements of a tensor, `NAME[0]`,
+`NAME[1]` ..., are one output `NAME`: as a class the place of the largest element, as a ranking the places in
+order, as an embedding the whole row. Whatever is no table is compared as JSON, path by path.
+
+The disagreement of a request is the share of its rows in which any output disagrees: one number from 0 to 1,
+so that a request of a thousand rows counts no more than one of a single row.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from sidecar.compare.class_meter import ClassMeter
+from sidecar.compare.document_meter import DocumentMeter
+from sidecar.compare.documents import DocumentRules, Tolerance
+from sidecar.compare.histogram import F64
+from sidecar.compare.likeness_meters import EmbeddingMeter, RankingMeter
+from sidecar.compare.number_meter import NumberMeter
+from sidecar.compare.text_meter import TextMeter
+from sidecar.compare.vectors import BoolArray
+from sidecar.config.shadow import FieldConfig
+from sidecar.payload.columns import Columns, Schema
+
+MOST_OUTPUTS = 64  # told apart; further ones are compared with the rules of `__other__`
+DOCUMENT = "$"  # the name of an answer that is no table
+OTHER = "__other__"
+DEFAULT_TOLERANCE = Tolerance(relative=1e-6)
+EMBEDDING_LEAST = 0.99
+RANKING_LEAST = 0.9
+
+_ELEMENT = re.compile(r"(.+)\[\d+\]")
+_ANY = "*"
+
+Meter = ClassMeter | NumberMeter | RankingMeter | EmbeddingMeter | TextMeter | DocumentMeter
+
+
+@dataclass(frozen=True, slots=True)
+class Output:
+    """One output of a schema.
+
+    Args:
+        name: of the column, or of the tensor whose elements are columns.
+        numeric: places among the numeric columns; empty for a text column.
+        text: place among the text columns; None for numbers.
+    """
+
+    name: str
+    numeric: tuple[int, ...]
+    text: int | None
+
+
+class OutputComparison:
+    """All that is known of how the outputs of two models differ.
+
+    Args:
+        fields: how outputs are compared.
+    """
+
+    def __init__(self, fields: Sequence[FieldConfig] = ()) -> None:
+        self._rules = {field.name: field for field in fields}
+        self._meters: dict[str, tuple[str, Meter]] = {}
+        self._outputs: dict[Schema, tuple[Output, ...]] = {}
+        self.shapes_apart = 0
+
+    def compare(self, primary: Columns, shadow: Columns, priority: int) -> BoolArray:
+        """Takes the answers to one request.
+
+        Args:
+            primary: what the primary answered.
+            shadow: what the shadow answered.
+            priority: 64-bit hash of the request.
+
+        Returns:
+            Shape (the primary's rows,): which rows disagree; all, and at least one, when rows or columns
+            differ. Their mean is the request's disagreement.
+        """
+        if primary.rows != shadow.rows or primary.schema is not shadow.schema:
+            self.shapes_apart += 1
+            return np.ones(max(1, primary.rows), dtype=np.bool_)
+        apart = np.zeros(primary.rows, dtype=np.bool_)
+        for output in self._outputs_of(primary.schema):
+            found = self._compare_output(output, primary, shadow, priority)
+            if found is not None:
+                apart |= found
+        return apart
+
+    def compare_documents(self, primary: Any, shadow: Any) -> bool:
+        """Takes answers that are JSON but no table.
+
+        Args:
+            primary: decoded JSON.
+            shadow: decoded JSON.
+
+        Returns:
+            Whether they disagree.
+        """
+        rule = self._rules.get(DOCUMENT, FieldConfig(name=DOCUMENT))
+        ignored = tuple(name for name, field in self._rules.items() if field.kind == "ignored")
+        rules = DocumentRules(
+            tolerance=_tolerance(rule),
+            tolerances={name: _tolerance(field) for name, field in self._rules.items() if name != DOCUMENT},
+            ignored=ignored,
+        )
+        meter = self._meter(DOCUMENT, "json", lambda: DocumentMeter(rules))
+        assert isinstance(meter, DocumentMeter)  # the kind is part of what meters are kept by
+        return meter.add(primary, shadow)
+
+    def to_json(self) -> list[dict[str, Any]]:
+        """Figures of every output, in the order in which they came."""
+        return [
+            {"name": name, "kind": kind, **meter.to_json()} for name, (kind, meter) in self._meters.items()
+        ]
+
+    def _outputs_of(self, schema: Schema) -> tuple[Output, ...]:
+        found = self._outputs.get(schema)
+        if found is None:
+            self._outputs.clear()  # a model has one; what changes with every answer must not pile up
+            found = self._outputs[schema] = outputs_of(schema)
+        return found
+
+    def _compare_output(
+        self, output: Output, primary: Columns, shadow: Columns, priority: int
+    ) -> BoolArray | None:
+        rule = self._rules.get(output.name) or self._rules.get(_ANY) or FieldConfig(name=output.name)
+        if rule.kind == "ignored":
+            return None
+        if output.text is not None:
+            return self._compare_texts(output, rule, primary.texts[output.text], shadow.texts[output.text])
+        ours, theirs = (side.numeric[:, list(output.numeric)] for side in (primary, shadow))
+        return self._compare_numbers(output.name, rule, ours, theirs, priority)
+
+    def _compare_texts(
+        self, output: Output, rule: FieldConfig, ours: list[str | None], theirs: list[str | None]
+    ) -> BoolArray:
+        if rule.kind == "text":
+            meter = self._meter(output.name, "text", TextMeter)
+            assert isinstance(meter, TextMeter)
+            return meter.add([text or "" for text in ours], [text or "" for text in theirs])
+        return self._classes(output.name).add(ours, theirs)
+
+    def _compare_numbers(
+        self, name: str, rule: FieldConfig, ours: F64, theirs: F64, priority: int
+    ) -> BoolArray:
+        width = ours.shape[1]
+        if rule.kind == "class":
+            return self._classes(name).add(_labels(ours), _labels(theirs))
+        if rule.kind == "ranking":
+            meter = self._meter(
+                name, "ranking", lambda: RankingMeter(rule.least or RANKING_LEAST, rule.top_k)
+            )
+            assert isinstance(meter, RankingMeter)
+            return meter.add(_order(ours), _order(theirs))
+        if rule.kind == "embedding":
+            vectors = self._meter(name, "embedding", lambda: EmbeddingMeter(rule.least or EMBEDDING_LEAST))
+            assert isinstance(vectors, EmbeddingMeter)
+            return vectors.add(ours, theirs)
+        kind = "score" if rule.kind == "score" else "value"
+        numbers = self._meter(name, kind, lambda: NumberMeter(_tolerance(rule), rule.threshold))
+        assert isinstance(numbers, NumberMeter)
+        apart = numbers.add(ours.ravel(), theirs.ravel(), priority)
+        return np.array(apart.reshape(-1, max(1, width)).any(axis=1))
+
+    def _classes(self, name: str) -> ClassMeter:
+        meter = self._meter(name, "class", ClassMeter)
+        assert isinstance(meter, ClassMeter)
+        return meter
+
+    def _meter(self, name: str, kind: str, make: Callable[[], Meter]) -> Meter:
+        """The meter of an output; one whose type has changed starts anew."""
+        if name not in self._meters and len(self._meters) >= MOST_OUTPUTS:
+            name = f"{OTHER}{kind}"
+        known = self._meters.get(name)
+        if known is None or known[0] != kind:
+            known = self._meters[name] = (kind, make())
+        return known[1]
+
+
+def outputs_of(schema: Schema) -> tuple[Output, ...]:
+    """The outputs that the columns of a schema make.
+
+    Args:
+        schema: of an answer.
+
+    Returns:
+        In the order of the columns.
+    """
+    numeric: dict[str, list[int]] = {}
+    texts: dict[str, int] = {}
+    n_numeric = n_texts = 0
+    for name, kind in zip(schema.names, schema.kinds, strict=True):
+        if kind == "categorical":
+            texts[name] = n_texts
+            n_texts += 1
+            continue
+        element = _ELEMENT.fullmatch(name)
+        numeric.setdefault(element[1] if element else name, []).append(n_numeric)
+        n_numeric += 1
+    numbers = [Output(name, tuple(places), None) for name, places in numeric.items()]
+    return (*numbers, *(Output(name, (), place) for name, place in texts.items()))
+
+
+def _tolerance(rule: FieldConfig) -> Tolerance:
+    return Tolerance(rule.absolute, rule.relative)
+
+
+def _labels(values: F64) -> list[str | None]:
+    """A number is its own label; of a row of several the place of the largest is."""
+    if values.shape[1] == 1:
+        return [None if np.isnan(value) else f"{value:g}" for value in values[:, 0].tolist()]
+    known = np.where(np.isnan(values), -np.inf, values)
+    return [str(place) for place in known.argmax(axis=1).tolist()]
+
+
+def _order(values: F64) -> list[list[int]]:
+    """Places of the elements, largest first; of equals the first."""
+    orders: list[list[int]] = np.argsort(-values, axis=1, kind="stable").tolist()
+    return orders

@@ -1,0 +1,79 @@
+"""How much a shadow may take: requests a second, requests at once, bytes held.
+
+Whatever is beyond is skipped, never put off: a mirror that falls behind would compare what is no longer true,
+and hold more and more on the way.
+"""
+
+from __future__ import annotations
+
+
+class TokenBucket:
+    """Requests a second, with a burst of one second.
+
+    Args:
+        most_per_s: > 0.
+    """
+
+    __slots__ = ("_last_s", "_most", "_tokens")
+
+    def __init__(self, most_per_s: float) -> None:
+        self._most = most_per_s
+        self._tokens = max(1.0, most_per_s)
+        self._last_s = 0.0
+
+    def take(self, now_s: float) -> bool:
+        """Takes a token.
+
+        Args:
+            now_s: monotonic time; one earlier than before adds nothing.
+
+        Returns:
+            Whether there was one.
+        """
+        self._tokens = min(max(1.0, self._most), self._tokens + max(0.0, now_s - self._last_s) * self._most)
+        self._last_s = max(self._last_s, now_s)
+        if self._tokens < 1.0:
+            return False
+        self._tokens -= 1.0
+        return True
+
+
+class Budget:
+    """Requests and bytes on their way.
+
+    Args:
+        most_requests: at once.
+        most_bytes: held for them.
+
+    Attributes:
+        requests: held now.
+        held_bytes: by these.
+    """
+
+    __slots__ = ("_most_bytes", "_most_requests", "held_bytes", "requests")
+
+    def __init__(self, most_requests: int, most_bytes: int) -> None:
+        self._most_requests = most_requests
+        self._most_bytes = most_bytes
+        self.requests = 0
+        self.held_bytes = 0
+
+    def reserve(self, size_bytes: int) -> bool:
+        """Takes room for a request.
+
+        Args:
+            size_bytes: of the bodies held for it.
+
+        Returns:
+            False when there is none; nothing is taken then.
+        """
+        if self.requests >= self._most_requests or self.held_bytes + size_bytes > self._most_bytes:
+            return False
+        self.requests += 1
+        self.held_bytes += size_bytes
+        return True
+
+    def release(self, size_bytes: int) -> None:
+        """Gives back what `reserve` took."""
+        self.requests -= 1
+        self.held_bytes -= size_bytes

@@ -1,0 +1,189 @@
+"""All that is known of one shadow: pairs of answers in, a verdict out."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import msgspec
+
+from sidecar.compare.histogram import SizeHistogram, json_number
+from sidecar.compare.outputs import OutputComparison
+from sidecar.compare.statuses import StatusMatrix
+from sidecar.compare.verdict import (
+    Finding,
+    Interval,
+    State,
+    judge_agreement,
+    judge_errors,
+    judge_latency,
+    overall,
+    share_sequence,
+)
+from sidecar.config.shadow import ShadowConfig
+from sidecar.errors import PayloadError
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.choice import key_hash
+from sidecar.mirror.explanation import Explanation
+from sidecar.mirror.job import Job
+from sidecar.payload.columns import Columns
+from sidecar.payload.message import Message
+from sidecar.payload.registry import decode
+
+LATENCY_PARTS = 64  # cells an octave: 1.6 %
+QUANTILES = (0.5, 0.99)
+N_FINDINGS = 2 + len(QUANTILES)  # agreement, errors, and a latency each
+
+_JSON = msgspec.json.Decoder()
+
+
+class ShadowComparison:
+    """Sums over the pairs of one shadow.
+
+    The primary's latency is that of its second asking where there is one, measured in the same place and way
+    as the shadow's; else that of the caller's own request, which the proxy measured.
+
+    Args:
+        config: the shadow's.
+        body_limit_bytes: longest body once its content coding is undone.
+
+    Attributes:
+        compared: pairs whose outputs were compared.
+        undecoded: good pairs whose outputs could not be read.
+    """
+
+    def __init__(self, config: ShadowConfig, body_limit_bytes: int) -> None:
+        self._config = config
+        self._body_limit_bytes = body_limit_bytes
+        self._statuses = StatusMatrix()
+        self._outputs = OutputComparison(config.fields)
+        self._own = OutputComparison(config.fields)  # the primary beside itself
+        self._latencies = SizeHistogram(LATENCY_PARTS), SizeHistogram(LATENCY_PARTS)
+        self._explanation = Explanation(config, body_limit_bytes)
+        self._disagreements = (0.0, 0.0)
+        self._noise = (0.0, 0.0)
+        self.compared = self.undecoded = 0
+
+    def add(self, job: Job, shadow: Answer) -> None:
+        """Takes the shadow's answer.
+
+        Args:
+            job: the request with the primary's answer.
+            shadow: the shadow's.
+        """
+        self._statuses.add(job.primary.status, 0 if shadow.failure else shadow.status)
+        if not (job.primary.is_good and shadow.is_good):
+            return
+        if self._config.noise_ratio == 0.0:
+            self._latencies[0].add_one(job.primary.latency_s)
+        self._latencies[1].add_one(shadow.latency_s)
+        found = self._compare(self._outputs, job, shadow)
+        if found is None:
+            self.undecoded += 1
+            return
+        self.compared += 1
+        self._disagreements = self._disagreements[0] + found, self._disagreements[1] + 1.0
+
+    def add_noise(self, job: Job, again: Answer) -> None:
+        """Takes the primary's answer to the same request, asked a second time.
+
+        Args:
+            job: the request with the primary's first answer.
+            again: its second one.
+        """
+        if job.primary.is_good and again.is_good:
+            self._latencies[0].add_one(again.latency_s)
+            found = self._compare(self._own, job, again)
+            if found is not None:
+                self._noise = self._noise[0] + found, self._noise[1] + 1.0
+
+    def findings(self) -> tuple[Finding, ...]:
+        """What is known at this moment; valid however often it is asked for."""
+        margins, alpha = self._config.margins, self._config.alpha / N_FINDINGS
+        return (
+            judge_agreement(self._disagreements, self._noise, margins.disagreement, alpha),
+            judge_errors(*self._statuses.discordant(), self._statuses.pairs, margins.errors, alpha),
+            *(judge_latency(*self._latencies, share, margins.latency, alpha) for share in QUANTILES),
+        )
+
+    def verdict(self) -> State:
+        """The verdict at this moment."""
+        return overall(self.findings())
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `GET /api/v1/shadow`, without the mirror's own counters.
+
+        Returns:
+            Numbers, texts, lists and None only.
+        """
+        alpha = self._config.alpha / N_FINDINGS / 2.0
+        raw, noise = (share_sequence(*sums, alpha) for sums in (self._disagreements, self._noise))
+        primary_errors, shadow_errors = self._statuses.errors()
+        findings = self.findings()
+        return {
+            "compared": self.compared,
+            "undecoded": self.undecoded,
+            "verdict": overall(findings),
+            "findings": [_finding(finding) for finding in findings],
+            "disagreement": {
+                **_share(self._disagreements, raw),
+                "noise": _mean(self._noise),
+                "noise_low": noise.low,
+                "noise_high": noise.high,
+                "noise_pairs": int(self._noise[1]),
+            },
+            "errors": {"primary": primary_errors, "shadow": shadow_errors},
+            "statuses": self._statuses.to_json(),
+            "latency": self._latency_json(),
+            "fields": self._outputs.to_json(),
+            **self._explanation.to_json(),
+        }
+
+    def _latency_json(self) -> dict[str, float | None]:
+        named = zip(("primary", "shadow"), self._latencies, strict=True)
+        return {
+            f"{name}_p{round(share * 100)}_s": json_number(side.quantile(share))
+            for name, side in named
+            for share in QUANTILES
+        }
+
+    def _compare(self, outputs: OutputComparison, job: Job, other: Answer) -> float | None:
+        """Disagreement, None when neither answer can be read."""
+        ours, theirs = self._columns(job, job.primary), self._columns(job, other)
+        if ours is not None or theirs is not None:
+            if ours is None or theirs is None:
+                return 1.0  # one of them answers in another form
+            priority = key_hash(f"{job.number:016x}")
+            apart = outputs.compare(ours, theirs, priority)
+            if outputs is self._outputs:
+                self._explanation.add(job, priority, ours, theirs, apart)
+            return float(apart.mean()) if apart.size else 0.0
+        try:
+            return float(outputs.compare_documents(_JSON.decode(job.primary.body), _JSON.decode(other.body)))
+        except msgspec.DecodeError:
+            return None
+
+    def _columns(self, job: Job, answer: Answer) -> Columns | None:
+        message = Message("response", job.method, job.path, answer.headers, answer.body)
+        try:
+            return decode(message, body_limit_bytes=self._body_limit_bytes)
+        except PayloadError:
+            return None
+
+
+def _finding(finding: Finding) -> dict[str, Any]:
+    return {
+        "name": finding.name,
+        "state": finding.state,
+        "estimate": json_number(finding.estimate),
+        "low": json_number(finding.interval.low),
+        "high": json_number(finding.interval.high),
+        "margin": finding.margin,
+    }
+
+
+def _share(sums: tuple[float, float], interval: Interval) -> dict[str, Any]:
+    return {"rate": _mean(sums), "low": interval.low, "high": interval.high}
+
+
+def _mean(sums: tuple[float, float]) -> float | None:
+    return sums[0] / sums[1] if sums[1] else None

@@ -1,0 +1,170 @@
+"""One shadow: what it takes, what it refuses and why, and what is known of it.
+
+Every job offered ends in exactly one counter: skipped by reason before anything is sent, ended by reason, or
+on its way. Jobs are offered by the thread that reads the ring and sent by the mirror's own loop; what lies
+between is bounded, so a shadow that hangs holds what its budget allows and not a byte more.
+"""
+
+from __future__ import annotations
+
+import threading
+from collections import Counter
+from collections.abc import Callable
+from typing import Any, Literal
+
+from sidecar.compare.verdict import State
+from sidecar.config.routes import compile_path
+from sidecar.config.shadow import ShadowConfig
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.bounds import Budget, TokenBucket
+from sidecar.mirror.choice import is_chosen, key_hash, ratio_at
+from sidecar.mirror.comparison import ShadowComparison
+from sidecar.mirror.job import Job
+from sidecar.upstream.breaker import Breaker
+
+SkipReason = Literal[
+    "disabled", "route", "not_inference", "shared_memory", "sampled_out", "breaker_open", "rate", "busy"
+]
+
+
+class Shadow:
+    """What one shadow takes, and how it fares.
+
+    Args:
+        config: its settings.
+        body_limit_bytes: longest body once its content coding is undone.
+        now_s: monotonic time now.
+
+    Attributes:
+        enabled: the kill switch.
+        skipped: jobs not sent, by reason.
+        ended: jobs sent, by how they ended.
+        told_verdict: the verdict that was told last.
+    """
+
+    def __init__(self, config: ShadowConfig, body_limit_bytes: int, now_s: float) -> None:
+        self.config = config
+        self.enabled = config.enabled
+        self.skipped: Counter[str] = Counter()
+        self.ended: Counter[str] = Counter()
+        self.comparison = ShadowComparison(config, body_limit_bytes)
+        self.told_verdict: State = "undecided"
+        self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
+        self._began_s = now_s
+        self._bucket = TokenBucket(config.most_per_s)
+        self._budget = Budget(config.concurrency, config.waiting_bytes)
+        self._breaker = Breaker(config.breaker)
+        self._probes: dict[int, int] = {}  # exchange number to the breaker's
+        self._lock = threading.Lock()
+
+    @property
+    def in_flight(self) -> int:
+        """Jobs on their way."""
+        return self._budget.requests
+
+    @property
+    def mirrored(self) -> int:
+        """Jobs sent, those on their way among them."""
+        with self._lock:
+            return sum(self.ended.values()) + self.in_flight
+
+    def take(self, job: Job, now_s: float) -> bool:
+        """Decides on a job; one that is taken must be ended.
+
+        Args:
+            job: an exchange that is over.
+            now_s: monotonic time.
+
+        Returns:
+            Whether it is to be sent; otherwise the reason is counted.
+        """
+        reason = self._reason_against(job, now_s)
+        with self._lock:
+            if reason is None:
+                reason = self._reserve(job, now_s)
+            if reason is not None:
+                self.skipped[reason] += 1
+        return reason is None
+
+    def skip(self, reason: str) -> None:
+        """Counts an exchange that cannot be mirrored.
+
+        Args:
+            reason: why.
+        """
+        with self._lock:
+            self.skipped[reason] += 1
+
+    def end(self, job: Job, answer: Answer, now_s: float) -> None:
+        """Takes what came of a job.
+
+        Args:
+            job: one that was taken.
+            answer: the shadow's, or why there is none.
+            now_s: monotonic time.
+        """
+        with self._lock:
+            self._budget.release(job.size_bytes)
+            self.ended[answer.failure or "answered"] += 1
+            probe = self._probes.pop(job.number, 0)
+            if answer.failure in ("connect", "timeout", "broken"):
+                self._breaker.note_failure(now_s, probe)
+            else:
+                self._breaker.note_success()
+        self.comparison.add(job, answer)
+
+    def wants_noise(self, job: Job) -> bool:
+        """Whether the primary is to be asked a second time: an evenly spread share of the jobs taken."""
+        return is_chosen(key_hash(f"noise {job.number:016x}"), self.config.noise_ratio)
+
+    def to_json(self) -> dict[str, Any]:
+        """The entry of `GET /api/v1/shadow`."""
+        with self._lock:
+            skipped, ended = dict(self.skipped), dict(self.ended)
+            mirrored = sum(ended.values()) + self.in_flight
+            state = self._breaker.state
+        return {
+            "name": self.config.name,
+            "url": self.config.url,
+            "enabled": self.enabled,
+            "breaker": state,
+            "mirrored": mirrored,
+            "in_flight": mirrored - sum(ended.values()),
+            "skipped": skipped,
+            "ended": ended,
+            **self.comparison.to_json(),
+        }
+
+    def _reason_against(self, job: Job, now_s: float) -> SkipReason | None:
+        config = self.config
+        checks: tuple[tuple[SkipReason, Callable[[], bool]], ...] = (
+            ("disabled", lambda: not self.enabled),
+            ("route", lambda: not self._may_mirror(job.path)),
+            ("not_inference", lambda: not self._patterns and not job.is_inference),
+            ("shared_memory", lambda: job.uses_shared_memory),
+            ("sampled_out", lambda: not self._is_chosen(job, now_s - self._began_s, config)),
+        )
+        return next((reason for reason, holds in checks if holds()), None)
+
+    def _may_mirror(self, path: str) -> bool:
+        raw = path.encode("latin-1", "replace")
+        return not self._patterns or any(pattern.fullmatch(raw) for pattern in self._patterns)
+
+    def _is_chosen(self, job: Job, age_s: float, config: ShadowConfig) -> bool:
+        return is_chosen(key_hash(job.key(config)), ratio_at(config.ratio, config.ramp, age_s))
+
+    def _reserve(self, job: Job, now_s: float) -> SkipReason | None:
+        """Takes room for a job, the breaker's leave last: a probe that is given must be ended."""
+        if not self._breaker.closed and self._breaker.retry_after_s(now_s) > 0.0:
+            return "breaker_open"
+        if not self._bucket.take(now_s):
+            return "rate"
+        if not self._budget.reserve(job.size_bytes):
+            return "busy"
+        if not self._breaker.closed:
+            probe = self._breaker.try_probe(now_s)
+            if not probe:
+                self._budget.release(job.size_bytes)
+                return "breaker_open"
+            self._probes[job.number] = probe
+        return None

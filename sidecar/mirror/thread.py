@@ -1,0 +1,181 @@
+"""The mirror's thread: an event loop that sends what the shadows take and hands back what they answer.
+
+A loop of its own, apart from the admin server's: comparing answers is work, and a dashboard must not wait for
+it. Nothing here is ever waited for by the thread that reads the ring.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import threading
+from collections.abc import Callable, Coroutine, Sequence
+from typing import Any
+
+from sidecar.clock import Clock
+from sidecar.config.model import Config
+from sidecar.config.shadow import ShadowConfig
+from sidecar.log import Log
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.job import Job
+from sidecar.mirror.request import Copy, copy_request
+from sidecar.mirror.sender import Sender
+from sidecar.mirror.shadow import Shadow
+
+NOISE_NAME = "primary"  # `x-shadow` of requests that the primary gets a second time
+START_S = 10.0
+
+
+class Mirror:
+    """All shadows, and the thread that serves them.
+
+    Args:
+        config: the settings: shadows, where the model server is, the bodies' limit.
+        clock: for rates, ramps and breakers.
+        log: where faults are told.
+
+    Attributes:
+        shadows: in the order of the configuration.
+        n_faults: faults of ours, contained.
+    """
+
+    def __init__(
+        self,
+        config: Config,
+        clock: Clock,
+        log: Log,
+    ) -> None:
+        self._clock = clock
+        self._log = log
+        self._config = config
+        self.shadows = tuple(
+            Shadow(each, config.tap.body_limit_bytes, self._now_s()) for each in config.shadows
+        )
+        self.n_faults = 0
+        self._senders: dict[str, tuple[Sender, Sender]] = {}
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._ended: asyncio.Event | None = None
+        self._ready = threading.Event()
+        self._tasks: set[asyncio.Task[None]] = set()
+        self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
+
+    def start(self) -> None:
+        """Starts the thread."""
+        self._thread.start()
+        self._ready.wait(START_S)
+
+    def stop(self, limit_s: float) -> bool:
+        """Ends; what is on its way is given up.
+
+        Returns:
+            Whether it ended in time.
+        """
+        loop, ended = self._loop, self._ended
+        if loop is not None and ended is not None:
+            loop.call_soon_threadsafe(ended.set)
+        self._thread.join(limit_s)
+        return not self._thread.is_alive()
+
+    def offer(self, job: Job) -> None:
+        """Offers a job to every shadow. Called by: the thread that reads the ring.
+
+        Args:
+            job: an exchange that is over.
+        """
+        now_s = self._now_s()
+        takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
+        if takers and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin, takers, job)
+
+    def skip(self, reason: str) -> None:
+        """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
+
+        Args:
+            reason: why.
+        """
+        for shadow in self.shadows:
+            shadow.skip(reason)
+
+    def tell_verdicts(self) -> None:
+        """Logs every verdict that has changed since the last call; about once a second."""
+        for shadow in self.shadows:
+            before, now = shadow.told_verdict, shadow.comparison.verdict()
+            if now != before:
+                shadow.told_verdict = now
+                self._log.info("shadow_verdict", shadow=shadow.config.name, before=before, verdict=now)
+
+    def find(self, name: str) -> Shadow | None:
+        """The shadow of a name."""
+        return next((shadow for shadow in self.shadows if shadow.config.name == name), None)
+
+    def _now_s(self) -> float:
+        return self._clock.mono_ns() / 1e9
+
+    def _run(self) -> None:
+        with asyncio.Runner() as runner:
+            runner.run(self._serve())
+
+    async def _serve(self) -> None:
+        self._ended = asyncio.Event()
+        for shadow in self.shadows:
+            config = shadow.config
+            limits = (config.concurrency, config.timeout_s, config.answer_bytes)
+            self._senders[config.name] = (
+                Sender(config.url, *limits, config.tls),
+                Sender(self._config.upstream, *limits, self._config.upstream_tls),
+            )
+        self._loop = asyncio.get_running_loop()
+        self._ready.set()
+        await self._ended.wait()
+        for task in tuple(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        for pair in self._senders.values():
+            for sender in pair:
+                await sender.close()
+
+    def _begin(self, takers: Sequence[Shadow], job: Job) -> None:
+        for shadow in takers:
+            self._keep(self._mirror(shadow, job))
+            if shadow.wants_noise(job):
+                self._keep(self._ask_again(shadow, job))
+
+    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+        task = asyncio.get_running_loop().create_task(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _mirror(self, shadow: Shadow, job: Job) -> None:
+        sender = self._senders[shadow.config.name][0]
+        answer = Answer(0, failure="broken")
+        try:
+            answer = await sender.send(_copy(job, shadow.config.name, shadow.config))
+        finally:
+            self._contained(lambda: shadow.end(job, answer, self._now_s()))
+
+    async def _ask_again(self, shadow: Shadow, job: Job) -> None:
+        """Through the same kind of sender, so that the two differ in nothing but the server."""
+        again = await self._senders[shadow.config.name][1].send(_copy(job, NOISE_NAME, shadow.config))
+        self._contained(lambda: shadow.comparison.add_noise(job, again))
+
+    def _contained(self, work: Callable[[], None]) -> None:
+        try:
+            work()
+        except Exception as exc:  # noqa: BLE001 - one pair's fault must not stop the mirror
+            self.n_faults += 1
+            self._log.limited("mirror_fault", fault=f"{type(exc).__name__}: {exc}")
+
+
+def _copy(job: Job, name: str, config: ShadowConfig) -> Copy:
+    return copy_request(
+        job.method,
+        job.target,
+        job.headers,
+        job.body,
+        shadow=name,
+        host=config.host if name != NOISE_NAME else None,
+        added=config.headers if name != NOISE_NAME else {},
+        trace_id=secrets.token_bytes(16),
+        primary_span_id=job.span_id,
+        span_id=secrets.token_bytes(8),
+    )

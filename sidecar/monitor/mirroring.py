@@ -1,0 +1,88 @@
+"""From an exchange's record to the job that shadows are offered, or why it is none."""
+
+from __future__ import annotations
+
+from typing import Literal
+
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.job import Job
+from sidecar.mirror.thread import Mirror
+from sidecar.monitor.heads import HeadReader, RequestLine
+from sidecar.ring.entry import ExchangeRecord
+from sidecar.ring.record import ExchangeFlag, Outcome
+
+Unfit = Literal["route", "tunnel", "not_taken", "cut", "incomplete"]
+
+_OWN = int(ExchangeFlag.OWN_ANSWER)
+_TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
+_CUT = int(ExchangeFlag.REQUEST_CUT | ExchangeFlag.RESPONSE_CUT)
+_EXCLUDED = int(ExchangeFlag.NO_MIRROR | ExchangeFlag.EXCLUDED)
+_TUNNEL = int(ExchangeFlag.TUNNEL)
+_NS = 1e-9
+
+
+def offer_exchange(
+    mirror: Mirror,
+    record: ExchangeRecord,
+    request: RequestLine,
+    bodies: tuple[bytes, bytes] | None,
+    heads: HeadReader,
+) -> None:
+    """Offers an exchange that is over to all shadows, or counts why it cannot be mirrored.
+
+    Args:
+        mirror: the shadows.
+        record: the exchange's.
+        request: its head.
+        bodies: both sides' bodies, None when pieces are missing.
+        heads: reads the response's head.
+    """
+    reason = unfit(record, bodies is not None)
+    if reason is not None or bodies is None:
+        mirror.skip(reason or "incomplete")
+        return
+    mirror.offer(_job(record, request, bodies, heads))
+
+
+def unfit(record: ExchangeRecord, is_whole: bool) -> Unfit | None:
+    """Why an exchange cannot be mirrored.
+
+    Args:
+        record: the exchange's.
+        is_whole: whether both bodies are there.
+
+    Returns:
+        The reason, None when it can be.
+    """
+    if record.has(_TUNNEL):
+        return "tunnel"
+    if record.has(_EXCLUDED):
+        return "route"
+    if not record.has(_TAKEN):
+        return "not_taken"
+    if record.has(_CUT):
+        return "cut"
+    if not is_whole or record.outcome in (Outcome.CALLER_GONE, Outcome.REJECTED):
+        return "incomplete"
+    return None
+
+
+def _job(record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes], heads: HeadReader) -> Job:
+    failed = record.outcome != Outcome.OK or record.has(_OWN)
+    primary = Answer(
+        status=0 if failed else record.status,
+        headers=heads.response(bytes(record.response_head)),
+        body=bodies[1],
+        latency_s=max(0, record.end_ns - record.forwarded_ns) * _NS,
+        failure="broken" if failed else None,
+    )
+    return Job(
+        number=int.from_bytes(record.span_id, "big"),
+        span_id=bytes(record.span_id),
+        method=request.method,
+        target=request.target,
+        path=request.path,
+        headers=request.headers,
+        body=bodies[0],
+        primary=primary,
+    )

@@ -1,0 +1,81 @@
+"""Metric families of shadows."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, get_args
+
+from sidecar.compare.verdict import State
+from sidecar.mirror.shadow import Shadow
+from sidecar.telemetry.points import Attributes, Family, Point
+from sidecar.telemetry.shadow_names import (
+    SHADOW_COMPARED,
+    SHADOW_DISAGREEMENT,
+    SHADOW_ERRORS,
+    SHADOW_EXCHANGES,
+    SHADOW_IN_FLIGHT,
+    SHADOW_LATENCY,
+    SHADOW_VERDICT,
+)
+
+SIDES = ("primary", "shadow")
+
+
+def shadow_families(shadows: Sequence[Shadow]) -> list[Family]:
+    """What became of the copies, and what is known of each shadow.
+
+    Args:
+        shadows: all of them.
+
+    Returns:
+        Nothing without shadows.
+    """
+    if not shadows:
+        return []
+    told = [((("shadow", shadow.config.name),), shadow.to_json()) for shadow in shadows]
+    return [
+        Family(SHADOW_EXCHANGES, [point for own, entry in told for point in _exchanges(own, entry)]),
+        Family(SHADOW_IN_FLIGHT, [Point(own, entry["in_flight"]) for own, entry in told]),
+        Family(SHADOW_COMPARED, [Point(own, entry["compared"]) for own, entry in told]),
+        Family(SHADOW_DISAGREEMENT, [point for own, entry in told for point in _disagreement(own, entry)]),
+        Family(
+            SHADOW_ERRORS,
+            [Point((*own, ("side", side)), entry["errors"][side]) for own, entry in told for side in SIDES],
+        ),
+        Family(SHADOW_LATENCY, [point for own, entry in told for point in _latency(own, entry)]),
+        Family(
+            SHADOW_VERDICT,
+            [
+                Point((*own, ("verdict", state)), int(entry["verdict"] == state))
+                for own, entry in told
+                for state in get_args(State)
+            ],
+        ),
+    ]
+
+
+def _exchanges(own: Attributes, entry: dict[str, Any]) -> list[Point]:
+    return [
+        Point((*own, ("mirrored", mirrored), ("reason", reason)), count)
+        for mirrored, counts in (("true", entry["ended"]), ("false", entry["skipped"]))
+        for reason, count in counts.items()
+    ]
+
+
+def _disagreement(own: Attributes, entry: dict[str, Any]) -> list[Point]:
+    """What is not known yet has no point: absent is not zero."""
+    known = entry["disagreement"]
+    return [
+        Point((*own, ("bound", bound)), known[bound])
+        for bound in ("rate", "low", "high", "noise")
+        if known[bound] is not None
+    ]
+
+
+def _latency(own: Attributes, entry: dict[str, Any]) -> list[Point]:
+    return [
+        Point((*own, ("side", side), ("quantile", quantile)), entry["latency"][f"{side}_{name}_s"])
+        for side in SIDES
+        for quantile, name in (("0.5", "p50"), ("0.99", "p99"))
+        if entry["latency"][f"{side}_{name}_s"] is not None
+    ]

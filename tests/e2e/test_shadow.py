@@ -1,0 +1,156 @@
+"""Shadows of a running sidecar: callers get the primary's answer, the shadow gets a verdict."""
+
+from __future__ import annotations
+
+import http.client
+import json
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.support.lifecycle import settings
+from tests.support.listening import close, listen
+from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.upstream import read_request, with_length
+
+PATH = "/v2/models/m/infer"
+BUSY = {"SIDECAR_TAP__CPU_BUDGET_CORES": "8"}
+
+
+def infer(value: float) -> bytes:
+    return json.dumps({"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [value]}]}).encode()
+
+
+@contextmanager
+def model(double: float) -> Iterator[str]:
+    """A model that answers its input times a factor; gives its URL."""
+
+    def serve(connection: socket.socket) -> None:
+        with connection, connection.makefile("rb") as stream:
+            while (asked := read_request(stream)) is not None:
+                value = json.loads(asked.body)["inputs"][0]["data"][0]
+                output = {"name": "y", "datatype": "FP64", "shape": [1], "data": [double * value]}
+                connection.sendall(with_length(json.dumps({"model_name": "m", "outputs": [output]}).encode()))
+
+    listener = listen(serve)
+    try:
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}"
+    finally:
+        close(listener)
+
+
+def ask(sidecar: Sidecar, n: int) -> None:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.traffic, timeout=20)
+    for number in range(n):
+        connection.request("POST", PATH, infer(float(number)))
+        answer = connection.getresponse()
+        assert answer.status == 200
+        assert json.load(answer)["outputs"][0]["data"] == [2.0 * number]
+    connection.close()
+
+
+def switch(sidecar: Sidecar, name: str, body: bytes, content_type: str = "application/json") -> int:
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.admin, timeout=20)
+    connection.request("POST", f"/api/v1/shadow/{name}", body, {"Content-Type": content_type})
+    status = connection.getresponse().status
+    connection.close()
+    return status
+
+
+def shadow_of(sidecar: Sidecar, name: str) -> dict[str, Any]:
+    return {entry["name"]: entry for entry in sidecar.get("/api/v1/shadow")["shadows"]}[name]
+
+
+def verdict(sidecar: Sidecar, *flags: str) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "sidecar", "verdict", "--admin", f"127.0.0.1:{sidecar.admin}", *flags]
+    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+
+
+@pytest.fixture(scope="module")
+def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
+    """A good, a lying and an absent shadow beside a primary that doubles; 400 requests have gone through."""
+    with model(2.0) as primary, model(2.0) as good, model(-2.0) as lying:
+        generous = {"most_per_s": 1e6, "concurrency": 1000, "noise_ratio": 1.0}
+        file = settings(
+            tmp_path_factory.mktemp("shadow"),
+            shadows=[
+                {"name": "good", "url": good, **generous, "margins": {"disagreement": 0.1}},
+                {"name": "lying", "url": lying, **generous},
+                {"name": "absent", "url": "http://127.0.0.1:1", **generous, "concurrency": 2},
+            ],
+        )
+        with Sidecar(primary, "--config", str(file), **BUSY) as running:
+            running.monitored()
+            ask(running, 400)
+            for name in ("good", "lying"):
+                eventually(lambda name=name: shadow_of(running, name)["compared"] == 400)
+            yield running
+
+
+def test_an_honest_shadow_agrees_and_a_lying_one_is_worse(sidecar: Sidecar) -> None:
+    good, lying = shadow_of(sidecar, "good"), shadow_of(sidecar, "lying")
+    assert good["disagreement"]["rate"] == 0.0
+    assert {finding["name"]: finding["state"] for finding in good["findings"]}["agreement"] == "equivalent"
+    assert lying["disagreement"]["rate"] == pytest.approx(399 / 400)  # -2 x 0 is 0
+    assert lying["verdict"] == "worse"
+    assert lying["fields"][0]["name"] == "y"
+
+
+def test_every_exchange_is_accounted_for_by_shadow_and_reason(sidecar: Sidecar) -> None:
+    for name in ("good", "lying", "absent"):
+        entry = eventually(
+            lambda name=name: shadow_of(sidecar, name)["in_flight"] == 0 and shadow_of(sidecar, name)
+        )
+        assert entry["mirrored"] + sum(entry["skipped"].values()) == 400, entry
+        assert sum(entry["ended"].values()) == entry["mirrored"]
+    absent = shadow_of(sidecar, "absent")
+    assert absent["ended"] == {"connect": absent["mirrored"]}
+    assert absent["skipped"].keys() <= {"busy", "breaker_open"}
+
+
+def test_pipelines_ask_by_exit_code(sidecar: Sidecar) -> None:
+    worse = verdict(sidecar, "--shadow", "lying", "--require", "equivalent")
+    assert worse.returncode == 1
+    assert worse.stdout.startswith("lying: worse (400 answers compared)\n")
+    unknown = verdict(sidecar, "--shadow", "nobody", "--require", "better")
+    assert (unknown.returncode, unknown.stderr) == (
+        2,
+        "sidecar: --shadow: expected one of: good, lying, absent, got 'nobody'\n",
+    )
+
+
+def test_a_verdict_is_in_the_metrics_and_its_change_in_the_log(sidecar: Sidecar) -> None:
+    metrics = sidecar.metrics()
+    assert 'model_shadow_verdict{shadow="lying",verdict="worse"} 1' in metrics
+    assert 'model_shadow_compared_total{shadow="good"} 400' in metrics
+    changed = eventually(lambda: sidecar.events("shadow_verdict"))
+    assert ("lying", "undecided", "worse") in [(e["shadow"], e["before"], e["verdict"]) for e in changed]
+
+
+def test_a_shadow_is_switched_off_at_once(sidecar: Sidecar) -> None:
+    assert switch(sidecar, "good", b'{"enabled": false}') == 200
+    before = shadow_of(sidecar, "good")
+    ask(sidecar, 5)
+    eventually(lambda: shadow_of(sidecar, "good")["skipped"].get("disabled") == 5)
+    assert shadow_of(sidecar, "good")["mirrored"] == before["mirrored"]
+    assert switch(sidecar, "good", b'{"enabled": true}') == 200
+
+
+def test_the_switch_takes_nothing_that_a_foreign_page_could_send(sidecar: Sidecar) -> None:
+    assert switch(sidecar, "good", b'{"enabled": false}', "text/plain") == 415
+    assert switch(sidecar, "good", b'{"enabled": 3}') == 400
+    assert switch(sidecar, "nobody", b'{"enabled": true}') == 404
+    assert shadow_of(sidecar, "good")["enabled"]
+
+
+def test_a_flag_names_a_shadow(tmp_path: Path) -> None:
+    with model(2.0) as primary, Sidecar(primary, "--shadow", f"s={primary}", **BUSY) as running:
+        running.monitored()
+        ask(running, 3)
+        assert eventually(lambda: shadow_of(running, "s")["compared"] == 3)

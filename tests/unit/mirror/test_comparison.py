@@ -1,0 +1,85 @@
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from sidecar.config.shadow import ShadowConfig
+from sidecar.mirror.comparison import ShadowComparison
+
+
+def comparison(**settings):
+    return ShadowComparison(ShadowConfig(name="s", url="http://127.0.0.1:1", **settings), 1 << 20)
+
+
+def test_equal_answers(job, answer):
+    same = comparison()
+    for number in range(10):
+        same.add(job(number, answer(1.0, 2.0)), answer(1.0, 2.0))
+    found = same.to_json()
+    assert (found["compared"], found["disagreement"]["rate"], found["verdict"]) == (10, 0.0, "undecided")
+    assert found["fields"][0]["name"] == "y"
+    json.dumps(found, allow_nan=False)
+
+
+def test_a_request_s_disagreement_is_the_share_of_its_rows(job, answer):
+    some = comparison()
+    some.add(job(1, answer(1.0, 2.0)), answer(1.0, 3.0))
+    assert some.to_json()["disagreement"]["rate"] == 0.5
+
+
+def test_a_lying_shadow_is_worse_and_an_honest_one_equivalent(job, answer):
+    lying, honest = comparison(noise_ratio=1.0), comparison(noise_ratio=1.0)
+    for number in range(3000):
+        given = job(number, answer(float(number), latency_s=0.01))
+        for each, shown in ((lying, -1.0), (honest, float(number))):
+            each.add(given, answer(shown, latency_s=0.01))
+            each.add_noise(given, answer(float(number), latency_s=0.01))
+    states = {finding.name: finding.state for finding in honest.findings()}
+    assert states["agreement"] == states["latency_p50"] == "equivalent"
+    assert lying.verdict() == "worse"
+    assert "worse" not in states.values()
+
+
+def test_errors_are_counted_and_not_compared(job, answer):
+    failing = comparison()
+    failing.add(job(1), answer(status=503))
+    failing.add(job(2), answer(status=0, failure="timeout"))
+    failing.add(job(3, answer(status=500)), answer(1.0))
+    found = failing.to_json()
+    assert (found["compared"], found["errors"]) == (0, {"primary": 1, "shadow": 2})
+
+
+@pytest.mark.parametrize("body", [b"<html>", b"{}", b'{"outputs": 3}'])
+def test_an_answer_in_another_form_disagrees(job, answer, body):
+    odd = comparison()
+    odd.add(job(1), answer(body=body))
+    assert odd.to_json()["disagreement"]["rate"] == 1.0
+
+
+def test_json_that_is_no_table_is_compared_by_path(job, answer):
+    chat = comparison()
+    given = job(1, answer(body=b'{"text": "a", "n": 1}'), path="/chat")
+    chat.add(given, answer(body=b'{"text": "b", "n": 1}'))
+    assert chat.to_json()["fields"][0]["paths"] == [{"path": "text", "reason": "value", "documents": 1}]
+
+
+def test_what_nobody_can_read_is_counted(job, answer):
+    odd = comparison()
+    odd.add(job(1, answer(body=b"\xff"), path="/image"), answer(body=b"\xff"))
+    assert (odd.compared, odd.undecoded) == (0, 1)
+
+
+def test_the_primary_is_timed_by_its_second_asking_where_there_is_one(job, answer):
+    asked = comparison(noise_ratio=0.5)
+    given = job(1, answer(1.0, latency_s=5.0))
+    asked.add(given, answer(1.0, latency_s=0.2))
+    asked.add_noise(given, answer(1.0, latency_s=0.1))
+    assert asked.to_json()["latency"]["primary_p50_s"] == pytest.approx(0.1, rel=0.02)
+    assert asked.to_json()["latency"]["shadow_p50_s"] == pytest.approx(0.2, rel=0.02)
+
+
+def test_before_the_first_pair():
+    found = comparison().to_json()
+    assert (found["verdict"], found["disagreement"]["rate"]) == ("undecided", None)
+    json.dumps(found, allow_nan=False)

@@ -1,0 +1,61 @@
+from __future__ import annotations
+
+import pytest
+
+from sidecar.config.shadow import ShadowConfig
+
+
+def config(**settings):
+    return ShadowConfig(name="s", url="http://127.0.0.1:1", **settings)
+
+
+@pytest.mark.parametrize(
+    ("path", "inference"),
+    [
+        ("/v2/models/m/infer", True),
+        ("/v2/models/m/versions/3/infer", True),
+        ("/v1/models/m:predict", True),
+        ("/v1/models/m/versions/3:predict", True),
+        ("/invocations", True),
+        ("/v2/models/m/ready", False),
+        ("/v2/models/m/infer/", False),
+        ("/v2/repository/index", False),
+        ("/metrics", False),
+    ],
+)
+def test_what_asks_a_model_for_an_answer(job, path, inference):
+    assert job(path=path).is_inference is inference
+
+
+def test_a_request_is_its_own_key(job):
+    assert job(7).key(config()) == "0000000000000007"
+    assert job(headers={"x-request-id": "abc"}).key(config()) == "abc"
+
+
+def test_a_session_is_the_key_of_all_its_requests(job):
+    by_session = config(by="session", session_header="X-Chat")
+    assert job(1, headers={"x-chat": "c1"}).key(by_session) == job(2, headers={"x-chat": "c1"}).key(
+        by_session
+    )
+    assert job(3).key(by_session) == "0000000000000003"
+
+
+@pytest.mark.parametrize(
+    ("body", "key"),
+    [
+        (b'{"parameters": {"sequence_id": 42, "sequence_start": true}}', "42"),
+        (b'{"parameters": {"sequence_id" : "a\\"b"}}', 'a"b'),
+        (b'{"inputs": []}', "0000000000000001"),
+    ],
+)
+def test_a_sequence_is_the_key_of_all_its_requests(job, body, key):
+    assert job(body=body).key(config(by="sequence")) == key
+
+
+def test_tensors_in_shared_memory_cannot_be_mirrored(job):
+    assert job(body=b'{"parameters": {"shared_memory_region": "in"}}').uses_shared_memory
+    assert not job().uses_shared_memory
+
+
+def test_both_bodies_are_held(job, answer):
+    assert job(body=b"12345", primary=answer(body=b"678")).size_bytes == 8

@@ -47,7 +47,8 @@ def _run_soak(minutes: float) -> int:
 
 
 def _run_simulations(full: bool) -> int:
-    """In full, the simulations are stored and the documents' pictures drawn anew."""
+    """In full, the simulations are stored and the documents' pictures drawn anew; before, the large gold
+    cases."""
     commands = (
         [["benchmarks.simulate"], ["benchmarks.plots"]] if full else [["benchmarks.simulate", "--quick"]]
     )

@@ -1,10 +1,10 @@
 """The alarm: a tolerance e-detector over the rates of all features of one role.
 
-Every (rate, side, alternative) is one stream of `kernels.sequential`, which states the guarantee. The
-alternatives are odds ratios beyond the band: 1.05 finds small lasting changes, 4 a jump within one pane. A
-feature's value M is the mean over its streams. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F
-features and A panes, the k largest drift if the k-th is at least F A / k, for the largest such k. Then the
-mean over the features has reached A, so without drift
+Every (rate, side, alternative) is one stream of `kernels.sequential`, which states the guarantee; a feature's
+value M is the mean over its streams, and the streams of a rate of its own (`ExtraRate`) make a group like a
+feature. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F groups and A panes, the k largest drift if
+the k-th is at least F A / k, for the largest such k. Then the mean over the groups has reached A, so without
+drift
 
     E[panes until the first alarm of this role] >= A
 
@@ -12,55 +12,52 @@ unless the reference itself is unlucky (5 %, sidecar.drift.rates). Inputs and ou
 role gets half of the false alarms, A = 2 x false_alarm_days in panes, and the mean of the two roles' values
 keeps the promise for the model.
 
-Rows are taken as independent of each other. Rows that come in copies or in runs make every detector too
-eager.
+**Rows that depend on each other.** Rows are taken as independent. The rows of one request are made so by
+counting one of them (`sidecar.profile.units`); runs and sessions across requests by the design effect phi,
+which divides successes, trials and reference rows. Since phi is estimated, the bound is then approximate.
+
+**Workers and pods.** Streams depend on sums alone: the panes of several processes, added, give to the bit the
+numbers of one process that saw it all. Pods that cannot add their panes may average their values instead
+(`sidecar.drift.fleet`).
+
+**Seasons.** With references by hour of the week, bands and gains are those of the hour in which a pane
+begins; the streams go on through all hours. The bands of all hours share the 5 %.
 """
 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any
 
 import numpy as np
 
 from kernels.binning import F64, I64
-from kernels.sequential import advance_streams, fill_log_means, lower_to_cap
-from sidecar.drift.rates import Rates, make_rates
+from kernels.sequential import HIGHEST_CAP, advance_streams
+from sidecar.drift.moved import Moved, name_move
+from sidecar.drift.rates import ExtraRate, Rates, make_rates
+from sidecar.drift.seasonal import SeasonalRates
+from sidecar.drift.streams import ODDS as ODDS
+from sidecar.drift.streams import make_sides
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.seasons import Seasons
 
-ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 ROLES = 2  # inputs and outputs share the false alarms of a model
 CAP_MARGIN = 8.0  # nats above an alarm: weak panes do not end the state, some without drift do
-LEAST_RATE = 1e-12
-
-Direction = Literal["up", "down"]
-
-
-@dataclass(frozen=True, slots=True)
-class Moved:
-    """The strongest evidence of one feature.
-
-    Args:
-        at: "q0.95", "category=JFK", "other" or "missing".
-        direction: the way that quantile, share or ratio went.
-    """
-
-    at: str
-    direction: Direction
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Evidence:
-    """What the detector holds against each feature.
+    """What the detector holds against each feature, and then each rate of its own: G groups.
 
     Args:
-        log_e: ln M, shape (F,); -inf before the first rows.
-        log_e_threshold: what ln M must reach at this moment; the same for all features.
-        moved: per feature; None before the first rows.
-        since_unix_s: per feature the begin of the pane from which its strongest stream has grown without a
-            break; NaN before the first rows.
+        log_e: ln M, shape (G,); -inf before the first rows.
+        log_e_threshold: what ln M must reach at this moment; the same for all.
+        moved: for each what moved; None unless it drifts.
+        since_unix_s: begin of the pane from which the strongest stream of each has grown without a break,
+            shape (G,); NaN before the first rows.
     """
 
     log_e: F64
@@ -100,63 +97,118 @@ class Detector:
         features: F references; None for a feature whose reference is still being learnt.
         panes: A, see `false_alarm_panes`.
         tolerance: delta of sidecar.drift.rates.
+        extra: X rates that are no lanes.
+        phi: design effect of each feature, shape (F,), >= 1; all 1 when left out.
+        seasons: references by hour of the week; the features' own ones all week when left out.
+
+    Attributes:
+        n_groups: G, features and rates of their own.
+        values: M of every stream, shape (D, K): the state, with what follows only explaining it.
+        began_unix_s: from which pane each group's strongest stream has grown without a break, shape (G,).
+        drift_since_unix_s: the same, kept from the alarm on while it holds, else NaN, shape (G,).
     """
 
-    def __init__(self, features: Sequence[FeatureReference | None], panes: float, tolerance: float) -> None:
-        self.width = len(features)
-        self._rates = make_rates(features, tolerance)
-        self._rate_of, self._rises, self._gains = _streams(self._rates)
-        self._starts = np.searchsorted(self._rates.features[self._rate_of], np.arange(self.width + 1)).astype(
-            np.int64
-        )
-        self._log_alarm = math.log(max(self.width, 1) * max(panes, 1.0))
-        self._log_cap = self._log_alarm + CAP_MARGIN
-        self.log_m = np.full(self._rate_of.size, -np.inf)
-        self.began_unix_s = np.full(self._rate_of.size, np.nan)
-        self.drift_since_unix_s = np.full(self.width, np.nan)
+    def __init__(
+        self,
+        features: Sequence[FeatureReference | None],
+        panes: float,
+        tolerance: float,
+        *,
+        extra: Sequence[ExtraRate] = (),
+        phi: Sequence[float] | None = None,
+        seasons: Seasons | None = None,
+    ) -> None:
+        self.features = tuple(features)
+        self.width = len(self.features)
+        self._rates = make_rates(features, tolerance, extra, phi)
+        self.n_groups = self._rates.n_groups
+        of_group = np.ones(self.n_groups)
+        if phi is not None:
+            of_group[: self.width] = phi
+        self._phi = of_group[self._rates.groups]
+        self._seasonal = None if seasons is None else SeasonalRates(self._rates, self._phi, features, seasons)
+        self._sides = make_sides(self._rates, all_of_them=seasons is not None)
+        self._gains = self._sides.gains(self._rates, self._phi)
+        self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
+        self._log_cap = min(self._log_alarm + CAP_MARGIN, HIGHEST_CAP)
+        self.values = np.zeros(self._gains.shape[:2])
+        self.began_unix_s = np.full(self.n_groups, np.nan)
+        self.drift_since_unix_s = np.full(self.n_groups, np.nan)
+        self._since = np.zeros((self._rates.shares.size, 3))  # successes, trials and expected successes
 
     @property
     def n_streams(self) -> int:
-        return int(self.log_m.size)
+        return int(self.values.size)
 
-    def advance(self, counts: I64, start_unix_s: float) -> None:
+    @property
+    def log_m(self) -> F64:
+        """Ln M of every stream, shape (S,); -inf before the first trials."""
+        with np.errstate(divide="ignore"):
+            return np.log(self.values.reshape(-1))
+
+    def advance(self, counts: I64, start_unix_s: float, extra: F64 | None = None) -> None:
         """Takes in a closed pane.
 
         Args:
             counts: shape (F, L), int64.
             start_unix_s: begin of the pane.
-        """
-        self.began_unix_s = self._began(start_unix_s)
-        log_e = self._advance(self.log_m, counts)
-        threshold = self._threshold(log_e)
-        for feature in range(self.width):
-            if log_e[feature] < threshold:
-                self.drift_since_unix_s[feature] = np.nan
-            elif np.isnan(self.drift_since_unix_s[feature]):
-                leader = self._leader(self.log_m, feature)
-                self.drift_since_unix_s[feature] = np.nan if leader is None else self.began_unix_s[leader]
+            extra: successes and trials of the extra rates, shape (X, 2), 0 <= successes <= trials.
 
-    def evidence(self, open_counts: I64, open_start_unix_s: float) -> Evidence:
+        Raises:
+            ShapeMismatch: "rates: expected extra tallies of (2, 2), got (1, 2)".
+        """
+        log_e = self._take(counts, start_unix_s, extra)
+        drifting = log_e >= self._threshold(log_e)
+        fresh = np.isnan(self.drift_since_unix_s)
+        self.drift_since_unix_s[drifting & fresh] = self.began_unix_s[drifting & fresh]
+        self.drift_since_unix_s[~drifting] = np.nan
+
+    def evidence(
+        self,
+        open_counts: I64,
+        open_start_unix_s: float,
+        extra: F64 | None = None,
+        extremes: F64 | None = None,
+    ) -> Evidence:
         """The evidence up to now, the rows of the open pane included.
 
         Args:
             open_counts: counts of the open pane, shape (F, L), int64.
             open_start_unix_s: its begin.
+            extra: successes and trials of the extra rates in it, shape (X, 2).
+            extremes: smallest and largest value of each feature lately, shape (F, 2); they close the outer
+                cells when a quantile's new value is read off.
 
         Returns:
             The evidence; the detector itself does not change.
+
+        Raises:
+            ShapeMismatch: as `advance`.
         """
-        log_m = self.log_m.copy()
-        log_e = self._advance(log_m, open_counts)
-        began = self._began(open_start_unix_s)
-        leaders = [self._leader(log_m, feature) for feature in range(self.width)]
-        since = np.array([np.nan if leader is None else began[leader] for leader in leaders])
+        looked = self.fork()
+        log_e = looked._take(open_counts, open_start_unix_s, extra)
+        threshold = self._threshold(log_e)
+        moved: list[Moved | None] = [None] * self.n_groups
+        for group in np.flatnonzero(log_e >= threshold).tolist():
+            moved[group] = looked._moved(group, extremes)
+        kept = np.isnan(self.drift_since_unix_s)
         return Evidence(
             log_e=log_e,
-            log_e_threshold=self._threshold(log_e),
-            moved=tuple(None if leader is None else self._moved(leader) for leader in leaders),
-            since_unix_s=np.where(np.isnan(self.drift_since_unix_s), since, self.drift_since_unix_s),
+            log_e_threshold=threshold,
+            moved=tuple(moved),
+            since_unix_s=np.where(kept, looked.began_unix_s, self.drift_since_unix_s),
         )
+
+    def fork(self) -> Detector:
+        """A detector that goes its own way from here.
+
+        Returns:
+            One with the same evidence; what does not change is shared.
+        """
+        other = copy(self)
+        for name in _STATE:
+            setattr(other, name, getattr(self, name).copy())
+        return other
 
     def take_over(self, older: Detector) -> None:
         """Goes on from a detector of the same features, of which some were not watched yet.
@@ -165,71 +217,79 @@ class Detector:
             older: with the same or fewer features watched, the others having the same references.
         """
         for feature in range(self.width):
-            source, target = older._streams_of(feature), self._streams_of(feature)
-            if older.log_m[source].size == self.log_m[target].size:
-                self.log_m[target] = older.log_m[source]
-                self.began_unix_s[target] = older.began_unix_s[source]
+            source, target = older._sides_of(feature), self._sides_of(feature)
+            if older.values[source].shape == self.values[target].shape:
+                self.values[target] = older.values[source]
+                self._since[self._rates.groups == feature] = older._since[older._rates.groups == feature]
+                self.began_unix_s[feature] = older.began_unix_s[feature]
                 self.drift_since_unix_s[feature] = older.drift_since_unix_s[feature]
 
-    def _streams_of(self, feature: int) -> slice:
-        return slice(int(self._starts[feature]), int(self._starts[feature + 1]))
+    def to_state(self) -> dict[str, Any]:
+        """The evidence for a checkpoint.
 
-    def _advance(self, log_m: F64, counts: I64) -> F64:
-        """Moves the streams on in place; gives ln M of every feature."""
-        successes, trials = self._rates.count(counts)
-        advance_streams(successes, trials, self._rate_of, self._gains, log_m)
-        log_e = np.empty(self.width)
-        fill_log_means(log_m, self._starts, log_e)
-        lower_to_cap(log_m, self._starts, self._log_cap, log_e)
-        return log_e
+        Returns:
+            Bytes by name; `restore` goes on without changing a number.
+        """
+        return {name.strip("_"): getattr(self, name).astype("<f8").tobytes() for name in _STATE}
 
-    def _began(self, start_unix_s: float) -> F64:
-        """A stream at or below ln M = 0 starts afresh with the next pane."""
-        return np.where(self.log_m <= 0.0, start_unix_s, self.began_unix_s)
+    def restore(self, state: Mapping[str, Any]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state` of a detector made of the same.
+
+        Raises:
+            KeyError, ValueError: it is of another shape.
+        """
+        for name in _STATE:
+            present: F64 = getattr(self, name)
+            present[:] = np.frombuffer(state[name.strip("_")], dtype="<f8").reshape(present.shape)
+
+    def _sides_of(self, group: int) -> slice:
+        return slice(int(self._sides.starts[group]), int(self._sides.starts[group + 1]))
+
+    def _take(self, counts: I64, start_unix_s: float, extra: F64 | None) -> F64:
+        """Moves the streams on in place; gives ln M of every group."""
+        tallies = self._rates.tally(counts, extra)
+        rates = self._rates_at(start_unix_s)
+        found = np.empty((self.n_groups, 2))
+        layout = (self._sides.rate_of, self._sides.starts)
+        advance_streams(tallies, layout, self._gains, self._log_cap, self.values, found)
+        afresh = np.isfinite(found[:, 0]) & (found[:, 1] <= 1.0)
+        self.began_unix_s = np.where(afresh, start_unix_s, self.began_unix_s)
+        self._since[afresh[rates.groups]] = 0.0
+        self._since[:, :2] += tallies
+        self._since[:, 2] += tallies[:, 1] * rates.shares
+        return found[:, 0].copy()
+
+    def _rates_at(self, start_unix_s: float) -> Rates:
+        """The rates of the hour, and its gains in force."""
+        if self._seasonal is None:
+            return self._rates
+        if self._seasonal.turn(start_unix_s):
+            self._gains = self._sides.gains(self._seasonal.rates, self._phi)
+        return self._seasonal.rates
 
     def _threshold(self, log_e: F64) -> float:
         """ln(F A / k) for the largest k whose k-th largest value reaches it, and k = 1 when none does.
 
         A feature below the k-th is below this as well: otherwise k + 1 would have passed.
         """
-        ranks = np.arange(1, self.width + 1)
+        if log_e.max(initial=-np.inf) < self._log_alarm - math.log(max(1, self.n_groups)):
+            return self._log_alarm  # below ln A itself, where even k = F does not pass
+        ranks = np.arange(1, self.n_groups + 1)
         passed = np.sort(log_e)[::-1] >= self._log_alarm - np.log(ranks)
         largest = int(ranks[passed].max()) if passed.any() else 1
         return self._log_alarm - math.log(largest)
 
-    def _leader(self, log_m: F64, feature: int) -> int | None:
-        """The strongest stream; of equals the first, which is the sharpest alternative."""
-        streams = self._streams_of(feature)
-        if log_m[streams].max(initial=-np.inf) == -np.inf:
-            return None
-        return int(streams.start) + int(np.argmax(log_m[streams]))
-
-    def _moved(self, stream: int) -> Moved:
-        rate = int(self._rate_of[stream])
-        up = bool(self._rises[stream])
-        if self._rates.is_quantile[rate]:
-            up = not up  # more values below an edge: it moved down
-        return Moved(self._rates.places[rate], "up" if up else "down")
+    def _moved(self, group: int, extremes: F64 | None) -> Moved:
+        """What the strongest stream says; of equals the first, which is the sharpest alternative."""
+        sides = self._sides_of(group)
+        side = sides.start + int(np.argmax(self.values[sides].max(axis=1)))
+        rate = int(self._sides.rate_of[side])
+        feature = self.features[group] if group < self.width else None
+        reach = None if extremes is None or group >= self.width else extremes[group]
+        return name_move(self._rates, rate, bool(self._sides.rises[side]), self._since, feature, reach)
 
 
-def _streams(rates: Rates) -> tuple[I64, I64, F64]:
-    """Rate, side (1 = rises) and gains of every stream, those of one rate side by side."""
-    rate_of: list[int] = []
-    rises: list[int] = []
-    gains: list[tuple[float, float]] = []
-    for rate, (lower, upper) in enumerate(zip(rates.lower.tolist(), rates.upper.tolist(), strict=True)):
-        for side, bound in ((1, upper), (0, 1.0 - lower)):
-            if bound >= 1.0:
-                continue  # the band reaches the end: there is nothing beyond
-            null = max(bound, LEAST_RATE)
-            for odds in ODDS:
-                theta = odds * null / (1.0 - null + odds * null)
-                hit, miss = math.log(theta / null), math.log((1.0 - theta) / (1.0 - null))
-                rate_of.append(rate)
-                rises.append(side)
-                gains.append((hit, miss) if side else (miss, hit))
-    return (
-        np.array(rate_of, dtype=np.int64),
-        np.array(rises, dtype=np.int64),
-        np.array(gains, dtype=np.float64).reshape(-1, 2),
-    )
+_STATE = ("values", "began_unix_s", "drift_since_unix_s", "_since")

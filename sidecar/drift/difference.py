@@ -22,7 +22,7 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, TYPE_ERROR
-from sidecar.drift.detector import Moved
+from sidecar.drift.moved import Moved
 from sidecar.drift.rates import REFERENCE_RISK, chernoff_bound, make_rates
 from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects, missing_ratio
 from sidecar.profile.feature import FeatureSpec
@@ -154,7 +154,7 @@ def _moved(a: FeatureReference, least: I64, most: I64, tolerance: float, level: 
     place = int(np.argmax(beyond))
     if beyond[place] <= 0.0:
         return None
-    up = bool(surely_above[place] >= surely_below[place]) != rates.is_quantile[place]
+    up = bool(surely_above[place] >= surely_below[place]) != bool(rates.is_quantile[place])
     return Moved(rates.places[place], "up" if up else "down")
 
 

@@ -1,8 +1,15 @@
 """What the alarm watches: every feature as a set of rates, each with the band in which it may move.
 
 A numeric feature's rates are its distribution function at every edge (share of present values below the
-edge); a categorical one's are the shares of `other` and of every category; both have the missing rate. Each
-is one run of lanes over another, so all rates of all features are two gathers from one cumulative sum.
+edge); a categorical one's are the shares of `other` and of every category; both have the missing rate and
+that of type errors. Each is one run of lanes over another, so all rates of all features come from one
+cumulative sum. Rates that are no lanes (errors, duplicates, what a data quality check counts) are given as
+`ExtraRate`, and their successes and trials beside the counts; a success may be a fraction, y in [0, 1].
+
+**Out of range** is the outermost edges' business. They lie at the quantiles 0.001 and 0.999, so a share of
+values beyond everything seen shows there as `q0.001 down` or `q0.999 up` once it passes 0.1 % and the band.
+Edges at the extremes themselves would have a reference share of 0 and a band hardly narrower (with m rows
+what was never seen may have a share of L / m); a count against the extremes can be had as an extra rate.
 
 The band of a rate q measured on m reference rows is [l, u], the sum of two parts.
 
@@ -12,52 +19,108 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
   functions the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each has half of the
   5 % that the two may fail with, over all rates, sides and features together. Chernoff's bound and not
   Bernstein's with q in place of the unknown rate, since that one is too small where it matters: at q = 0 it
-  gives L / 3m while L / m is right.
+  gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the feature's
+  design effect (`sidecar.profile.design_effect`).
 """
 
 from __future__ import annotations
 
 import math
-from collections import Counter
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
+from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
-from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF
+from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF, TYPE_ERROR
+from kernels.sequential import count_rates
+from sidecar.errors import ShapeMismatch
 from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
 REFERENCE_RISK = 0.05  # probability that some band misses the true rate because the reference is finite
+NOT_COUNTED = (-1, 0, 0, 0)
+
+
+@dataclass(frozen=True, slots=True)
+class ExtraRate:
+    """A rate that is no run of lanes.
+
+    Args:
+        place: what it is about: "errors", "duplicate_rows".
+        share: that of the reference, 0 to 1.
+        rows: trials that the share rests on, >= 1.
+        feature: place of the feature that it belongs to; None for a rate of its own.
+    """
+
+    place: str
+    share: float
+    rows: float
+    feature: int | None = None
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Rates:
-    """All rates of all features; R of them, those of one feature side by side.
+    """All rates of F features and X rates of their own; R of them, those of one feature side by side.
 
     Args:
-        features: the feature that a rate belongs to, shape (R,), int64.
-        first: first lane of the successes, shape (R,), int64.
-        end: lane after the successes, shape (R,), int64.
-        base: first lane of the trials (to the last lane), shape (R,), int64.
+        width: F.
+        groups: the feature that a rate belongs to; F and above for rates of their own, shape (R,), int64.
+        runs: the lanes of each as in `kernels.sequential.count_rates`, shape (R, 4), int64.
+        given: where the extra rates are, in the order in which they were given, shape (X,), int64.
+        shares: q, shape (R,).
+        rows: m, already divided by the design effect, shape (R,).
         lower: l, shape (R,); <= 0 where the rate cannot fall too low.
         upper: u, shape (R,); >= 1 where it cannot rise too high.
         places: what a rate is about: "q0.95", "category=JFK", "missing".
         is_quantile: whether a higher rate means that a quantile has moved down, shape (R,), bool.
+        tolerance: delta.
     """
 
-    features: I64
-    first: I64
-    end: I64
-    base: I64
+    width: int
+    groups: I64
+    runs: I64
+    given: I64
+    shares: F64
+    rows: F64
     lower: F64
     upper: F64
     places: tuple[str, ...]
-    is_quantile: tuple[bool, ...]
+    is_quantile: NDArray[np.bool_]
+    tolerance: float
+
+    @property
+    def n_groups(self) -> int:
+        """Features and rates of their own."""
+        own = int(self.groups.max(initial=-1)) + 1
+        return max(self.width, own)
+
+    def tally(self, counts: I64, extra: F64 | None = None) -> F64:
+        """Successes and trials of every rate.
+
+        Args:
+            counts: shape (F, L), int64.
+            extra: successes and trials of the extra rates, shape (X, 2); without them they have no trials.
+
+        Returns:
+            Shape (R, 2), float64.
+
+        Raises:
+            ShapeMismatch: "rates: expected extra tallies of (2, 2), got (1, 2)".
+        """
+        tallies = np.zeros((self.shares.size, 2))
+        count_rates(counts, self.runs, np.empty(counts.shape[1] + 1, dtype=np.int64), tallies)
+        if extra is not None:
+            if extra.shape != (self.given.size, 2):
+                raise ShapeMismatch(
+                    f"rates: expected extra tallies of ({self.given.size}, 2), got {extra.shape}"
+                )
+            tallies[self.given] = extra
+        return tallies
 
     def count(self, counts: I64) -> tuple[F64, F64]:
-        """Successes and trials of every rate.
+        """Successes and trials of every rate that is a run of lanes.
 
         Args:
             counts: shape (F, L), int64.
@@ -65,31 +128,66 @@ class Rates:
         Returns:
             Two arrays of shape (R,), float64.
         """
-        sums = np.zeros((counts.shape[0], counts.shape[1] + 1))
-        np.cumsum(counts, axis=1, out=sums[:, 1:])
-        successes = sums[self.features, self.end] - sums[self.features, self.first]
-        trials = sums[self.features, -1] - sums[self.features, self.base]
-        return successes, trials
+        tallies = self.tally(counts)
+        return tallies[:, 0], tallies[:, 1]
+
+    def at(self, shares: F64, rows: F64, n_bands: int) -> Rates:
+        """The same rates with other reference shares.
+
+        Args:
+            shares: q, shape (R,).
+            rows: m, already divided by the design effect, shape (R,).
+            n_bands: how many such sets of bands may fail together with REFERENCE_RISK.
+
+        Returns:
+            Rates with the bands of these shares.
+        """
+        lower, upper = _bands(shares, rows, self, n_bands)
+        return replace(self, shares=shares, rows=rows, lower=lower, upper=upper)
+
+
+def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64, F64]:
+    """Ends of the bands, each of shape (R,)."""
+    if not shares.size:
+        return shares, shares
+    most = int(np.bincount(rates.groups).max())
+    level = math.log(2.0 * most * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
+    level_of_all = math.log(2.0 * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
+    uniform = np.sqrt(level_of_all / (2.0 * np.maximum(rows, 1.0)))
+    high = chernoff_bound(shares, rows, level)
+    low = 1.0 - chernoff_bound(1.0 - shares, rows, level)
+    high = np.where(rates.is_quantile, np.minimum(high, shares + uniform), high)
+    low = np.where(rates.is_quantile, np.maximum(low, shares - uniform), low)
+    least = rates.tolerance * rates.tolerance
+    middle = np.clip(shares, least, 1.0 - least)
+    slack = 2.0 * rates.tolerance * np.sqrt(middle * (1.0 - middle))
+    return low - slack, high + slack
 
 
 @dataclass(frozen=True, slots=True)
 class _Rate:
-    feature: int
-    first: int
-    end: int
-    base: int
+    group: int
+    run: tuple[int, int, int, int]
     share: float
-    rows: int
+    rows: float
     place: str
-    is_quantile: bool
+    is_quantile: bool = False
+    given: int = -1
 
 
-def make_rates(features: Sequence[FeatureReference | None], tolerance: float) -> Rates:
+def make_rates(
+    features: Sequence[FeatureReference | None],
+    tolerance: float,
+    extra: Sequence[ExtraRate] = (),
+    phi: Sequence[float] | None = None,
+) -> Rates:
     """The rates of some features.
 
     Args:
         features: F references; None for a feature that is not watched yet.
         tolerance: delta, 0 to 0.5: change of a share at the median that is never an alarm.
+        extra: X rates that are counted elsewhere.
+        phi: design effect of each feature, shape (F,), >= 1; all 1 when left out.
 
     Returns:
         The rates with their bands.
@@ -98,32 +196,36 @@ def make_rates(features: Sequence[FeatureReference | None], tolerance: float) ->
         rate
         for place, feature in enumerate(features)
         if feature is not None and feature.rows > 0
-        for rate in _rates_of(place, feature)
+        for rate in _rates_of(place, feature, 1.0 if phi is None else float(phi[place]))
     ]
-    shares = np.array([rate.share for rate in rates])
-    rows = np.array([float(rate.rows) for rate in rates])
-    quantile = np.array([rate.is_quantile for rate in rates], dtype=bool)
-    per_feature = max(Counter(rate.feature for rate in rates).values(), default=1)
-    level = math.log(2.0 * per_feature * len(features) / (REFERENCE_RISK / 2.0)) if rates else 1.0
-    level_of_all = math.log(2.0 * max(1, len(features)) / (REFERENCE_RISK / 2.0))
-    uniform = np.sqrt(level_of_all / (2.0 * np.maximum(rows, 1.0)))
-    high = chernoff_bound(shares, rows, level)
-    low = 1.0 - chernoff_bound(1.0 - shares, rows, level)
-    high = np.where(quantile, np.minimum(high, shares + uniform), high)
-    low = np.where(quantile, np.maximum(low, shares - uniform), low)
-    least = tolerance * tolerance
-    middle = np.clip(shares, least, 1.0 - least)
-    slack = 2.0 * tolerance * np.sqrt(middle * (1.0 - middle))
-    return Rates(
-        features=np.array([rate.feature for rate in rates], dtype=np.int64),
-        first=np.array([rate.first for rate in rates], dtype=np.int64),
-        end=np.array([rate.end for rate in rates], dtype=np.int64),
-        base=np.array([rate.base for rate in rates], dtype=np.int64),
-        lower=low - slack,
-        upper=high + slack,
+    rates += _extra_rates(extra, len(features))
+    rates.sort(key=lambda rate: rate.group)  # stable: a feature's extra rates come after its lanes
+    nothing = np.empty(0)
+    given = {rate.given: at for at, rate in enumerate(rates) if rate.given >= 0}
+    blank = Rates(
+        width=len(features),
+        groups=np.array([rate.group for rate in rates], dtype=np.int64),
+        runs=np.array([rate.run for rate in rates], dtype=np.int64).reshape(-1, 4),
+        given=np.array([given[number] for number in range(len(extra))], dtype=np.int64),
+        shares=np.array([rate.share for rate in rates]),
+        rows=np.array([float(rate.rows) for rate in rates]),
+        lower=nothing,
+        upper=nothing,
         places=tuple(rate.place for rate in rates),
-        is_quantile=tuple(rate.is_quantile for rate in rates),
+        is_quantile=np.array([rate.is_quantile for rate in rates], dtype=bool),
+        tolerance=tolerance,
     )
+    return blank.at(blank.shares, blank.rows, 1)
+
+
+def _extra_rates(extra: Sequence[ExtraRate], width: int) -> list[_Rate]:
+    rates, group = [], width
+    for number, rate in enumerate(extra):
+        own = rate.feature is None
+        at = group if rate.feature is None else rate.feature
+        rates.append(_Rate(at, NOT_COUNTED, rate.share, rate.rows, rate.place, given=number))
+        group += own
+    return rates
 
 
 def chernoff_bound(shares: F64, rows: F64, level: float) -> F64:
@@ -153,35 +255,30 @@ def _relative_entropy(p: F64, q: F64) -> F64:
     return np.asarray(first + second, dtype=np.float64)
 
 
-def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
+def _rates_of(place: int, feature: FeatureReference, phi: float) -> list[_Rate]:
     rows, present = feature.rows, feature.present
-    missing = int(feature.counts[MISSING]) / rows
-    rates = [_Rate(place, MISSING, MISSING + 1, MISSING, missing, rows, "missing", False)]
+
+    def rate(first: int, end: int, base: int, hits: int, name: str, *, quantile: bool = False) -> _Rate:
+        trials = rows if base == 0 else present
+        return _Rate(place, (place, first, end, base), hits / trials, trials / phi, name, quantile)
+
+    rates = [
+        rate(lane, lane + 1, 0, int(feature.counts[lane]), name)
+        for lane, name in ((MISSING, "missing"), (TYPE_ERROR, "type_error"))
+    ]
     if present == 0:
         return rates
     if feature.spec.kind == "numeric":
         below = int(feature.counts[NEG_INF])
         for cell, count in enumerate(feature.cells[:-1].tolist()):
             below += count
-            share = below / present
-            rates.append(
-                _Rate(
-                    place,
-                    NEG_INF,
-                    FIRST_CELL + cell + 1,
-                    FIRST_PRESENT,
-                    share,
-                    present,
-                    _quantile_name(share, present),
-                    True,
-                )
-            )
+            name = _quantile_name(below / present, present)
+            rates.append(rate(NEG_INF, FIRST_CELL + cell + 1, FIRST_PRESENT, below, name, quantile=True))
         return rates
     for code, text in enumerate(("other", *feature.categories)):
         lane = FIRST_CELL + code
-        share = int(feature.counts[lane]) / present
         name = f"category={text}" if code else "other"
-        rates.append(_Rate(place, lane, lane + 1, FIRST_PRESENT, share, present, name, False))
+        rates.append(rate(lane, lane + 1, FIRST_PRESENT, int(feature.counts[lane]), name))
     return rates
 
 

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from sidecar.drift.detector import Evidence, Moved
+from sidecar.drift.detector import Evidence
+from sidecar.drift.moved import Moved
 from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects, missing_ratio
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.pane import Pane
@@ -64,7 +65,7 @@ class FeatureVerdict:
             "wasserstein": effects.wasserstein,
             "log_e": self.log_e,
             "log_e_threshold": self.log_e_threshold,
-            "moved": None if moved is None else {"at": moved.at, "direction": moved.direction},
+            "moved": None if moved is None else moved.to_json(),
             "since_unix_s": self.since_unix_s,
         }
 

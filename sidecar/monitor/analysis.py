@@ -36,7 +36,7 @@ from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.vocabulary import Vocabulary
 from sidecar.profile.window import SlidingWindow
 
-STATE_FORMAT = 1
+STATE_FORMAT = 2
 NS = 1_000_000_000
 
 
@@ -214,9 +214,7 @@ class ModelAnalysis:
             "learning": self._learning.gathered().astype("<f8").tobytes(),
             "open": self._open.to_state(),
             "windows": [[pane.to_state() for pane in window.granules] for window in self._windows],
-            "log_m": self._detector.log_m.astype("<f8").tobytes(),
-            "began_unix_s": self._detector.began_unix_s.astype("<f8").tobytes(),
-            "drift_since_unix_s": self._detector.drift_since_unix_s.astype("<f8").tobytes(),
+            "detector": self._detector.to_state(),
         }
 
     @classmethod
@@ -268,9 +266,7 @@ class ModelAnalysis:
         self._open = Pane.from_state(state["open"], *shape)
         for window, panes in zip(self._windows, state["windows"], strict=True):
             window.restore(Pane.from_state(pane, *shape) for pane in panes)
-        for name in ("log_m", "began_unix_s", "drift_since_unix_s"):
-            present: F64 = getattr(self._detector, name)
-            present[:] = np.frombuffer(state[name], dtype="<f8").reshape(present.shape)
+        self._detector.restore(state["detector"])
 
     def _learn(self, matrix: F64) -> F64:
         """Takes the rows that are still wanted, counting what is known of them; gives the rest."""

@@ -102,17 +102,10 @@ def test_detector_is_the_plain_recursion(seed, log_cap):
     rng = np.random.default_rng(seed)
     null, theta = 0.2, 0.3
     panes = [(int(rng.binomial(n, 0.22)), n) for n in rng.integers(0, 30, size=40).tolist()]
-    gains = np.array([[math.log(theta / null), math.log((1 - theta) / (1 - null))]])
-    log_m, starts = np.full(1, -np.inf), np.array([0, 1])
+    gains = np.array([[[math.log(theta / null), math.log((1 - theta) / (1 - null))]]])
+    layout = (np.zeros(1, dtype=np.int64), np.array([0, 1]))
+    values, found = np.zeros((1, 1)), np.empty((1, 2))
     for successes, trials in panes:
-        sequential.advance_streams(
-            np.array([float(successes)]),
-            np.array([float(trials)]),
-            np.zeros(1, dtype=np.int64),
-            gains,
-            log_m,
-        )
-        means = np.empty(1)
-        sequential.fill_log_means(log_m, starts, means)
-        sequential.lower_to_cap(log_m, starts, log_cap, means)
-    assert math.exp(log_m[0]) == pytest.approx(plain.e_detector(panes, null, theta, log_cap), rel=1e-10)
+        tallies = np.array([[float(successes), float(trials)]])
+        sequential.advance_streams(tallies, layout, gains, min(log_cap, 500.0), values, found)
+    assert values[0, 0] == pytest.approx(plain.e_detector(panes, null, theta, log_cap), rel=1e-10)

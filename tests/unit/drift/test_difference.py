@@ -5,8 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from sidecar.drift.detector import Moved
 from sidecar.drift.difference import COLUMNS, compare_references
+from sidecar.drift.moved import Moved
 from sidecar.profile.codec import seal
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from sidecar.drift.detector import Evidence, Moved
+from sidecar.drift.detector import Evidence
+from sidecar.drift.moved import Moved
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.profile.feature import FeatureSpec
@@ -87,5 +88,5 @@ def test_json_has_the_fields_of_the_contract(rows, log_e):
 
 def test_json_of_a_drift():
     fields = verdicts(500, (8.0, 1.0))[0].to_json()
-    assert fields["moved"] == {"at": "q0.95", "direction": "up"}
+    assert fields["moved"] == Moved("q0.95", "up").to_json()
     assert (fields["name"], fields["role"], fields["kind"], fields["rows"]) == ("a", "input", "numeric", 500)

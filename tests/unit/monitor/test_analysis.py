@@ -228,7 +228,7 @@ def test_checkpoint_of_other_settings_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 2}, {"open": {}}, {"log_m": b"123"}, {"windows": []}, {"names": ["a"]}, {"log_m": b""}],
+    [{"format": 99}, {"open": {}}, {"detector": {}}, {"windows": []}, {"names": ["a"]}, {"detector": b""}],
 )
 def test_damaged_checkpoint_is_refused(change):
     state = {**analysis_of(reference()).to_state(), **change}

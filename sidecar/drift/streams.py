@@ -1,0 +1,77 @@
+"""The detector's streams: for each end of a rate's band the alternatives beyond it.
+
+Alternatives are odds ratios beyond the band, theta = R u / (1 - u + R u): 1.05 finds small lasting changes, 4
+a jump within one pane. A share that falls is watched as its complement that rises. Where a design effect phi
+says that n rows are worth n / phi, successes and failures are divided by it, which the gains take in:
+S / phi ln(theta / u) + (n - S) / phi ln((1 - theta) / (1 - u)).
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from kernels.binning import F64, I64
+from sidecar.drift.rates import Rates
+
+ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
+LEAST_RATE = 1e-12
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Sides:
+    """What the streams watch; D sides of K alternatives, those of one feature side by side.
+
+    Args:
+        rate_of: the rate of a side, shape (D,), int64.
+        rises: whether it asks for a higher rate, shape (D,), bool.
+        starts: first side of each feature and D at the end, shape (G + 1,), int64.
+    """
+
+    rate_of: I64
+    rises: NDArray[np.bool_]
+    starts: I64
+
+    def gains(self, rates: Rates, phi: F64) -> F64:
+        """What a success and a failure add to the log likelihood ratio of every stream.
+
+        Args:
+            rates: with the bands in force.
+            phi: design effect of each rate, shape (R,), >= 1.
+
+        Returns:
+            Shape (D, K, 2), float64; 0 where the band reaches the end.
+        """
+        bound = np.where(self.rises, rates.upper[self.rate_of], 1.0 - rates.lower[self.rate_of])
+        null = np.clip(bound, LEAST_RATE, None)[:, None]
+        vacuous = bound >= 1.0
+        null[vacuous] = 0.5
+        odds = np.array(ODDS)
+        theta = odds * null / (1.0 - null + odds * null)
+        gains = np.stack([np.log(theta / null), np.log((1.0 - theta) / (1.0 - null))], axis=2)
+        gains[~self.rises] = gains[~self.rises][:, :, ::-1]
+        gains /= phi[self.rate_of][:, None, None]
+        gains[vacuous] = 0.0
+        return gains
+
+
+def make_sides(rates: Rates, *, all_of_them: bool) -> Sides:
+    """The sides that are watched.
+
+    Args:
+        rates: R rates.
+        all_of_them: keep those whose band reaches the end now, since other bands will come.
+
+    Returns:
+        The sides, of a rate the upper one first.
+    """
+    within = np.column_stack([rates.upper < 1.0, rates.lower > 0.0])
+    rate_of, side = np.nonzero(within | all_of_them)
+    groups = rates.groups[rate_of]
+    return Sides(
+        rate_of=rate_of.astype(np.int64),
+        rises=side == 0,
+        starts=np.searchsorted(groups, np.arange(rates.n_groups + 1)).astype(np.int64),
+    )

@@ -128,9 +128,39 @@ def psi_law(document: Mapping[str, Any]) -> str:
     return "\n".join(rows)
 
 
+def dependence(document: Mapping[str, Any]) -> str:
+    """False alarms and delay of dependent rows, as they are and corrected."""
+    rows = [
+        "| rows | φ | false alarms, as they are | corrected | 0.5 sd seen after, as they are | corrected |",
+        "|---|--:|--:|--:|--:|--:|",
+    ]
+    for row in document["experiments"]["dependence"]:
+        plain, corrected = row["plain"], row["corrected"]
+        rates = [
+            f"{round(side['alarmed_ratio'] * side['streams'])} of {side['streams']}"
+            for side in (plain, corrected)
+        ]
+        known = "one row a request" if row["phi"] is None else f"{row['phi']:.3g}"
+        cells = [row["title"].replace("\n", " "), known, *rates, middle(plain), middle(corrected)]
+        rows.append(f"| {' | '.join(cells)} |")
+    return "\n".join(rows)
+
+
+def season(document: Mapping[str, Any]) -> str:
+    """False alarms a week and delay, static and seasonal."""
+    rows = ["| reference | false alarms a week, 20 features | panes until 0.5 sd is seen |", "|---|--:|--:|"]
+    for row in document["experiments"]["season"]:
+        alarms = row["false_alarms_a_week"]
+        shown = f"{alarms:.3g}" if alarms else f"0 in {row['weeks']} weeks"
+        rows.append(f"| {row['title']} | {shown} | {row['delay_panes']:g} |")
+    return "\n".join(rows)
+
+
 SIMULATION_TABLES: Mapping[str, Callable[[Mapping[str, Any]], str]] = {
     "result": result,
     "delays": delays,
     "border": border,
     "psi-law": psi_law,
+    "dependence": dependence,
+    "season": season,
 }

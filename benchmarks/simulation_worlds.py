@@ -44,7 +44,12 @@ class World:
         seed: of everything.
         draw: rows.
         m: rows of the reference.
+
+    Attributes:
+        last_rows: those of the last pane.
     """
+
+    last_rows: F64
 
     def __init__(self, seed: int, draw: Draw = normal, m: int = REFERENCE_ROWS) -> None:
         self.rng = np.random.default_rng(seed)
@@ -59,6 +64,7 @@ class World:
         rows = self.draw(self.rng, n)
         if change is not None:
             change(self.rng, rows)
+        self.last_rows = rows
         return self.count(rows)
 
     def count(self, rows: F64) -> Pane:

@@ -95,10 +95,16 @@ def document() -> dict[str, Any]:
         {"promised_panes": 50.0, "n": n, "mean_panes": 60.4, "standard_error": 1.2, "cut_ratio": cut}
         for n, cut in ((1, 0.0), (20, 0.5))
     ]
+    side = {"alarmed_ratio": 0.25, "streams": 12, **delay}
+    found["dependence"] = [
+        {"title": "AR(1), 0.5", "phi": 1.98, "plain": side, "corrected": side},
+        {"title": "10 equal rows\na request", "phi": None, "plain": side, "corrected": side},
+    ]
+    found["season"] = [{"title": "static", "weeks": 8, "false_alarms_a_week": 0.0, "delay_panes": 2.0}]
     return {"experiments": found}
 
 
-@pytest.mark.parametrize("name", ["result", "delays", "border", "psi-law"])
+@pytest.mark.parametrize("name", sorted(SIMULATION_TABLES))
 def test_tables_are_rectangular(name: str, document: dict[str, Any]) -> None:
     lines = SIMULATION_TABLES[name](document).splitlines()
     assert len(lines) > 2
@@ -107,6 +113,16 @@ def test_tables_are_rectangular(name: str, document: dict[str, Any]) -> None:
 
 def test_delays_are_medians_with_quartiles(document: dict[str, Any]) -> None:
     assert "| mean + 0.25 sd | 200 | 2 (1-3) | 2 (1-3) | 2 (1-3) | never in 200 |" in delays(document)
+
+
+def test_dependent_streams_are_counted(document: dict[str, Any]) -> None:
+    lines = SIMULATION_TABLES["dependence"](document).splitlines()
+    assert lines[2] == "| AR(1), 0.5 | 1.98 | 3 of 12 | 3 of 12 | 2 (1-3) | 2 (1-3) |"
+    assert lines[3].startswith("| 10 equal rows a request | one row a request |")
+
+
+def test_no_false_alarm_is_told_with_the_weeks_watched(document: dict[str, Any]) -> None:
+    assert SIMULATION_TABLES["season"](document).endswith("| static | 0 in 8 weeks | 2 |")
 
 
 def test_result_says_what_is_never_seen(document: dict[str, Any]) -> None:

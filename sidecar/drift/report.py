@@ -10,7 +10,7 @@ from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
-from sidecar.drift.univariate import Comparison, Effects, missing_ratio
+from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.feature import Role
 from sidecar.profile.pane import Pane
@@ -112,10 +112,7 @@ class ModelReport:
             "categories": None if numeric else ["other", *feature.categories],
             "reference": _side(feature, feature.counts, feature.sums, feature.extremes),
             "current": _side(feature, lanes, self.window.sums[place], self.window.extremes[place]),
-            "horizons": [
-                _horizon(seconds, pane.counts[place, : feature.counts.size], comparison)
-                for seconds, pane in self.horizons
-            ],
+            "horizons": [_horizon(seconds, pane, place, comparison) for seconds, pane in self.horizons],
         }
 
 
@@ -145,16 +142,12 @@ def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> di
     }
 
 
-def _horizon(seconds: float, lanes: I64, comparison: Comparison) -> dict[str, Any]:
-    effects: Effects = comparison.measure(lanes)
+def _horizon(seconds: float, pane: Pane, place: int, comparison: Comparison) -> dict[str, Any]:
+    lanes = pane.counts[place]
+    effects = comparison.measure(lanes, pane.sums[place], pane.extremes[place])
     return {
         "horizon_s": seconds,
         "rows": int(lanes.sum()),
         "missing_ratio": missing_ratio(lanes),
-        "psi": effects.psi,
-        "psi_debiased": effects.psi_debiased,
-        "psi_critical": effects.psi_critical,
-        "js_distance": effects.js_distance,
-        "ks": effects.ks,
-        "wasserstein": effects.wasserstein,
+        **effects.to_json(),
     }

@@ -21,6 +21,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks import summary_cases
 from benchmarks.harness import RESULTS, Row, assert_same, measure, pin, print_table, save, versions
 from kernels.binning import EDGES, F64, I64, fill_cells
 from kernels.histogram import fill_block
@@ -177,6 +178,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for kernels.json")
     given = parser.parse_args(arguments)
     assert_twins()
+    summary_cases.assert_twins()
     with tempfile.TemporaryDirectory() as cache:  # before pinning: a compiler may use every core
         cold_s, warm_s = import_seconds(cache), import_seconds(cache)
     pin()
@@ -191,6 +193,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
             extra = {"n_rows": n_rows, "n_features": N_FEATURES, "cells": EDGES + 1}
             rows.append(Row(name.strip(), timing, "ns/value", extra).to_json())
             printed.append([name, str(n_rows), f"{timing.best_ns:.2f}", f"{timing.median_ns:.2f}"])
+    for name, n_values, call in summary_cases.cases(65_536):
+        timing = measure(call, repeats=3 if given.quick else 9, min_s=0.02 if given.quick else 0.1)
+        timing = timing.per(n_values)
+        rows.append(Row(name.strip(), timing, "ns/value", {"n_values": n_values}).to_json())
+        printed.append([name, str(n_values), f"{timing.best_ns:.2f}", f"{timing.median_ns:.2f}"])
     print_table(("kernel", "rows", "best ns/value", "median"), printed)
     print(f"import, compiling everything: {cold_s:.2f} s; from a warm cache: {warm_s:.2f} s")
     if boost_histogram is None:
@@ -201,7 +208,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=given.results,
         import_cold_s=cold_s,
         import_warm_s=warm_s,
-        versions=versions("numpy", "numba", "boost-histogram"),
+        versions=versions("numpy", "numba", "boost-histogram", "datasketches", "xxhash"),
     )
     print(f"stored in {path}")
     return 0

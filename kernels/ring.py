@@ -6,8 +6,9 @@ end the walk with a fault. The numbers below restate `sidecar.ring.layout` (kern
 sidecar); a test compares the two. The area is read as little-endian int64 words, a record's first being size
 (32 bits), kind (8), writer's epoch (8), magic (16).
 
-**Feature ring.** Rows of F float64 columns, a power of two of them; positions count rows and never wrap.
-Header words, each on a cache line of its own (two of 64 bytes, for the adjacent-line prefetcher):
+**Feature ring.** Rows of F float64 columns and a stamp each, a power of two of them; positions count rows
+and never wrap. Header words, each on a cache line of its own (two of 64 bytes, for the adjacent-line
+prefetcher):
 
     HEAD      rows published       stored by the writer with release after the rows, loaded by the reader with
     acquire TAIL      rows taken           stored by the reader with release after its loads, loaded by the
@@ -192,13 +193,15 @@ def release_tail(header: I64, word: int, tail: int) -> None:
     store_release(header, word, tail)
 
 
-@kernel("i8(f8[:,::1], f8[:,::1], i8[::1])")
-def push_rows(rows: F64, data: F64, header: I64) -> int:
+@kernel("i8(f8[:,::1], i8, f8[:,::1], i8[::1], i8[::1])")
+def push_rows(rows: F64, stamp: int, data: F64, stamps: I64, header: I64) -> int:
     """Write as many rows as there is room for.
 
     Args:
         rows: shape (n, F), float64.
+        stamp: what is written beside each of them.
         data: shape (capacity, F), float64; capacity is a power of two.
+        stamps: shape (capacity,), int64.
         header: shape (HEADER_WORDS,), int64.
 
     Returns:
@@ -215,6 +218,7 @@ def push_rows(rows: F64, data: F64, header: I64) -> int:
     fence()
     for i in range(n):
         slot = (head + i) & (capacity - 1)
+        stamps[slot] = stamp
         for f in range(width):
             data[slot, f] = rows[i, f]
     store_release(header, HEAD, head + n)

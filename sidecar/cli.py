@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
-from sidecar.errors import BadReference, ConfigError, SidecarError, StartError
+from sidecar.errors import BadReference, BadSnapshot, ConfigError, SidecarError, StartError
 
 if TYPE_CHECKING:  # for annotations; the verbs import it when they run
     from sidecar.config.model import Config
@@ -37,7 +37,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(argv)
     try:
         return int(options.verb(options))
-    except (ConfigError, BadReference) as exc:
+    except (ConfigError, BadReference, BadSnapshot) as exc:
         return _complain(exc, BAD_USE)
     except StartError as exc:
         return _complain(exc, NO_START)
@@ -180,6 +180,9 @@ def make_parser() -> argparse.ArgumentParser:
     from sidecar.reference_cli import add_reference_verbs
 
     add_reference_verbs(verbs)
+    from sidecar.snapshot_cli import add_snapshot_verbs
+
+    add_snapshot_verbs(verbs)
     warm = verbs.add_parser("warm", help="compile every kernel into the cache (for image builds)")
     warm.set_defaults(verb=_warm)
     return parser

@@ -126,5 +126,9 @@ class BadReference(SidecarError):
     """A reference file, or the data for one, cannot be used."""
 
 
+class BadSnapshot(SidecarError):
+    """A snapshot cannot be used, or snapshots cannot be merged."""
+
+
 class ShapeMismatch(SidecarError):
     """Two arrays that must have one shape do not: a programming fault."""

@@ -16,7 +16,7 @@ from httptools import HttpParserError, HttpParserUpgrade, HttpRequestParser, Htt
 
 from sidecar.errors import PayloadError
 from sidecar.payload.cells import clip_faults, plural, show_name
-from sidecar.payload.columns import Columns, Direction, Kind
+from sidecar.payload.columns import NOT_A_TEXT, Columns, Direction, Kind
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.payload.shape import sniff_sides
@@ -245,7 +245,10 @@ def _show_columns(columns: Columns) -> tuple[tuple[ShownColumn, ...], tuple[str,
     texts = iter(columns.texts)
     for name, kind in zip(columns.schema.names, columns.schema.kinds, strict=True):
         if kind == "categorical":
-            shown.append(ShownColumn(name, kind, tuple(next(texts)[:SHOWN_VALUES])))
+            first = next(texts)[:SHOWN_VALUES]
+            shown.append(
+                ShownColumn(name, kind, tuple(None if text == NOT_A_TEXT else text for text in first))
+            )
             continue
         values = next(numbers)[:SHOWN_VALUES].tolist()
         n_infinite = sum(map(math.isinf, values))

@@ -84,7 +84,7 @@ def _show(options: argparse.Namespace) -> int:
         print(json.dumps(table.reference_json(reference), indent=2))
         return 0
     print(f"{reference.id}\n{reference.rows:,} rows")
-    _print_table(table.COLUMNS, table.reference_rows(reference))
+    print_table(table.COLUMNS, table.reference_rows(reference))
     return 0
 
 
@@ -96,12 +96,17 @@ def _diff(options: argparse.Namespace) -> int:
     if options.json:
         print(json.dumps([entry.to_json() for entry in found], indent=2))
         return 0
-    _print_table(difference.COLUMNS, [entry.row() for entry in found])
+    print_table(difference.COLUMNS, [entry.row() for entry in found])
     return 0
 
 
-def _print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
-    """Aligned text: nothing is cut, whatever the terminal's width."""
+def print_table(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Prints aligned text: nothing is cut, whatever the terminal's width.
+
+    Args:
+        columns: heads.
+        rows: as many texts each.
+    """
     lines = [tuple(columns), *rows]
     widths = [max(len(line[place]) for line in lines) for place in range(len(columns))]
     for line in lines:

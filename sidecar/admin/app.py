@@ -50,6 +50,7 @@ def _routes(source: AdminSource) -> list[web.RouteDef]:
         web.get("/api/v1/shadow", _document(lambda _request: source.shadow())),
         web.get("/api/v1/performance", _document(lambda _request: source.performance())),
         web.get("/api/v1/alerts", _document(lambda _request: source.alerts())),
+        web.get("/api/v1/versions", _document(lambda request: _versions(source, request))),
         web.get("/api/v1/snapshot", _snapshot(source)),
         web.post("/api/v1/feedback", _feedback),
     ]
@@ -68,6 +69,14 @@ def _drift(source: AdminSource, request: web.Request) -> Document | web.Response
     document = source.drift(model, version)
     if document is None:
         return problem_answer(404, f"model: expected one that was seen, got {_shown(model, version)}")
+    return document
+
+
+def _versions(source: AdminSource, request: web.Request) -> Document | web.Response:
+    model = request.query.get("model")
+    document = source.versions(model)
+    if document is None:
+        return problem_answer(404, f"model: expected one that was seen, got {_shown(model, None)}")
     return document
 
 

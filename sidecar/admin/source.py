@@ -64,5 +64,14 @@ class AdminSource(Protocol):
         ...
 
     def snapshot(self) -> bytes:
-        """The mergeable state, msgpack."""
+        """The closed panes of all subjects, msgpack (docs/snapshot-format.md)."""
+        ...
+
+    def versions(self, model: str | None) -> Document | None:
+        """The versions of one model side by side, of the first one when `model` is None.
+
+        Returns:
+            `{"model", "versions": [{"version", "roles": [the drift document of each role]}]}`; None when
+            there is no such model.
+        """
         ...

@@ -110,16 +110,54 @@ class ReferenceConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
 class WindowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """How traffic is cut into panes and windows."""
 
+    kind: Annotated[
+        Literal["sliding", "tumbling"],
+        Meta(
+            description=(
+                "Whether windows reach back from now, or are cut at multiples of their length in unix time; "
+                "of tumbling ones the last complete one is judged."
+            )
+        ),
+    ] = "sliding"
+
     pane_s: Annotated[
         Seconds, Meta(description="Length of a pane, the smallest summary kept, in seconds.")
     ] = 60.0
+    pane_rows: Annotated[
+        Annotated[int, Meta(ge=10)] | None,
+        Meta(
+            description=(
+                "Rows after which a pane ends, instead of a time; window.pane_s must then say how long that "
+                "takes at most traffic, since alarm.false_alarm_days is turned into panes by it."
+            )
+        ),
+    ] = None
+    lateness_s: Annotated[
+        float,
+        Meta(
+            ge=0.0,
+            description=(
+                "How much later than a newer one a row may come and still count in the pane of its own time; "
+                "panes stay open for so long. A row that comes later counts in the oldest open pane."
+            ),
+        ),
+    ] = 10.0
     horizons_s: Annotated[
         tuple[Seconds, ...],
         Meta(
             min_length=1,
-            description="Lengths of the sliding windows, in seconds; the first is the one judged.",
+            description="Lengths of the windows, in seconds; the first is the one judged.",
         ),
     ] = (300.0, 3600.0, 86400.0)
+    half_lives_s: Annotated[
+        tuple[Seconds, ...],
+        Meta(
+            description=(
+                "Half-lives of decayed sums beside the windows, in seconds; each holds one float a count, "
+                "however long it is."
+            )
+        ),
+    ] = ()
     min_rows: Annotated[
         Count,
         Meta(
@@ -145,6 +183,34 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             ),
         ),
     ] = 0.01
+    unit: Annotated[
+        Literal["request", "row"],
+        Meta(
+            description=(
+                "What the alarm takes for independent of each other: requests, of which it then counts one "
+                "row each, or rows. Effect sizes take all rows."
+            )
+        ),
+    ] = "request"
+    design_effect: Annotated[
+        Literal["reference", "auto", "none"],
+        Meta(
+            description=(
+                "By how much the alarm discounts rows that resemble their neighbours: as measured when the "
+                "reference was built, if its rows had times; `auto` measures the first 30 panes of traffic "
+                "where the reference does not tell; or not at all."
+            )
+        ),
+    ] = "reference"
+    season: Annotated[
+        Literal["hour_of_week", "none"],
+        Meta(
+            description=(
+                "Whether the alarm compares with the same hour of the week (UTC), where the reference was "
+                "built with hours of the week."
+            )
+        ),
+    ] = "hour_of_week"
 
 
 class AccessLogConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
@@ -214,6 +280,10 @@ class ModelConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
     ] = ()
     prediction: Annotated[
         str | None, Meta(description="The reference's column that holds the prediction (first output).")
+    ] = None
+    false_alarm_days: Annotated[
+        Annotated[float, Meta(gt=0.0)] | None,
+        Meta(description="alarm.false_alarm_days for this model."),
     ] = None
 
 

@@ -99,6 +99,7 @@ class Detector:
         tolerance: delta of sidecar.drift.rates.
         extra: X rates that are no lanes.
         phi: design effect of each feature, shape (F,), >= 1; all 1 when left out.
+        reference_phi: the same of the reference's rows; those of traffic when left out.
         seasons: references by hour of the week; the features' own ones all week when left out.
 
     Attributes:
@@ -116,17 +117,20 @@ class Detector:
         *,
         extra: Sequence[ExtraRate] = (),
         phi: Sequence[float] | None = None,
+        reference_phi: Sequence[float] | None = None,
         seasons: Seasons | None = None,
     ) -> None:
         self.features = tuple(features)
         self.width = len(self.features)
-        self._rates = make_rates(features, tolerance, extra, phi)
+        of_reference = phi if reference_phi is None else reference_phi
+        self._rates = make_rates(features, tolerance, extra, of_reference)
         self.n_groups = self._rates.n_groups
-        of_group = np.ones(self.n_groups)
-        if phi is not None:
-            of_group[: self.width] = phi
-        self._phi = of_group[self._rates.groups]
-        self._seasonal = None if seasons is None else SeasonalRates(self._rates, self._phi, features, seasons)
+        self._phi = self._of_rates(phi)
+        self._seasonal = (
+            None
+            if seasons is None
+            else SeasonalRates(self._rates, self._of_rates(of_reference), features, seasons)
+        )
         self._sides = make_sides(self._rates, all_of_them=seasons is not None)
         self._gains = self._sides.gains(self._rates, self._phi)
         self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
@@ -244,6 +248,13 @@ class Detector:
         for name in _STATE:
             present: F64 = getattr(self, name)
             present[:] = np.frombuffer(state[name.strip("_")], dtype="<f8").reshape(present.shape)
+
+    def _of_rates(self, phi: Sequence[float] | None) -> F64:
+        """Each rate's design effect; rates of their own have none."""
+        of_group = np.ones(self.n_groups)
+        if phi is not None:
+            of_group[: self.width] = phi
+        return of_group[self._rates.groups]
 
     def _sides_of(self, group: int) -> slice:
         return slice(int(self._sides.starts[group]), int(self._sides.starts[group + 1]))

@@ -6,17 +6,24 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import numpy as np
+
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
+from sidecar.drift.effects import Effects
 from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
+from sidecar.profile.decay import DecayedSum
 from sidecar.profile.feature import Role
+from sidecar.profile.history import NS, ClosedPanes
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.snapshot import Layout
 from sidecar.profile.table import finite
 
+NOTHING_CLOSED = ClosedPanes((), ())
 QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
@@ -37,6 +44,9 @@ class ModelReport:
         verdicts: one a feature.
         features: one a feature; None while learning.
         comparisons: one a feature; None while learning.
+        decayed: sums with halving weights, one for each half-life; copies.
+        closed: the closed panes that are held, for snapshots.
+        layout: by which features they were counted; None while one is being learnt.
     """
 
     model: str
@@ -51,6 +61,9 @@ class ModelReport:
     verdicts: tuple[FeatureVerdict, ...]
     features: tuple[FeatureReference | None, ...]
     comparisons: tuple[Comparison | None, ...]
+    decayed: tuple[DecayedSum, ...] = ()
+    closed: ClosedPanes = NOTHING_CLOSED
+    layout: Layout | None = None
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -104,6 +117,7 @@ class ModelReport:
                 "reference": None,
                 "current": None,
                 "horizons": [],
+                "decayed": [],
             }
         lanes = self.window.counts[place, : feature.counts.size]
         numeric = feature.spec.kind == "numeric"
@@ -113,6 +127,7 @@ class ModelReport:
             "reference": _side(feature, feature.counts, feature.sums, feature.extremes),
             "current": _side(feature, lanes, self.window.sums[place], self.window.extremes[place]),
             "horizons": [_horizon(seconds, pane, place, comparison) for seconds, pane in self.horizons],
+            "decayed": [_decayed(sums, place, feature.counts.size, comparison) for sums in self.decayed],
         }
 
 
@@ -145,8 +160,17 @@ def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> di
 def _horizon(seconds: float, pane: Pane, place: int, comparison: Comparison) -> dict[str, Any]:
     lanes = pane.counts[place]
     effects = comparison.measure(lanes, pane.sums[place], pane.extremes[place])
+    return {"horizon_s": seconds, **_sizes(lanes, effects)}
+
+
+def _decayed(sums: DecayedSum, place: int, lanes: int, comparison: Comparison) -> dict[str, Any]:
+    """Sizes of as many equally weighted rows as the weights are worth."""
+    counts = np.ascontiguousarray(sums.effective_counts()[place, :lanes])
+    return {"half_life_s": sums.half_life_ns / NS, **_sizes(counts, comparison.measure(counts))}
+
+
+def _sizes(lanes: I64, effects: Effects) -> dict[str, Any]:
     return {
-        "horizon_s": seconds,
         "rows": int(lanes.sum()),
         "missing_ratio": missing_ratio(lanes),
         **effects.to_json(),

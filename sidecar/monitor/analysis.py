@@ -1,9 +1,8 @@
 """All statistics of one (model, version, role): rows in, verdicts out.
 
-Rows go into the open pane. A pane closes at the next multiple of its length in unix time; it then moves the
-detector on and joins the windows. Late rows count in the pane that is open when they come. Columns that the
-reference knows are judged from the first row on; the others are learnt from the first rows of traffic and
-judged after that.
+Rows go into open panes by the time of their exchange (`sidecar.profile.cutting`). A pane that closes moves
+the detector on and joins the windows (`sidecar.profile.history`). Columns that the reference knows are
+judged from the first row on; the others are learnt from the first rows of traffic and judged after that.
 
 Runs on one thread. Only the encoder is shared, with the thread that decodes; while categories are being
 learnt it may still add codes when the vocabulary has just been frozen, and the counting takes those as
@@ -12,80 +11,35 @@ learnt it may still add codes when the vocabulary has just been frozen, and the 
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 
-from kernels.binning import F64
-from sidecar.config.model import Config, FeatureConfig
-from sidecar.drift.detector import Detector, false_alarm_panes
+from kernels.binning import F64, I64
 from sidecar.drift.report import ModelReport
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.errors import ShapeMismatch, SidecarError
+from sidecar.monitor.alarm import Alarm
+from sidecar.monitor.settings import AnalysisSettings, fingerprint
 from sidecar.payload.columns import Schema, intern_schema
 from sidecar.profile import codec
+from sidecar.profile.accumulator import Accumulator
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
+from sidecar.profile.history import NS, History
 from sidecar.profile.lanes import lane_table
 from sidecar.profile.learning import Learning, learn_reference
 from sidecar.profile.naming import name_columns
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.snapshot import Layout
+from sidecar.profile.units import Chosen
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
-from sidecar.profile.window import SlidingWindow
 
-STATE_FORMAT = 2
-NS = 1_000_000_000
-
-
-@dataclass(frozen=True, slots=True)
-class AnalysisSettings:
-    """What the configuration says about the analysis of one model.
-
-    Args:
-        pane_s: length of a pane.
-        horizons_s: lengths of the windows; the first is judged.
-        min_rows: a window with fewer rows is `not_enough_data`.
-        auto_rows: rows from which unknown columns are learnt.
-        false_alarm_days: days between false alarms of the model, on average.
-        tolerance: change of a share at the median that is never an alarm.
-        features: names of the input columns in order, or objects that map them.
-        prediction: name of the first output.
-    """
-
-    pane_s: float = 60.0
-    horizons_s: tuple[float, ...] = (300.0, 3600.0, 86400.0)
-    min_rows: int = 200
-    auto_rows: int = 2000
-    false_alarm_days: float = 90.0
-    tolerance: float = 0.01
-    features: tuple[str | FeatureConfig, ...] = ()
-    prediction: str | None = None
-
-    @classmethod
-    def from_config(cls, config: Config, model: str) -> AnalysisSettings:
-        """The settings of a model.
-
-        Args:
-            config: the whole configuration.
-            model: the model's name, as in the request path.
-
-        Returns:
-            The settings.
-        """
-        known = next((entry for entry in config.models if entry.name == model), None)
-        return cls(
-            pane_s=config.window.pane_s,
-            horizons_s=config.window.horizons_s,
-            min_rows=config.window.min_rows,
-            auto_rows=config.reference.auto_rows,
-            false_alarm_days=config.alarm.false_alarm_days,
-            tolerance=config.alarm.tolerance,
-            features=known.features if known is not None else (),
-            prediction=known.prediction if known is not None else None,
-        )
+STATE_FORMAT = 3
 
 
 class ModelAnalysis:
@@ -98,6 +52,10 @@ class ModelAnalysis:
         schema: columns of the first message; later messages are matched to them by name.
         settings: of the configuration.
         reference: to compare with; without it, and for columns that it lacks, it is learnt.
+        epoch: start of this monitor, in nanoseconds of unix time.
+
+    Attributes:
+        accumulators: what else follows the rows, by name; may be added to before the first row.
     """
 
     def __init__(
@@ -108,6 +66,7 @@ class ModelAnalysis:
         schema: Schema,
         settings: AnalysisSettings,
         reference: Reference | None,
+        epoch: int = 0,
     ) -> None:
         self.model = model
         self.version = version
@@ -125,60 +84,82 @@ class ModelAnalysis:
         unknown = [place for place, known in enumerate(naming.known) if known is None]
         self._learning = Learning(unknown, settings.auto_rows)
         self._learnt = codec.seal(0, (), created_unix_s=0.0, provenance={})
-        self._pane_ns = max(1, round(settings.pane_s * NS))
         self._table = lane_table(self.specs, naming.known)
-        self._open = Pane.empty(0, 0, self.width, self._table.lanes)
-        self._windows = [
-            SlidingWindow(round(horizon_s * NS), self._pane_ns, self.width, self._table.lanes)
-            for horizon_s in settings.horizons_s
-        ]
+        self._history = History(settings.plan(), self.width, self._table.lanes, epoch)
+        self.accumulators: dict[str, Accumulator] = {}
+        self._alarm = Alarm(settings, reference, self._table.lanes, naming.known)
         self._use(naming.known)
 
-    def add_rows(self, matrix: F64, now_unix_ns: int) -> None:
-        """Counts rows; panes that are due are closed first.
+    @property
+    def features(self) -> tuple[FeatureReference | None, ...]:
+        """For each feature its reference, None while that is being learnt."""
+        return self._features
+
+    @property
+    def settings(self) -> AnalysisSettings:
+        return self._settings
+
+    @property
+    def now_unix_ns(self) -> int:
+        """Latest time seen, of a row or told."""
+        return self._history.now_unix_ns
+
+    @property
+    def late(self) -> dict[str, int]:
+        """Rows that came too late, or from the future, by reason."""
+        return self._history.late
+
+    def add_rows(self, matrix: F64, unix_ns: int) -> None:
+        """Counts rows of one time.
+
+        Args:
+            matrix: as in `add_block`.
+            unix_ns: time of their exchange.
+
+        Raises:
+            ShapeMismatch: as `add_block`.
+        """
+        self.add_block(matrix, np.full(len(matrix), unix_ns, dtype=np.int64), unix_ns)
+
+    def add_block(self, matrix: F64, stamps: I64, now_unix_ns: int, chosen: Chosen | None = None) -> None:
+        """Counts rows in the panes of their time; panes that are complete then are closed.
 
         Args:
             matrix: from the encoder, shape (n, F), float64, C order; may be a read-only view; not kept.
-            now_unix_ns: time.
+            stamps: time of each row's exchange in nanoseconds of unix time, shape (n,), int64.
+            now_unix_ns: the clock, read after the rows had come.
+            chosen: the rows that stand for their request (sidecar.profile.units), shape (n,), bool; all when
+                left out.
 
         Raises:
             ShapeMismatch: "pane: expected rows of 20 float64 in C order, got (3, 19) float64".
         """
-        self.advance(now_unix_ns)
-        if self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width:
-            matrix = self._learn(matrix)
-        self._open.fill(self._table, matrix)
+        for start, stop, pane in self._history.runs(self._history.bounded(stamps, now_unix_ns)):
+            self._fill(matrix[start:stop], None if chosen is None else chosen[start:stop], pane)
+            self._close_due()
 
     def advance(self, now_unix_ns: int) -> None:
-        """Closes the open pane when its time is over.
+        """Closes the panes whose time is over.
 
         Args:
-            now_unix_ns: time; one earlier than before changes nothing.
+            now_unix_ns: time up to which no row is missing; one earlier than before changes nothing.
         """
-        if now_unix_ns < self._open.end_unix_ns:
-            return
-        if self._open.rows:
-            self._detector.advance(self._open.counts, self._open.start_unix_ns / NS)
-            for window in self._windows:
-                window.push(self._open)
-        start = now_unix_ns // self._pane_ns * self._pane_ns
-        self._open = Pane.empty(start, start + self._pane_ns, self.width, self._table.lanes)
-        for window in self._windows:
-            window.expire(start)
+        self._history.advance(now_unix_ns)
+        self._close_due()
 
     def report(self, now_unix_ns: int) -> ModelReport:
-        """What is to be said now, the open pane included.
+        """What is to be said now, the open panes included.
 
         Args:
-            now_unix_ns: time; panes that are due are closed first.
+            now_unix_ns: time up to which no row is missing; panes that are due are closed first.
 
         Returns:
             A frozen report with copies of the sums.
         """
         self.advance(now_unix_ns)
-        sums = [window.with_open(self._open) for window in self._windows]
+        sums = self._history.sums()
         judged = sums[0]
-        evidence = self._detector.evidence(self._open.counts, self._open.start_unix_ns / NS)
+        evidence = self._alarm.evidence(self._history.open_panes() or [self._no_rows()], judged.extremes)
         reference_id, reference_rows = self._reference_identity()
         return ModelReport(
             model=self.model,
@@ -187,13 +168,38 @@ class ModelAnalysis:
             reference_id=reference_id,
             reference_rows=reference_rows,
             start_unix_s=judged.start_unix_ns / NS,
-            end_unix_s=now_unix_ns / NS,
+            end_unix_s=self._history.now_unix_ns / NS,
             window=judged,
             horizons=tuple(zip(self._settings.horizons_s, sums, strict=True)),
             verdicts=judge(self.specs, self._comparisons, judged, evidence, self._settings.min_rows),
             features=self._features,
             comparisons=self._comparisons,
+            decayed=tuple(self._history.decayed_sums()),
+            closed=self._history.closed(),
+            layout=self._layout,
         )
+
+    def _fill(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> None:
+        wanted = self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width
+        taken = self._learn(matrix, chosen, pane) if wanted else 0  # may change the table
+        self._count(matrix[taken:], None if chosen is None else chosen[taken:], pane)
+        for accumulator in self.accumulators.values():
+            accumulator.fill(matrix, pane.start_unix_ns)
+
+    def _count(self, rows: F64, chosen: Chosen | None, pane: Pane) -> None:
+        self._alarm.fill(self._table, rows, chosen, pane)
+        pane.fill(self._table, rows)
+
+    def _close_due(self) -> None:
+        for pane in self._history.close_due():
+            self._alarm.close(pane)
+            for accumulator in self.accumulators.values():
+                accumulator.close(pane.start_unix_ns, pane.end_unix_ns)
+        for accumulator in self.accumulators.values():
+            accumulator.expire(self._history.newest_start_unix_ns)
+
+    def _no_rows(self) -> tuple[I64, int]:
+        return np.zeros((self.width, self._table.lanes), dtype=np.int64), self._history.newest_start_unix_ns
 
     def to_state(self) -> dict[str, Any]:
         """The analysis for a checkpoint.
@@ -208,18 +214,23 @@ class ModelAnalysis:
             "role": self.role,
             "names": list(self.schema.names),
             "kinds": list(self.schema.kinds),
-            "settings": _fingerprint(self._settings, self._reference),
+            "settings": fingerprint(self._settings, self._reference),
             "vocabularies": [list(v.texts) if v is not None else None for v in self._vocabularies],
             "learnt": codec.encode(self._learnt) if self._learnt.features else None,
             "learning": self._learning.gathered().astype("<f8").tobytes(),
-            "open": self._open.to_state(),
-            "windows": [[pane.to_state() for pane in window.granules] for window in self._windows],
-            "detector": self._detector.to_state(),
+            "history": self._history.to_state(),
+            "accumulators": {name: one.to_state() for name, one in self.accumulators.items()},
+            "alarm": self._alarm.to_state(),
         }
 
     @classmethod
     def from_state(
-        cls, state: dict[str, Any], settings: AnalysisSettings, reference: Reference | None
+        cls,
+        state: dict[str, Any],
+        settings: AnalysisSettings,
+        reference: Reference | None,
+        epoch: int = 0,
+        accumulators: Mapping[str, Accumulator] | None = None,
     ) -> ModelAnalysis:
         """Goes on from a checkpoint.
 
@@ -227,6 +238,8 @@ class ModelAnalysis:
             state: from `to_state`.
             settings: the present ones.
             reference: the present one.
+            epoch: start of this monitor.
+            accumulators: empty ones, that go on too.
 
         Returns:
             The analysis, as it was.
@@ -239,14 +252,17 @@ class ModelAnalysis:
             raise ShapeMismatch(
                 f"analysis state: expected format {STATE_FORMAT}, got {state.get('format')!r}"
             )
-        expected = _fingerprint(settings, reference)
+        expected = fingerprint(settings, reference)
         if state.get("settings") != expected:
             raise ShapeMismatch(
                 f"analysis state: expected settings {expected}, got {state.get('settings')!r}"
             )
         try:
             schema = intern_schema(tuple(state["names"]), tuple(state["kinds"]))
-            analysis = cls(state["model"], state["version"], state["role"], schema, settings, reference)
+            analysis = cls(
+                state["model"], state["version"], state["role"], schema, settings, reference, epoch
+            )
+            analysis.accumulators.update(accumulators or {})
             analysis._restore(state)
         except (KeyError, TypeError, ValueError, IndexError, SidecarError) as exc:
             raise ShapeMismatch(f"analysis state: expected a whole checkpoint, got {exc!r}") from exc
@@ -262,26 +278,25 @@ class ModelAnalysis:
         else:
             gathered = np.frombuffer(state["learning"], dtype="<f8").astype(np.float64)
             self._learning.restore(gathered.reshape(-1, max(1, len(self._learning.columns))))
-        shape = (self.width, self._table.lanes)
-        self._open = Pane.from_state(state["open"], *shape)
-        for window, panes in zip(self._windows, state["windows"], strict=True):
-            window.restore(Pane.from_state(pane, *shape) for pane in panes)
-        self._detector.restore(state["detector"])
+        self._history.restore(state["history"])
+        for name, accumulator in self.accumulators.items():
+            accumulator.restore(state["accumulators"][name])
+        self._alarm.restore(state["alarm"])
 
-    def _learn(self, matrix: F64) -> F64:
-        """Takes the rows that are still wanted, counting what is known of them; gives the rest."""
+    def _learn(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> int:
+        """Takes the rows that are still wanted, counting what is known of them; gives their number."""
         taken = self._learning.take(matrix)
-        self._open.fill(self._table, matrix[:taken])
+        of_taken = None if chosen is None else chosen[:taken]
+        self._alarm.note_learnt(taken, of_taken)
+        self._count(matrix[:taken], of_taken, pane)
         if not self._learning.active:
             columns = self._learning.columns
             vocabularies = [self._vocabularies[place] for place in columns]
             texts = [() if vocabulary is None else vocabulary.freeze() for vocabulary in vocabularies]
             specs = [self.specs[place] for place in columns]
             features = learn_reference(specs, self._learning.gathered(), texts)
-            older = self._detector
             self._take_learnt(codec.seal(self._learning.rows, features, created_unix_s=0.0, provenance={}))
-            self._detector.take_over(older)
-        return matrix[taken:]
+        return taken
 
     def _take_learnt(self, learnt: Reference) -> None:
         """Counts and judges the learnt columns from now on; what was counted of the others stays."""
@@ -302,8 +317,10 @@ class ModelAnalysis:
         self._comparisons = tuple(
             None if feature is None else Comparison(feature, settings.min_rows) for feature in features
         )
-        panes = false_alarm_panes(settings.false_alarm_days, settings.pane_s)
-        self._detector = Detector(features, panes, settings.tolerance)
+        self._alarm.use(features, self._learning.columns)
+        known = [feature for feature in features if feature is not None]
+        rows = max((feature.rows for feature in known), default=0)
+        self._layout = Layout.of(rows, known) if len(known) == len(features) else None
 
     def _reference_identity(self) -> tuple[str | None, int]:
         """Id and rows of the file; else of what was learnt; while learning the rows so far."""
@@ -317,19 +334,6 @@ class ModelAnalysis:
 def _vocabulary(spec: FeatureSpec, known: FeatureReference | None) -> Vocabulary | None:
     if spec.kind == "numeric":
         return None
-    return Vocabulary() if known is None else Vocabulary(known.categories, frozen=True)
-
-
-def _fingerprint(settings: AnalysisSettings, reference: Reference | None) -> list[Any]:
-    """What must be the same for a checkpoint to be gone on with."""
-    columns = [[f.name, f.column, f.kind] if isinstance(f, FeatureConfig) else f for f in settings.features]
-    return [
-        settings.pane_s,
-        list(settings.horizons_s),
-        settings.auto_rows,
-        settings.false_alarm_days,
-        settings.tolerance,
-        columns,
-        settings.prediction,
-        reference.id if reference is not None else None,
-    ]
+    if known is None:
+        return Vocabulary(unseen=UnseenTexts())
+    return Vocabulary(known.categories, frozen=True, unseen=UnseenTexts())

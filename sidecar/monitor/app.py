@@ -1,9 +1,8 @@
 """The monitor's process, composed: threads for intake and statistics, exports, the admin server on the event
 loop, and one beat a second that keeps the CPU budget.
 
-It runs at lower priority than the workers. Importing the kernels takes a second or two, which costs nothing
-but
-monitoring: the rings hold what comes meanwhile.
+It runs behind the workers (`sidecar.scheduling`). Importing the kernels takes a second or two, which costs
+nothing but monitoring: the rings hold what comes meanwhile.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
-from sidecar.monitor.priority import step_back
+from sidecar.monitor.origin import pod_identity
 from sidecar.monitor.readings import model_families, process_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
@@ -81,6 +80,8 @@ class Monitor:
         log: Log,
     ) -> None:
         clock: Clock = SystemClock()
+        self.epoch = clock.unix_ns()
+        self.origin = f"{pod_identity(environ)}/{self.epoch}"
         self._config = config
         self._rings = rings
         self._board = board
@@ -90,8 +91,8 @@ class Monitor:
         self._beat_s = 0.0
         self.admin_faults = FaultCount()
         self.control = LevelControl(config.tap.ratio, config.tap.cpu_budget_cores)
-        self.subjects = Subjects(config, _load_reference(config, log), self._wake)
-        self.statistician = Statistician(self.subjects, clock, state_path, config.state.every_s, dict, log)
+        self.subjects = Subjects(config, _load_reference(config, log), self._wake, self.epoch)
+        self.statistician = self._make_statistician(clock, state_path)
         self._restore(state_path)
         self.meters = TrafficMeters(parse_upstream(config.upstream))
         self.exports: Exports = make_exports(
@@ -125,6 +126,7 @@ class Monitor:
             lag_ns=lambda: self.intake.lag_ns,
             clock=clock,
             started_unix_ns=started_unix_ns,
+            origin=self.origin,
         )
 
     def families(self) -> list[Family]:
@@ -180,6 +182,17 @@ class Monitor:
         if not in_time:
             self._log.warning("monitor_cut_short", limit_s=limit_s)
 
+    def _make_statistician(self, clock: Clock, state_path: Path | None) -> Statistician:
+        return Statistician(
+            self.subjects,
+            clock,
+            state_path,
+            self._config.state.every_s,
+            lambda: {"origin": self.origin},
+            self._log,
+            lambda: self.intake.caught_up_unix_ns,
+        )
+
     def _wake(self) -> None:
         self.statistician.wake()
 
@@ -193,6 +206,7 @@ class Monitor:
             self._log.warning("checkpoint_ignored", reason=str(exc))
             return
         if state is not None:
+            self.origin = str(state.get("origin", self.origin))
             for fault in self.subjects.restore(state.get("subjects", [])):
                 self._log.warning("checkpoint_ignored", reason=fault)
             self._log.info("resumed", subjects=len(self.subjects.all()))
@@ -216,7 +230,6 @@ def run_monitor(
     Returns:
         Exit code 0.
     """
-    step_back()
     monitor = Monitor(config, rings, hand_off_fds, state_path, board, started_unix_ns, environ, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(monitor, config, admin_listener, life_fd, log))

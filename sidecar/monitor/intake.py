@@ -84,6 +84,7 @@ class Intake:
 
     Attributes:
         lag_ns: age of the oldest record of the last batch.
+        caught_up_unix_ns: when all rings were last seen empty: what was published before has been pushed.
         n_faults: faults contained here.
         tunnels: what tunnels have carried.
     """
@@ -113,6 +114,7 @@ class Intake:
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self.lag_ns = 0
+        self.caught_up_unix_ns = 0
         self.n_faults = 0
 
     def start(self) -> None:
@@ -142,15 +144,17 @@ class Intake:
 
     def _turn(self) -> None:
         """Reads until every ring is empty, a batch of each in turn."""
-        busy = True
+        busy, begun_unix_ns = True, 0
         while busy:
             busy = False
+            begun_unix_ns = self._clock.unix_ns()
             for lane in self._lanes:
                 try:
                     busy = self._take_batch(lane) or busy
                 except Exception as exc:  # noqa: BLE001 - a ring's fault must not stop the others
                     self._note_fault("intake_fault", exc)
         self.lag_ns = 0
+        self.caught_up_unix_ns = begun_unix_ns
         if self._access_log is not None:
             self._access_log.flush()  # what an earlier fault of the file has left
 
@@ -250,9 +254,10 @@ class Intake:
         outputs = self._decode_response(record, request, bodies[1])
         model = inputs.model or (outputs.model if outputs is not None else None)
         version = (outputs.version if outputs is not None else None) or inputs.version
-        kept = self._subjects.push(inputs, "input", model, version)
+        ended_unix_ns = record.start_unix_ns + record.end_ns
+        kept = self._subjects.push(inputs, "input", model, version, ended_unix_ns, record.exchange_id)
         if outputs is not None:
-            self._subjects.push(outputs, "output", model, version)
+            self._subjects.push(outputs, "output", model, version, ended_unix_ns, record.exchange_id)
         return "analysed" if kept else "undecoded"
 
     def _decode_response(self, record: ExchangeRecord, request: RequestLine, body: bytes) -> Columns | None:

@@ -19,6 +19,7 @@ from sidecar.telemetry.names import (
     MONITOR_FAULTS,
     MONITOR_LAG,
     PROCESS_RESTARTS,
+    QUALITY_VIOLATIONS,
     REFERENCE_ROWS,
     TAP_SHARE,
     WINDOW_ROWS,
@@ -59,6 +60,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     drifted: list[Point] = []
     observations: list[Point] = []
     missing: list[Point] = []
+    violations: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
     for subject in subjects:
@@ -68,6 +70,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         subject_attributes = _subject_attributes(report)
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
+        violations += _violations(subject, subject_attributes)
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
             drift += _scores(
@@ -83,8 +86,21 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_DRIFTED, drifted),
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
+        Family(QUALITY_VIOLATIONS, violations),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
+    ]
+
+
+def _violations(subject: Subject, attributes: Attributes) -> list[Point]:
+    """Totals since this monitor began; `feature` is empty where the fault is a row's or a message's."""
+    if subject.quality_report is None:
+        return []
+    named = {spec.name for spec in subject.analysis.specs[:MOST_FEATURES]}
+    return [
+        Point((*attributes, ("feature", count.rate.feature or ""), ("kind", count.rate.name)), count.total)
+        for count in subject.quality_report.counts
+        if count.rate.feature is None or count.rate.feature in named
     ]
 
 

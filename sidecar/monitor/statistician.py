@@ -18,7 +18,7 @@ from sidecar.clock import Clock
 from sidecar.log import Log
 from sidecar.monitor.state import save_state
 from sidecar.monitor.subjects import Subject, Subjects
-from sidecar.payload.columns import F64
+from sidecar.ring.feature_ring import F64, I64
 
 TICK_S = 0.1
 REPORT_NS = 250_000_000
@@ -35,6 +35,8 @@ class Statistician:
         checkpoint_s: time between two checkpoints.
         extra_state: gives what else belongs into the checkpoint.
         log: where faults are told.
+        caught_up_unix_ns: gives the time up to which all that was recorded has been pushed; the clock by
+            default. Panes close by it while no rows come, so that what waits in the rings is not late.
     """
 
     def __init__(
@@ -45,6 +47,7 @@ class Statistician:
         checkpoint_s: float,
         extra_state: Callable[[], dict[str, Any]],
         log: Log,
+        caught_up_unix_ns: Callable[[], int] | None = None,
     ) -> None:
         self._subjects = subjects
         self._clock = clock
@@ -52,6 +55,7 @@ class Statistician:
         self._checkpoint_ns = round(checkpoint_s * NS)
         self._extra_state = extra_state
         self._log = log
+        self._caught_up_unix_ns = caught_up_unix_ns or clock.unix_ns
         self._wake = threading.Event()
         self._stopping = False
         self._reported_ns = 0
@@ -102,23 +106,23 @@ class Statistician:
             self._saved_ns = now_ns
 
     def _take_rows(self, subject: Subject) -> None:
-        now_unix_ns = self._clock.unix_ns()
+        caught_up_unix_ns = self._caught_up_unix_ns()  # before the ring is looked into
 
-        def take(block: F64) -> None:
+        def take(block: F64, stamps: I64) -> None:
             # A faulty block is lost, not repeated
-            self._contained(lambda: subject.add(block, now_unix_ns), subject)
+            self._contained(lambda: subject.add(block, stamps, self._clock.unix_ns()), subject)
 
         if subject.ring.drain(take):
             self._subjects.room.set()
         else:
-            subject.analysis.advance(now_unix_ns)
+            subject.analysis.advance(caught_up_unix_ns)
 
     def _report(self) -> None:
         for subject in self._subjects.all():
             self._contained(partial(self._report_on, subject), subject)
 
     def _report_on(self, subject: Subject) -> None:
-        subject.report = subject.analysis.report(self._clock.unix_ns())
+        subject.judge(subject.analysis.now_unix_ns)
 
     def _contained(self, work: Callable[[], None], subject: Subject) -> None:
         try:

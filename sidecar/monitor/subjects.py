@@ -15,16 +15,22 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.config.model import Config
+from sidecar.drift.detector import false_alarm_panes
 from sidecar.drift.report import ModelReport
 from sidecar.errors import SidecarError
-from sidecar.monitor.analysis import AnalysisSettings, ModelAnalysis
+from sidecar.monitor.analysis import ModelAnalysis
+from sidecar.monitor.data_quality import DataQuality
+from sidecar.monitor.quality_alarm import AlarmSettings
+from sidecar.monitor.settings import AnalysisSettings
 from sidecar.payload.columns import Columns
 from sidecar.profile.feature import Role
 from sidecar.profile.reference import Reference
+from sidecar.profile.units import chosen_of, marked, stamp_of
+from sidecar.quality.report import QualityReport
 from sidecar.ring.feature_ring import FeatureRing
 
 MOST_SUBJECTS = 64  # models x versions x 2; a caller must not be able to make us hold more
-# Rows x features of a feature ring: 256 KiB of float64. Every place of a ring is written before the first one
+# Rows x (features + time) of a feature ring: 256 KiB. Every place of a ring is written before the first one
 # is written again, however few rows wait, so all of it becomes resident: what is larger grows for hours on a
 # quiet model. The slack for a busy statistics thread is the worker's ring.
 RING_CELLS = 1 << 15
@@ -33,6 +39,7 @@ WAKE_ROWS = (
     256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick
 )
 WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
+NS = 1_000_000_000
 UNNAMED = "default"  # a model that neither path nor body names
 
 Key = tuple[str, str | None, Role]
@@ -44,28 +51,47 @@ class Subject:
 
     Attributes:
         analysis: its statistics; only the statistics thread adds rows to it.
+        quality: its data quality; rows as with the analysis.
         ring: rows on their way there.
+        quality_report: as `report`.
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
         missing: of these, missing values by feature.
     """
 
     analysis: ModelAnalysis
+    quality: DataQuality
     ring: FeatureRing
     report: ModelReport | None = None
+    quality_report: QualityReport | None = None
     rows: int = 0
     missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
 
-    def add(self, block: F64, now_unix_ns: int) -> None:
+    def add(self, block: F64, stamps: I64, now_unix_ns: int) -> None:
         """Takes rows from the ring; called by the statistics thread only.
 
         Args:
             block: shape (n, F), float64; not kept.
-            now_unix_ns: time.
+            stamps: time of each row's exchange, and whether it stands for it (sidecar.profile.units), shape
+                (n,), int64.
+            now_unix_ns: the clock, read after the rows had come.
         """
-        self.analysis.add_rows(block, now_unix_ns)
+        chosen = chosen_of(stamps)
+        self.analysis.add_block(block, stamps, now_unix_ns, chosen)
+        self.quality.fill(block, int(stamps[-1]), chosen)
         self.rows += len(block)
         self.missing += np.isnan(block).sum(axis=0)
+
+    def judge(self, now_unix_ns: int) -> None:
+        """Replaces the reports; called by the statistics thread only.
+
+        Args:
+            now_unix_ns: time.
+        """
+        report = self.analysis.report(now_unix_ns)
+        self.quality.use(report.features)
+        self.quality_report = self.quality.report(now_unix_ns)
+        self.report = report
 
 
 class Subjects:
@@ -75,12 +101,17 @@ class Subjects:
         config: the settings.
         reference: the reference file's content, if there is one.
         wake: called when enough rows were pushed, or one finds no room.
+        epoch: start of this monitor, in nanoseconds of unix time.
     """
 
-    def __init__(self, config: Config, reference: Reference | None, wake: Callable[[], None]) -> None:
+    def __init__(
+        self, config: Config, reference: Reference | None, wake: Callable[[], None], epoch: int = 0
+    ) -> None:
         self._config = config
         self._reference = reference
+        self._by_request = config.alarm.unit == "request"
         self._wake = wake
+        self._epoch = epoch
         self._by_key: dict[Key, Subject] = {}
         self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
@@ -89,13 +120,23 @@ class Subjects:
         """Every subject, in the order in which they came; a copy."""
         return list(self._by_key.values())
 
-    def push(self, columns: Columns, role: Role, model: str | None, version: str | None) -> bool:
+    def push(
+        self,
+        columns: Columns,
+        role: Role,
+        model: str | None,
+        version: str | None,
+        unix_ns: int,
+        exchange_id: int = 0,
+    ) -> bool:
         """Sends the rows of one message to their subject.
 
         Args:
             columns: decoded.
             role: input for a request, output for a response.
             model, version: of the exchange, as either side tells them.
+            unix_ns: time at which the exchange ended.
+            exchange_id: says which of several rows stands for the exchange.
 
         Returns:
             False when there are too many subjects for a new one, or nothing to watch in these columns.
@@ -105,20 +146,28 @@ class Subjects:
         subject = self._find(columns, (model or UNNAMED, version, role))
         if subject is None:
             return False
+        subject.quality.note(columns.schema)
         matrix = subject.analysis.encoder.encode(columns)
-        while len(matrix):
-            taken = subject.ring.push(matrix)
-            self._pushed += taken
-            if taken == len(matrix):
-                break
-            self._wake()
-            matrix = matrix[taken:]
-            self.room.wait(WAIT_S)
-            self.room.clear()
+        if self._by_request:
+            for rows, stamp in marked(matrix, unix_ns, exchange_id):
+                self._send(subject.ring, rows, stamp)
+        else:
+            self._send(subject.ring, matrix, stamp_of(unix_ns))
         if self._pushed >= WAKE_ROWS:
             self._pushed = 0
             self._wake()
         return True
+
+    def _send(self, ring: FeatureRing, rows: F64, stamp: int) -> None:
+        while len(rows):
+            taken = ring.push(rows, stamp)
+            self._pushed += taken
+            if taken == len(rows):
+                break
+            self._wake()
+            rows = rows[taken:]
+            self.room.wait(WAIT_S)
+            self.room.clear()
 
     def _find(self, columns: Columns, key: Key) -> Subject | None:
         subject = self._by_key.get(key)
@@ -129,13 +178,29 @@ class Subjects:
         model, version, role = key
         settings = AnalysisSettings.from_config(self._config, model)
         return self._adopt(
-            key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference)
+            key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference, self._epoch)
         )
 
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
-        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // max(1, analysis.width)).bit_length() - 1)
+        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // (analysis.width + 1)).bit_length() - 1)
+        settings = analysis.settings
+        quality = DataQuality(
+            analysis.role,
+            analysis.schema,
+            analysis.encoder,
+            analysis.features,
+            round(settings.horizons_s[0] * NS),
+            AlarmSettings(
+                max(1, round(settings.pane_s * NS)),
+                false_alarm_panes(settings.false_alarm_days, settings.pane_s),
+                settings.tolerance,
+            ),
+        )
         subject = Subject(
-            analysis, FeatureRing(analysis.width, capacity), missing=np.zeros(analysis.width, dtype=np.int64)
+            analysis,
+            quality,
+            FeatureRing(analysis.width, capacity),
+            missing=np.zeros(analysis.width, dtype=np.int64),
         )
         # Replaced whole: readers never see it change under them
         self._by_key = {**self._by_key, key: subject}
@@ -145,7 +210,9 @@ class Subjects:
 
     def to_state(self) -> list[dict[str, Any]]:
         """All analyses, for the checkpoint; called by the statistics thread."""
-        return [subject.analysis.to_state() for subject in self.all()]
+        return [
+            {**subject.analysis.to_state(), "quality": subject.quality.to_state()} for subject in self.all()
+        ]
 
     def restore(self, states: list[dict[str, Any]]) -> list[str]:
         """Goes on with the analyses of a checkpoint.
@@ -157,9 +224,13 @@ class Subjects:
         for state in states:
             settings = AnalysisSettings.from_config(self._config, str(state.get("model")))
             try:
-                analysis = ModelAnalysis.from_state(state, settings, self._reference)
+                analysis = ModelAnalysis.from_state(state, settings, self._reference, self._epoch)
             except SidecarError as exc:
                 faults.append(str(exc))
                 continue
-            self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            subject = self._adopt((analysis.model, analysis.version, analysis.role), analysis)
+            try:
+                subject.quality.restore(state["quality"])
+            except (KeyError, TypeError, ValueError) as exc:
+                faults.append(f"quality state: expected a whole checkpoint, got {exc!r}")
         return faults

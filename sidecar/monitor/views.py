@@ -6,14 +6,14 @@ from collections.abc import Callable, Sequence
 from itertools import pairwise
 from typing import Any, Literal
 
-from msgpack import packb
-
 from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
 from sidecar.drift.report import ModelReport
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
+from sidecar.profile.snapshot import Snapshot, encode, subject_part
+from sidecar.quality.report import QualityReport
 from sidecar.ring.counters import accounting
 from sidecar.ring.segment import Segment
 from sidecar.telemetry.points import Family
@@ -22,7 +22,14 @@ from sidecar.telemetry.prometheus import render
 Document = dict[str, Any]
 Role = Literal["input", "output"]
 
-NO_MODEL: Document = {"model": None, "version": None, "reference": None, "window": None, "features": []}
+NO_MODEL: Document = {
+    "model": None,
+    "version": None,
+    "reference": None,
+    "window": None,
+    "features": [],
+    "quality": [],
+}
 
 
 class Views:
@@ -37,6 +44,7 @@ class Views:
         lag_ns: age of the oldest record not analysed.
         clock: wall time.
         started_unix_ns: when the sidecar began.
+        origin: names this monitor in snapshots.
     """
 
     def __init__(
@@ -50,6 +58,7 @@ class Views:
         lag_ns: Callable[[], int],
         clock: Clock,
         started_unix_ns: int,
+        origin: str,
     ) -> None:
         self._rings = rings
         self._subjects = subjects
@@ -59,6 +68,7 @@ class Views:
         self._lag_ns = lag_ns
         self._clock = clock
         self._started_unix_ns = started_unix_ns
+        self._origin = origin
 
     def status(self) -> Document:
         """`GET /api/v1/status`."""
@@ -86,24 +96,30 @@ class Views:
         models = [key for key in self._models() if model in (None, key[0]) and version in (None, key[1])]
         if not models:
             return NO_MODEL if model is None and version is None else None
-        reports = [report for report in self._reports() if (report.model, report.version) == models[0]]
-        documents = [report.drift_json() for report in sorted(reports, key=lambda report: report.role)]
+        judged = [pair for pair in self._judged() if (pair[0].model, pair[0].version) == models[0]]
+        documents = [report.drift_json() for report, _ in judged]
         return {
             **documents[0],
             "features": [entry for document in documents for entry in document["features"]],
+            "quality": [entry for _, quality in judged if quality for entry in quality.quality_json()],
         }
 
     def feature(
         self, name: str, model: str | None, version: str | None, role: Role | None
     ) -> Document | None:
         """`GET /api/v1/features/{name}`."""
-        for report in sorted(self._reports(), key=lambda report: report.role):
+        for report, quality in self._judged():
             if model not in (None, report.model) or version not in (None, report.version):
                 continue
             if role in (None, report.role):
                 document = report.feature_json(name)
                 if document is not None:
-                    return {**document, "histogram": _histogram(document), "quantiles": _quantiles(document)}
+                    return {
+                        **document,
+                        "histogram": _histogram(document),
+                        "quantiles": _quantiles(document),
+                        **_unseen(document, quality),
+                    }
         return None
 
     def shadow(self) -> Document:
@@ -130,25 +146,57 @@ class Views:
         return render(self._collect(), openmetrics=openmetrics)
 
     def snapshot(self) -> bytes:
-        """`GET /api/v1/snapshot`: counts of every window, msgpack; adding them adds the windows."""
-        reports = [
-            {
-                "model": report.model,
-                "version": report.version,
-                "role": report.role,
-                "reference": report.reference_id,
-                "features": [verdict.spec.name for verdict in report.verdicts],
-                "horizons": [{"horizon_s": seconds, **pane.to_state()} for seconds, pane in report.horizons],
-            }
-            for report in self._reports()
-        ]
-        return bytes(packb({"version": 1, "unix_ns": self._clock.unix_ns(), "reports": reports}))
+        """`GET /api/v1/snapshot`: closed panes of all subjects with a reference (docs/snapshot-format.md)."""
+        return encode(
+            Snapshot(
+                {
+                    (report.model, report.version, report.role): subject_part(
+                        report.reference_id, report.layout, self._origin, report.closed
+                    )
+                    for report in self._reports()
+                    if report.layout is not None and report.reference_id is not None
+                }
+            )
+        )
+
+    def versions(self, model: str | None) -> Document | None:
+        """`GET /api/v1/versions`: the versions of one model side by side, by default of the first."""
+        models = [name for name, _ in self._models() if model in (None, name)]
+        if not models:
+            return {"model": None, "versions": []} if model is None else None
+        return {
+            "model": models[0],
+            "versions": [
+                {
+                    "version": version,
+                    "roles": [
+                        report.drift_json()
+                        for report in sorted(self._reports(), key=lambda report: report.role)
+                        if (report.model, report.version) == (models[0], version)
+                    ],
+                }
+                for name, version in self._models()
+                if name == models[0]
+            ],
+        }
 
     def _reports(self) -> list[ModelReport]:
         return [subject.report for subject in self._subjects.all() if subject.report is not None]
 
+    def _judged(self) -> list[tuple[ModelReport, QualityReport | None]]:
+        """What is said of drift and of quality, inputs first."""
+        found = [(s.report, s.quality_report) for s in self._subjects.all() if s.report is not None]
+        return sorted(found, key=lambda pair: pair[0].role)
+
     def _models(self) -> list[tuple[str, str | None]]:
         return list(dict.fromkeys((report.model, report.version) for report in self._reports()))
+
+
+def _unseen(document: Document, quality: QualityReport | None) -> Document:
+    if quality is None:
+        return {}
+    counts = document["current"]["counts"] if document["categories"] is not None else []
+    return quality.feature_json(document["name"], sum(count > 0 for count in counts[1:]))
 
 
 def _histogram(document: Document) -> Document | None:

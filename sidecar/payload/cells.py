@@ -2,7 +2,8 @@
 
 Clean numbers take one call in C (`array` accepts int, float and bool, and nothing else, where numpy would
 read the text "1.5" as a number). Everything else goes value by value: null is missing, anything that is no
-number becomes missing and is counted.
+number becomes a type error (a NaN with bits of its own, `kernels.lanes`) and is counted. A bool is the number
+0 or 1: that is how flags are sent.
 """
 
 from __future__ import annotations
@@ -15,8 +16,9 @@ from typing import Any
 
 import numpy as np
 
+from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.errors import Malformed, TooManyColumns
-from sidecar.payload.columns import CELL_LIMIT, F64, NAME_LIMIT
+from sidecar.payload.columns import CELL_LIMIT, F64, NAME_LIMIT, NOT_A_TEXT
 
 FAULT_LIMIT = 20  # lines for one message
 INDEX_LIMIT = 10  # characters of `[i]` after a tensor's name
@@ -69,8 +71,9 @@ def to_floats(values: list[Any]) -> tuple[array[float], list[int]]:
         values: any JSON values.
 
     Returns:
-        As many floats, NaN for null and for everything that is no number; and the places of the latter. An
-        integer beyond float64 is an infinity, as the same number with a decimal point would be.
+        As many floats, NaN for null, the type error's NaN for everything that is no number; and the places of
+        the latter. An integer beyond float64 is an infinity, as the same number with a decimal point would
+        be.
     """
     try:
         return array("d", values), []
@@ -82,7 +85,7 @@ def to_floats(values: list[Any]) -> tuple[array[float], list[int]]:
         if isinstance(value, float | int):
             floats[place] = _to_float(value)
             continue
-        floats[place] = math.nan
+        floats[place] = math.nan if value is None else TYPE_ERROR_NAN
         if value is not None:
             strange.append(place)
     return floats, strange
@@ -123,11 +126,11 @@ def to_texts(cells: list[Any], name: str) -> tuple[list[str | None], list[str]]:
         name: the column's name, for faults.
 
     Returns:
-        As many texts, None for null and for everything that is no text; and the faults.
+        As many texts, None for null and `NOT_A_TEXT` for everything else that is no text; and the faults.
     """
     if _TEXTS.issuperset(map(type, cells)):
         return cells, []
-    texts = [cell if type(cell) is str else None for cell in cells]
+    texts = [cell if type(cell) is str else None if cell is None else NOT_A_TEXT for cell in cells]
     strange = sum(type(cell) is not str and cell is not None for cell in cells)
     return texts, [f"{show_name(name)}: {plural(strange, 'value is', 'values are')} not text"]
 

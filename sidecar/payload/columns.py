@@ -23,6 +23,7 @@ CELL_LIMIT = (
     1 << 23
 )  # rows times columns, 64 MiB as float64: ragged rows must not turn a small body into a large array
 NAME_LIMIT = 256  # characters of a column's name
+NOT_A_TEXT = "\0not a text"  # stands in a categorical column for a value of another kind
 
 K = TypeVar("K")
 V = TypeVar("V")
@@ -53,9 +54,10 @@ class Columns:
         request_id: the body's id, else the first identifying header.
         rows: number of rows.
         schema: interned: equal schemas are one object.
-        numeric: shape (rows, number of numeric columns), float64, C-contiguous, NaN where missing; in
-            schema order.
-        texts: for each categorical column in schema order one list of `rows` texts, None where missing.
+        numeric: shape (rows, number of numeric columns), float64, C-contiguous, NaN where missing, the type
+            error's NaN (`kernels.lanes`) where the payload has no number; in schema order.
+        texts: for each categorical column in schema order one list of `rows` texts, None where missing,
+            `NOT_A_TEXT` where the payload has no text.
         faults: what was odd but survivable; one line each, without payload values.
     """
 

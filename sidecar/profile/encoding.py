@@ -15,8 +15,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.binning import F64
-from sidecar.payload.columns import Columns, Schema
+from kernels.lanes import TYPE_ERROR_NAN, type_errors
+from sidecar.payload.columns import NOT_A_TEXT, Columns, Schema
 from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
 PLAN_LIMIT = 64  # schemas kept; traffic that invents a new one with every request starts over
@@ -57,8 +59,13 @@ class RowEncoder:
         self.width = len(self.specs)
         self.n_unknown_columns = 0
         self._vocabularies = tuple(vocabularies)
-        self._names = dict(names or {})
+        self.names = dict(names or {})
         self._plans: dict[int, _Plan] = {}
+
+    @property
+    def unseen_texts(self) -> tuple[UnseenTexts | None, ...]:
+        """For each feature who knows its unseen texts."""
+        return tuple(None if v is None else v.unseen for v in self._vocabularies)
 
     def encode(self, columns: Columns) -> F64:
         """The rows of one message.
@@ -67,8 +74,8 @@ class RowEncoder:
             columns: from any decoder; columns that are no feature are passed over and counted.
 
         Returns:
-            Shape (rows, F), float64, C order: numbers as they are, categories as codes, NaN where missing.
-            May be `columns.numeric` itself.
+            Shape (rows, F), float64, C order: numbers as they are, categories as codes, NaN where missing,
+            the type error's NaN where the payload has another kind of value. May be `columns.numeric` itself.
         """
         schema = columns.schema
         plan = self._plans.get(id(schema))
@@ -86,8 +93,7 @@ class RowEncoder:
         for source, target in plan.texts:
             matrix[:, target] = self._codes(target, columns.texts[source])
         for source, target in plan.numbers_as_text:
-            texts = [None if math.isnan(v) else number_text(v) for v in columns.numeric[:, source].tolist()]
-            matrix[:, target] = self._codes(target, texts)
+            matrix[:, target] = self._codes(target, _texts_of_numbers(columns.numeric[:, source]))
         for source, target in plan.texts_as_numbers:
             matrix[:, target] = [_number(text) for text in columns.texts[source]]
         return matrix
@@ -112,7 +118,7 @@ class RowEncoder:
         for name, kind in zip(schema.names, schema.kinds, strict=True):
             source = seen[kind]
             seen[kind] += 1
-            place = places.get(self._names.get(name, name))
+            place = places.get(self.names.get(name, name))
             if place is None:
                 n_unknown += 1
             elif kind == "numeric" == self.specs[place].kind:
@@ -156,10 +162,18 @@ def number_text(value: float) -> str:
     return str(int(value)) if value.is_integer() else repr(value)
 
 
+def _texts_of_numbers(values: F64) -> list[str | None]:
+    texts = [None if math.isnan(value) else number_text(value) for value in values.tolist()]
+    for place in np.flatnonzero(type_errors(np.ascontiguousarray(values))).tolist():
+        texts[place] = NOT_A_TEXT
+    return texts
+
+
 def _number(text: str | None) -> float:
+    """A number that was sent as a text is one still; any other text is a type error."""
     if text is None:
         return math.nan
     try:
         return float(text)
     except ValueError:
-        return math.nan
+        return TYPE_ERROR_NAN

@@ -1,8 +1,8 @@
 """The feature ring: decoded rows on their way from the decode thread to the kernel thread.
 
-It decouples decoding from statistics, and what it holds behind its tail are the recent rows that the status
-API shows. Every method is one or a few kernel calls, which run without the GIL; layout and ordering are in
-`kernels.ring`.
+Each row carries the time of its exchange. The ring decouples decoding from statistics, and what it holds
+behind its tail are the recent rows that the status API shows. Every method is one or a few kernel calls,
+which run without the GIL; layout and ordering are in `kernels.ring`.
 """
 
 from __future__ import annotations
@@ -16,6 +16,7 @@ from kernels import ring as kernel
 from sidecar.errors import RingError, ShapeMismatch
 
 F64 = NDArray[np.float64]
+I64 = NDArray[np.int64]
 
 
 class FeatureRing:
@@ -33,7 +34,7 @@ class FeatureRing:
         RingError: the capacity is not a power of two, or the width is below 1.
     """
 
-    __slots__ = ("_data", "_header", "capacity_rows", "width")
+    __slots__ = ("_data", "_header", "_stamps", "capacity_rows", "width")
 
     def __init__(self, width: int, capacity_rows: int) -> None:
         if capacity_rows < 1 or capacity_rows & (capacity_rows - 1):
@@ -43,13 +44,15 @@ class FeatureRing:
         self.width = width
         self.capacity_rows = capacity_rows
         self._data = np.zeros((capacity_rows, width))
+        self._stamps = np.zeros(capacity_rows, dtype=np.int64)
         self._header = np.zeros(kernel.HEADER_WORDS, dtype=np.int64)
 
-    def push(self, matrix: F64) -> int:
+    def push(self, matrix: F64, unix_ns: int) -> int:
         """Writes rows as far as there is room.
 
         Args:
             matrix: shape (n, F), float64, C-contiguous.
+            unix_ns: time of the exchange that they come from.
 
         Returns:
             How many of the first rows were taken; the caller counts or keeps the rest.
@@ -63,14 +66,15 @@ class FeatureRing:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ShapeMismatch(f"feature ring: expected shape (n, {self.width}), got {matrix.shape}")
-        return kernel.push_rows(np.ascontiguousarray(matrix, dtype=np.float64), self._data, self._header)
+        rows = np.ascontiguousarray(matrix, dtype=np.float64)
+        return kernel.push_rows(rows, unix_ns, self._data, self._stamps, self._header)
 
-    def drain(self, visit: Callable[[F64], object], most_rows: int = 1 << 62) -> int:
+    def drain(self, visit: Callable[[F64, I64], object], most_rows: int = 1 << 62) -> int:
         """Shows the waiting rows to the reader, in order, without a copy.
 
         Args:
-            visit: is given a block of shape (n, F), n >= 1, valid during the call only; when it raises, the
-                block stays in the ring.
+            visit: is given a block of shape (n, F), n >= 1, and the time of each row, shape (n,), int64, both
+                valid during the call only; when it raises, the block stays in the ring.
             most_rows: stop after so many, >= 1.
 
         Returns:
@@ -86,7 +90,7 @@ class FeatureRing:
             if n == 0:
                 break
             first = int(self._header[kernel.TAIL]) & (self.capacity_rows - 1)
-            visit(self._data[first : first + n])
+            visit(self._data[first : first + n], self._stamps[first : first + n])
             kernel.take_rows(self._header, n)
             n_shown += n
         return n_shown

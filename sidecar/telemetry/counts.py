@@ -6,7 +6,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 from sidecar.telemetry.environment import Signal
-from sidecar.telemetry.names import EXPORT_DROPPED, EXPORT_FAILURES, EXPORT_SUCCESSES, Instrument
+from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.names import EXPORT_DROPPED, EXPORT_FAILURES, EXPORT_SUCCESSES
 from sidecar.telemetry.points import Family, Point
 
 

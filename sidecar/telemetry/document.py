@@ -6,7 +6,8 @@ import sys
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 
-from sidecar.telemetry.names import INSTRUMENTS, Instrument
+from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.names import INSTRUMENTS
 from sidecar.telemetry.prometheus import metric_name
 from sidecar.telemetry.reasons import ACCESS_LOG_LOSSES, DROP_REASONS, OUTCOMES, STATISTICS, Reason
 

@@ -10,10 +10,7 @@ Attributes of the conventions keep their dotted names; ours are single words, so
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Literal
-
-Kind = Literal["counter", "updowncounter", "gauge", "histogram"]
+from sidecar.telemetry.instrument import Instrument
 
 # Advice of the HTTP conventions for durations, in seconds.
 DURATION_BOUNDS_S = (0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 0.5, 0.75, 1.0, 2.5, 5.0, 7.5, 10.0)
@@ -27,29 +24,6 @@ OVERHEAD_BOUNDS_S = (
 )
 # The conventions give no advice for body sizes: powers of four from 64 B to 64 MiB.
 BODY_BOUNDS_BYTES = tuple(float(4**power) for power in range(3, 14))
-
-
-@dataclass(frozen=True, slots=True)
-class Instrument:
-    """One metric, as all exporters name it.
-
-    Args:
-        name: dotted OpenTelemetry name.
-        kind: `counter` only grows; `updowncounter` is a sum that may fall; `gauge` is a value; `histogram`
-            has `bounds`.
-        unit: UCUM code (`s`, `By`) or an annotation in braces.
-        description: one sentence with a full stop; the HELP text.
-        attributes: every attribute name that a point may have.
-        bounds: upper inclusive borders of a histogram's buckets, ascending; empty for other kinds.
-    """
-
-    name: str
-    kind: Kind
-    unit: str
-    description: str
-    attributes: tuple[str, ...] = ()
-    bounds: tuple[float, ...] = ()
-
 
 METHOD = "http.request.method"
 SCHEME = "url.scheme"
@@ -357,6 +331,13 @@ FEATURE_MISSING = Instrument(
     "{value}",
     "Values that were missing (null, NaN or not a number).",
     _FEATURE,
+)
+QUALITY_VIOLATIONS = Instrument(
+    "model.quality.violations",
+    "counter",
+    "{violation}",
+    "Values, rows (duplicate_rows), blocks of rows (constant) and messages (shape) with such a fault.",
+    (*_FEATURE, "kind"),
 )
 WINDOW_ROWS = Instrument(
     "model.window.rows", "gauge", "{row}", "Rows in the window that is judged.", ("model", "version", "role")

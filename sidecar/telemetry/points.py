@@ -12,7 +12,7 @@ from bisect import bisect_left
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 
-from sidecar.telemetry.names import Instrument
+from sidecar.telemetry.instrument import Instrument
 
 Attributes = tuple[tuple[str, str], ...]
 

@@ -11,7 +11,7 @@ import math
 import re
 from collections.abc import Iterable
 
-from sidecar.telemetry.names import Instrument
+from sidecar.telemetry.instrument import Instrument
 from sidecar.telemetry.points import Attributes, Buckets, Family, Point
 
 CONTENT_TYPE = "text/plain; version=0.0.4; charset=utf-8"

@@ -27,7 +27,8 @@ from opentelemetry.sdk.resources import Resource
 from opentelemetry.sdk.util.instrumentation import InstrumentationScope
 
 from sidecar.telemetry.environment import Temporality
-from sidecar.telemetry.names import INTEGER_ATTRIBUTES, Instrument
+from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.names import INTEGER_ATTRIBUTES
 from sidecar.telemetry.points import Attributes, Buckets, Family, Point
 
 Value = float | int | Buckets

@@ -10,16 +10,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from kernels.contingency import chi_square, freedom
-from kernels.evalue import adjust_p_values, mcnemar_p, multinomial_log_e
-from kernels.exponential import exponential_index
-from kernels.scores import KAPPA, fill_agreement
 from scipy.stats import wasserstein_distance
 
+from kernels.contingency import chi_square, freedom
 from kernels.distance import ks, largest_difference, wasserstein
 from kernels.divergence import hellinger, js_divergence, kl_divergence, psi, psi_of_shares
+from kernels.evalue import adjust_p_values, mcnemar_p, multinomial_log_e
+from kernels.exponential import exponential_index
 from kernels.lanes import FIRST_CELL
 from kernels.moments import deviation, empty_sums, fill_sums, mean, unit_for
+from kernels.scores import KAPPA, fill_agreement
 from sidecar.drift.chi_square import chi_square_cdf
 from sidecar.drift.detector import Detector
 from sidecar.profile.feature import FeatureSpec

@@ -6,7 +6,8 @@ import subprocess
 
 import pytest
 
-from sidecar.telemetry.names import INSTRUMENTS, Instrument
+from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.names import INSTRUMENTS
 from sidecar.telemetry.points import Buckets, Family, Point
 from sidecar.telemetry.prometheus import render
 from tests.support.tools import require_tool

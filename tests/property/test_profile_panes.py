@@ -9,7 +9,8 @@ from hypothesis.extra.numpy import arrays
 
 from kernels.lanes import FIRST_CELL
 from sidecar.drift.difference import compare_references
-from sidecar.monitor.analysis import AnalysisSettings, ModelAnalysis
+from sidecar.monitor.analysis import ModelAnalysis
+from sidecar.monitor.settings import AnalysisSettings
 from sidecar.payload.columns import intern_schema
 from sidecar.profile.codec import decode, encode, seal
 from sidecar.profile.edges import quantile_edges

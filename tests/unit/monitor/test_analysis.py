@@ -8,7 +8,8 @@ import pytest
 
 from sidecar.config.model import AlarmConfig, Config, ModelConfig, ReferenceConfig, WindowConfig
 from sidecar.errors import ShapeMismatch
-from sidecar.monitor.analysis import NS, AnalysisSettings, ModelAnalysis
+from sidecar.monitor.analysis import ModelAnalysis
+from sidecar.monitor.settings import NS, AnalysisSettings
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.codec import seal
 from sidecar.profile.feature import FeatureSpec
@@ -67,7 +68,7 @@ def test_settings_come_from_the_configuration():
         models=(ModelConfig(name="m", features=("a",), prediction="p"),),
     )
     assert AnalysisSettings.from_config(config, "m") == AnalysisSettings(
-        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p"
+        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p", 10.0, "sliding", None, ()
     )
     assert AnalysisSettings.from_config(config, "other").features == ()
 
@@ -160,12 +161,39 @@ def test_window_empties_when_traffic_stops():
     assert report.horizons[1][1].rows == 300
 
 
-def test_late_rows_count_in_the_open_pane():
+def test_a_row_that_comes_a_little_later_counts_in_the_pane_of_its_time():
     traffic = Traffic(analysis_of(reference()))
     traffic.send(START + PANE, 10)
+    traffic.send(START + PANE - 1, 10)
+    assert traffic.analysis.report(START).start_unix_s == START / NS
+    assert traffic.analysis.late == {"behind": 0, "stale": 0, "ahead": 0}
+
+
+def test_a_row_that_comes_too_late_counts_in_the_oldest_open_pane_and_is_counted_as_late():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + 2 * PANE, 10)
     traffic.send(START, 10)
-    assert traffic.analysis.report(START).window.rows == 20
-    assert traffic.analysis.report(START + 2 * PANE).start_unix_s == (START + PANE) / NS
+    report = traffic.analysis.report(START)
+    assert report.window.rows == 20
+    assert report.start_unix_s == (START + PANE) / NS
+    assert traffic.analysis.late == {"behind": 10, "stale": 0, "ahead": 0}
+
+
+def test_a_row_older_than_the_judged_window_is_left_out_and_counted():
+    traffic = Traffic(analysis_of(reference()))
+    traffic.send(START + 7 * PANE, 10)
+    traffic.send(START, 10)
+    assert traffic.analysis.report(START).window.rows == 10
+    assert traffic.analysis.late == {"behind": 0, "stale": 10, "ahead": 0}
+
+
+def test_a_row_from_the_future_counts_now():
+    traffic = Traffic(analysis_of(reference()))
+    rows = traffic.analysis.encoder.encode(traffic.columns(3))
+    stamps = np.array([START, START + 10 * NS, START + 20 * PANE])
+    traffic.analysis.add_block(rows, stamps, START)
+    assert traffic.analysis.late == {"behind": 0, "stale": 0, "ahead": 1}
+    assert traffic.analysis.now_unix_ns == START + 10 * NS
 
 
 def test_panes_begin_at_multiples_of_their_length():
@@ -228,7 +256,7 @@ def test_checkpoint_of_other_settings_is_refused():
 
 @pytest.mark.parametrize(
     "change",
-    [{"format": 99}, {"open": {}}, {"detector": {}}, {"windows": []}, {"names": ["a"]}, {"detector": b""}],
+    [{"format": 1}, {"history": {}}, {"alarm": {}}, {"names": ["a"]}, {"alarm": b""}],
 )
 def test_damaged_checkpoint_is_refused(change):
     state = {**analysis_of(reference()).to_state(), **change}

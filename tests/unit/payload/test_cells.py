@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from kernels.lanes import type_errors
 from sidecar.errors import Malformed, TooManyColumns
 from sidecar.payload.cells import (
     FAULT_LIMIT,
@@ -21,7 +22,7 @@ from sidecar.payload.cells import (
     to_matrix,
     to_texts,
 )
-from sidecar.payload.columns import CELL_LIMIT, NAME_LIMIT
+from sidecar.payload.columns import CELL_LIMIT, NAME_LIMIT, NOT_A_TEXT
 
 
 @pytest.mark.parametrize(
@@ -59,6 +60,7 @@ def test_missing_and_strange_numbers() -> None:
     expected = [1.0, math.nan, math.nan, math.nan, math.nan, math.inf, -math.inf, 1.0]
     np.testing.assert_array_equal(np.array(floats), expected)
     assert strange == [2, 3, 4]
+    assert np.flatnonzero(type_errors(np.array(floats))).tolist() == strange
 
 
 @pytest.mark.parametrize("rows", [0, 1, 3])
@@ -82,8 +84,8 @@ def test_matrix_without_columns_and_with_faults() -> None:
 def test_texts() -> None:
     assert to_texts(["a", None], "c") == (["a", None], [])
     assert to_texts([], "c") == ([], [])
-    assert to_texts(["a", 1, None], "c") == (["a", None, None], ["c: 1 value is not text"])
-    assert to_texts([True, [], "b"], "c") == ([None, None, "b"], ["c: 2 values are not text"])
+    assert to_texts(["a", 1, None], "c") == (["a", NOT_A_TEXT, None], ["c: 1 value is not text"])
+    assert to_texts([True, [], "b"], "c") == ([NOT_A_TEXT, NOT_A_TEXT, "b"], ["c: 2 values are not text"])
 
 
 def test_faults_are_counted_by_column_in_their_order() -> None:

@@ -7,8 +7,9 @@ from typing import Any
 import numpy as np
 import pytest
 
+from kernels.lanes import type_errors
 from sidecar.errors import Malformed, TooManyColumns, UnknownProtocol
-from sidecar.payload.columns import Columns
+from sidecar.payload.columns import NOT_A_TEXT, Columns
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.payload.v2 import V2Decoder
@@ -104,17 +105,18 @@ def test_null_is_missing_and_no_fault(nested: bool) -> None:
     assert columns.faults == ()
 
 
-def test_what_is_no_number_is_missing_and_counted() -> None:
+def test_what_is_no_number_is_a_type_error_and_counted() -> None:
     columns = read(tensor("x", [3, 2], [1, "secret", "secret", "secret", 5, {"a": 1}]))
     np.testing.assert_array_equal(columns.numeric, [[1, math.nan], [math.nan, math.nan], [5, math.nan]])
+    assert type_errors(columns.numeric).sum() == 4
     assert columns.faults == ("x[0]: 1 value is not a number", "x[1]: 3 values are not numbers")
     several = read(tensor("a", [2], [1, "2"]), tensor("b", [2], [3, 4]))
     assert several.faults == ("a: 1 value is not a number",)
 
 
-def test_what_is_no_text_is_missing_and_counted() -> None:
+def test_what_is_no_text_is_a_type_error_and_counted() -> None:
     columns = read(tensor("s", [2, 2], ["a", 1, "b", False], "BYTES"))
-    assert columns.texts == (["a", "b"], [None, None])
+    assert columns.texts == (["a", "b"], [NOT_A_TEXT, NOT_A_TEXT])
     assert columns.faults == ("s[1]: 2 values are not text",)
 
 

@@ -5,7 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sidecar.payload.columns import Columns, intern_schema
+from kernels.lanes import TYPE_ERROR_NAN, type_errors
+from sidecar.payload.columns import NOT_A_TEXT, Columns, intern_schema
 from sidecar.profile.encoding import PLAN_LIMIT, RowEncoder, number_text
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.vocabulary import Vocabulary
@@ -70,6 +71,22 @@ def test_texts_of_a_numeric_feature_are_parsed():
     encoder = RowEncoder(specs(a="numeric"), (None,))
     matrix = encoder.encode(columns_of(a=["1.5", "x", None]))
     assert matrix[:, 0] == pytest.approx([1.5, math.nan, math.nan], nan_ok=True)
+    assert type_errors(matrix)[:, 0].tolist() == [False, True, False]
+
+
+@pytest.mark.parametrize("others", [{}, {"n": [1.0, 2.0, 3.0]}])
+def test_a_value_of_another_kind_is_a_type_error_wherever_it_goes(others):
+    """Through the plain path, a permutation, a gather with texts beside it, and both crossings."""
+    vocabulary = Vocabulary(("1", "x"), frozen=True)
+    features = specs(a="numeric", c="categorical", d="categorical", n="numeric")
+    encoder = RowEncoder(features, (None, vocabulary, vocabulary, None))
+    odd = [1.0, TYPE_ERROR_NAN, math.nan]
+    matrix = encoder.encode(columns_of(**others, d=["x", NOT_A_TEXT, None], c=odd, a=odd))
+    for column in (0, 1, 2):
+        assert type_errors(matrix)[:, column].tolist() == [False, True, False]
+        assert np.isnan(matrix[:, column]).tolist() == [False, True, True]
+    permuted = RowEncoder(specs(n="numeric", a="numeric"), (None, None))
+    assert type_errors(permuted.encode(columns_of(a=odd, n=[1.0, 2.0, 3.0]))).sum() == 1
 
 
 def test_no_rows_and_no_columns():

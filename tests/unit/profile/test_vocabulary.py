@@ -2,6 +2,11 @@ from __future__ import annotations
 
 import math
 
+import numpy as np
+
+from kernels.lanes import type_errors
+from sidecar.payload.columns import NOT_A_TEXT
+from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
 
@@ -43,3 +48,25 @@ def test_missing_is_no_category():
     vocabulary = Vocabulary()
     assert all(math.isnan(code) for code in vocabulary.codes([None, None]))
     assert len(vocabulary) == 0
+
+
+def test_a_value_that_is_no_text_is_a_type_error_and_no_category():
+    vocabulary = Vocabulary()
+    assert type_errors(np.array(vocabulary.codes(["a", NOT_A_TEXT, None]))).tolist() == [False, True, False]
+    assert vocabulary.texts == ("a",)
+
+
+def test_unseen_texts_have_numbers_of_their_own():
+    unseen = UnseenTexts()
+    vocabulary = Vocabulary(("a",), frozen=True, unseen=unseen)
+    codes = vocabulary.codes(["a", "b", "c", "b", None])
+    assert codes[0] == 1.0
+    assert codes[1] == codes[3] != codes[2]
+    assert max(codes[1:4]) < 0.0
+    assert vocabulary.texts == ("a",)
+
+
+def test_while_learning_only_texts_beyond_the_limit_are_unseen():
+    vocabulary = Vocabulary(limit=1, unseen=UnseenTexts())
+    assert vocabulary.code("a") == 1.0
+    assert vocabulary.code("b") < 0.0

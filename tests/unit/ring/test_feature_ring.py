@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 from sidecar.errors import RingError, ShapeMismatch
-from sidecar.ring.feature_ring import F64, FeatureRing
+from sidecar.ring.feature_ring import F64, I64, FeatureRing
 
 
 def rows(first: int, n: int, width: int = 3) -> F64:
@@ -16,7 +16,7 @@ def rows(first: int, n: int, width: int = 3) -> F64:
 
 def drained(ring: FeatureRing, most_rows: int = 1 << 30) -> F64:
     blocks: list[F64] = []
-    ring.drain(lambda block: blocks.append(block.copy()), most_rows)
+    ring.drain(lambda block, stamps: blocks.append(block.copy()), most_rows)
     return np.concatenate(blocks) if blocks else np.empty((0, ring.width))
 
 
@@ -35,7 +35,7 @@ def test_width_is_positive() -> None:
 
 def test_width_must_match() -> None:
     with pytest.raises(ShapeMismatch) as caught:
-        FeatureRing(3, 4).push(np.zeros((2, 4)))
+        FeatureRing(3, 4).push(np.zeros((2, 4)), 1)
     assert str(caught.value) == "feature ring: expected shape (n, 3), got (2, 4)"
 
 
@@ -45,28 +45,28 @@ def test_rows_come_out_in_order_across_laps(capacity: int, block: int) -> None:
     ring = FeatureRing(3, capacity)
     sent = taken = 0
     for _ in range(50):
-        sent += ring.push(rows(sent, block))
+        sent += ring.push(rows(sent, block), 1)
         assert len(ring) == sent - taken <= capacity
         out = drained(ring, max(1, block - 1))
         np.testing.assert_array_equal(out, rows(taken, len(out)))
         taken += len(out)
     taken += len(drained(ring))
     assert taken == sent
-    assert ring.drain(lambda _: None) == 0
+    assert ring.drain(lambda block, stamps: None) == 0
 
 
 def test_a_full_ring_takes_what_fits() -> None:
     ring = FeatureRing(3, 8)
-    assert [ring.push(rows(0, 5)), ring.push(rows(5, 5)), ring.push(rows(8, 1))] == [5, 3, 0]
-    assert ring.push(np.empty((0, 3))) == 0
+    assert [ring.push(rows(0, 5), 1), ring.push(rows(5, 5), 1), ring.push(rows(8, 1), 1)] == [5, 3, 0]
+    assert ring.push(np.empty((0, 3)), 1) == 0
     np.testing.assert_array_equal(drained(ring), rows(0, 8))
 
 
 def test_a_visit_that_raises_keeps_its_block() -> None:
     ring = FeatureRing(3, 8)
-    ring.push(rows(0, 5))
+    ring.push(rows(0, 5), 1)
 
-    def fail(_: F64) -> None:
+    def fail(_block: F64, _stamps: I64) -> None:
         raise RuntimeError
 
     with pytest.raises(RuntimeError):
@@ -82,15 +82,15 @@ def test_latest_shows_drained_rows_too(n: int, drain: bool) -> None:
     for step in (3, 4, 1, 6):
         if drain:
             drained(ring)
-        sent += ring.push(rows(sent, step))
+        sent += ring.push(rows(sent, step), 1)
         shown = min(n, sent, 8)
         np.testing.assert_array_equal(ring.latest(n), rows(sent - shown, shown))
 
 
 def test_other_layouts_and_types_are_copied_first() -> None:
     ring = FeatureRing(3, 8)
-    ring.push(np.asfortranarray(rows(0, 4)))
-    ring.push(rows(4, 4).astype(np.float32).astype(np.float64))
+    ring.push(np.asfortranarray(rows(0, 4)), 1)
+    ring.push(rows(4, 4).astype(np.float32).astype(np.float64), 1)
     np.testing.assert_allclose(drained(ring), rows(0, 8), rtol=1e-6)  # float32 has 24 bits
 
 
@@ -102,14 +102,31 @@ def test_two_threads_see_every_row_once_in_order_and_untorn() -> None:
     def write() -> None:
         sent = 0
         while sent < n_rows:
-            sent += ring.push(rows(sent, min(7, n_rows - sent), 4))
+            sent += ring.push(rows(sent, min(7, n_rows - sent), 4), 1)
 
     writer = threading.Thread(target=write)
     writer.start()
     taken = 0
     while taken < n_rows:
-        taken += ring.drain(lambda block: seen.append(block.copy()))
+        taken += ring.drain(lambda block, stamps: seen.append(block.copy()))
         latest = ring.latest(16)
         np.testing.assert_array_equal(latest, rows(int(latest[0, 0]) if len(latest) else 0, len(latest), 4))
     writer.join()
     np.testing.assert_array_equal(np.concatenate(seen), rows(0, n_rows, 4))
+
+
+@pytest.mark.parametrize("capacity", [1, 4, 16])
+def test_every_row_comes_out_with_the_time_that_it_was_pushed_with(capacity: int) -> None:
+    ring = FeatureRing(3, capacity)
+    sent = 0
+    seen: list[tuple[F64, I64]] = []
+    for unix_ns in (5, 3, 9, 9, 1 << 62):
+        rest = rows(sent, 3)
+        sent += 3
+        while len(rest):
+            rest = rest[ring.push(rest, unix_ns) :]
+            ring.drain(lambda block, stamps: seen.append((block.copy(), stamps.copy())), 1)
+    ring.drain(lambda block, stamps: seen.append((block.copy(), stamps.copy())))
+    np.testing.assert_array_equal(np.concatenate([block for block, _ in seen]), rows(0, sent))
+    stamps = np.concatenate([stamps for _, stamps in seen])
+    assert stamps.tolist() == [unix_ns for unix_ns in (5, 3, 9, 9, 1 << 62) for _ in range(3)]

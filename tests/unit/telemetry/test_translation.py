@@ -7,7 +7,8 @@ from opentelemetry.sdk.metrics.export import AggregationTemporality, Gauge, Hist
 
 from sidecar.telemetry.environment import Temporality
 from sidecar.telemetry.exporters import make_resource
-from sidecar.telemetry.names import EXCHANGES, HTTP_SERVER_ACTIVE_REQUESTS, LEVEL, PROXY_OVERHEAD, Instrument
+from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.names import EXCHANGES, HTTP_SERVER_ACTIVE_REQUESTS, LEVEL, PROXY_OVERHEAD
 from sidecar.telemetry.points import Attributes, Buckets, Family, Point, single
 from sidecar.telemetry.translation import Translation, Value, subtract
 

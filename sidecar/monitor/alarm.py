@@ -1,0 +1,188 @@
+"""The detector of one subject, and what it needs beside the panes: units, design effects, seasons."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from typing import Any
+
+import numpy as np
+
+from kernels.binning import F64, I64
+from sidecar.drift.detector import Detector, Evidence, false_alarm_panes
+from sidecar.monitor.settings import AnalysisSettings
+from sidecar.profile import design_effect, seasons
+from sidecar.profile.history import NS
+from sidecar.profile.lanes import LaneTable
+from sidecar.profile.pane import Pane
+from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.units import Chosen, UnitTally
+
+OpenPanes = Sequence[tuple[I64, int]]
+
+
+class Alarm:
+    """Evidence against each feature of one subject.
+
+    Args:
+        settings: of the configuration.
+        reference: the file's, whose parts may tell design effects and seasons.
+        lanes: L.
+        features: F references; None for a feature whose reference is still being learnt.
+    """
+
+    def __init__(
+        self,
+        settings: AnalysisSettings,
+        reference: Reference | None,
+        lanes: int,
+        features: Sequence[FeatureReference | None],
+    ) -> None:
+        self._settings = settings
+        parts = {} if reference is None else reference.parts
+        self._phi: dict[str, float] = {}
+        self._estimating = settings.design_effect == "auto"
+        if settings.design_effect != "none" and design_effect.PART in parts:
+            self._phi = dict(design_effect.unpack(parts[design_effect.PART]).effects)
+            self._estimating = False
+        seasonal = settings.season == "hour_of_week" and seasons.PART in parts
+        self._seasons = seasons.unpack(parts[seasons.PART]) if seasonal else None
+        self._units = UnitTally(len(features), lanes)
+        self._panes: list[I64] = []  # of which the design effects will be estimated
+        self._learnt: frozenset[int] = frozenset()
+        self._learnt_rows, self._learnt_units = 0, 0
+        self._features = tuple(features)
+        self._detector = self._made()
+
+    @property
+    def design_effects(self) -> dict[str, float]:
+        """Phi in use by feature name; a feature that is not in it has 1."""
+        return dict(self._phi)
+
+    def use(self, features: Sequence[FeatureReference | None], learnt: Collection[int]) -> None:
+        """Watches features whose references have become known, and goes on with the others.
+
+        Args:
+            features: F references.
+            learnt: places of those that were learnt from traffic.
+        """
+        older = self._detector
+        self._features, self._learnt = tuple(features), frozenset(learnt)
+        self._detector = self._made()
+        self._detector.take_over(older)
+
+    def note_learnt(self, rows: int, chosen: Chosen | None) -> None:
+        """Some rows were kept to learn references from; rows of one request make them worth less.
+
+        Args:
+            rows: how many.
+            chosen: which of them stand for their request, shape (rows,); all when left out.
+        """
+        self._learnt_rows += rows
+        self._learnt_units += rows if chosen is None else int(np.count_nonzero(chosen))
+
+    def fill(self, table: LaneTable, rows: F64, chosen: Chosen | None, pane: Pane) -> None:
+        """Takes in rows before the pane counts them.
+
+        Args:
+            table: how to count.
+            rows: shape (n, F), float64.
+            chosen: which of them stand for their request, shape (n,), bool; all when left out.
+            pane: where all of them will be counted.
+        """
+        if self._settings.unit == "request":
+            self._units.fill(self._key(pane.start_unix_ns), table, rows, chosen, pane.counts)
+
+    def close(self, pane: Pane) -> None:
+        """Moves on by a closed pane.
+
+        Args:
+            pane: with all its rows.
+        """
+        counts = self._units.close(self._key(pane.start_unix_ns), pane.counts)
+        self._detector.advance(counts, pane.start_unix_ns / NS)
+        if self._estimating and None not in self._features:
+            self._panes.append(counts.copy())
+            if len(self._panes) >= design_effect.LEAST_PANES:
+                self._estimate()
+
+    def evidence(self, open_panes: OpenPanes, extremes: F64) -> Evidence:
+        """With the open panes in their order; nothing changes.
+
+        Args:
+            open_panes: counts of shape (F, L) and begin of each, the oldest first; at least one.
+            extremes: smallest and largest value of each feature lately, shape (F, 2).
+
+        Returns:
+            The evidence.
+        """
+        *older, (counts, start_unix_ns) = open_panes
+        detector = self._detector.fork() if older else self._detector
+        for closed_next, began_unix_ns in older:
+            detector.advance(self._units.counts(self._key(began_unix_ns), closed_next), began_unix_ns / NS)
+        latest = self._units.counts(self._key(start_unix_ns), counts)
+        return detector.evidence(latest, start_unix_ns / NS, extremes=extremes)
+
+    def to_state(self) -> dict[str, Any]:
+        """All of it for a checkpoint.
+
+        Returns:
+            Numbers, texts, bytes, lists and dictionaries; `restore` goes on without changing a number.
+        """
+        return {
+            "detector": self._detector.to_state(),
+            "phi": self._phi,
+            "estimating": self._estimating,
+            "panes": [counts.astype("<i8").tobytes() for counts in self._panes],
+            "units": self._units.to_state(),
+            "learnt": [self._learnt_rows, self._learnt_units],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint; the references must be in use already.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            KeyError, TypeError, ValueError: it is damaged or of another shape.
+        """
+        self._phi = {str(name): float(phi) for name, phi in state["phi"].items()}
+        self._estimating = bool(state["estimating"])
+        width = len(self._features)
+        self._panes = [
+            np.frombuffer(pane, dtype="<i8").astype(np.int64).reshape(width, -1) for pane in state["panes"]
+        ]
+        self._units.restore(state["units"])
+        self._learnt_rows, self._learnt_units = map(int, state["learnt"])
+        self._detector = self._made()
+        self._detector.restore(state["detector"])
+
+    def _key(self, start_unix_ns: int) -> int:
+        """Of a pane; one that is cut by rows may come to begin earlier, but is the only one open."""
+        return start_unix_ns if self._settings.pane_rows is None else 0
+
+    def _made(self) -> Detector:
+        settings = self._settings
+        names = [None if feature is None else feature.spec.name for feature in self._features]
+        phi = [1.0 if name is None else self._phi.get(name, 1.0) for name in names]
+        clumps = self._learnt_rows / max(1, self._learnt_units) if settings.unit == "request" else 1.0
+        return Detector(
+            self._features,
+            false_alarm_panes(settings.false_alarm_days, settings.pane_s),
+            settings.tolerance,
+            phi=phi,
+            reference_phi=[
+                max(phi[place], clumps) if place in self._learnt else phi[place] for place in range(len(phi))
+            ],
+            seasons=self._seasons,
+        )
+
+    def _estimate(self) -> None:
+        """Design effects from the first panes; the evidence so far took rows for more than they are worth."""
+        panes = np.stack(self._panes)
+        for place, feature in enumerate(self._features):
+            if feature is not None:
+                lanes = np.ascontiguousarray(panes[:, place, : feature.counts.size])
+                self._phi[feature.spec.name] = design_effect.design_effect(feature.spec, lanes)
+        self._estimating, self._panes = False, []
+        self._detector = self._made()

@@ -1,0 +1,133 @@
+"""The alarm for rates of data quality that are no lanes: out of range, constant, duplicate rows, shape.
+
+Missing values, type errors and categories are lanes and watched with their feature. What is here has a
+detector of its own with the same guarantee, over stretches of time of the same length, in the order of
+arrival. A rate joins as soon as its share is known.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernels.binning import F64
+from sidecar.drift.detector import Detector
+from sidecar.drift.rates import ExtraRate
+from sidecar.quality.rates import QualityRate
+from sidecar.quality.report import QualityVerdict
+
+NS = 1_000_000_000
+WATCHED = ("out_of_range", "constant", "duplicate_rows", "shape")
+
+
+@dataclass(frozen=True, slots=True)
+class AlarmSettings:
+    """What the configuration says about the alarm.
+
+    Args:
+        pane_ns: length of a pane.
+        panes: A, as `sidecar.drift.detector.false_alarm_panes` gives it.
+        tolerance: change of a share at the median that is never an alarm.
+    """
+
+    pane_ns: int
+    panes: float
+    tolerance: float
+
+
+class QualityAlarm:
+    """Evidence against the rates of one subject.
+
+    Args:
+        settings: of the configuration.
+    """
+
+    def __init__(self, settings: AlarmSettings) -> None:
+        self._settings = settings
+        self._known: dict[int, QualityRate] = {}
+        self._places: list[int] = []
+        self._counts = np.zeros((0, 1), dtype=np.int64)
+        self._detector: Detector | None = None
+
+    def use(self, rates: Sequence[QualityRate | None]) -> None:
+        """Watches these rates from now on, those that were known before with the evidence against them.
+
+        Args:
+            rates: of a `QualityWatch`.
+        """
+        watched = [place for place, rate in enumerate(rates) if rate is not None and _is_watched(rate)]
+        known = {place: rate for place in watched if (rate := rates[place]) is not None}
+        if known == self._known:
+            return
+        extra = [
+            ExtraRate(rate.name, rate.reference_share or 0.0, float(rate.reference_rows), feature=place)
+            for place, rate in known.items()
+        ]
+        settings = self._settings
+        older, nothing_of_lanes = self._detector, [None] * len(rates)
+        self._detector = Detector(nothing_of_lanes, settings.panes, settings.tolerance, extra=extra)
+        if older is not None:
+            self._detector.take_over(older)
+        self._known, self._places = known, watched
+        self._counts = np.zeros((len(rates), 1), dtype=np.int64)
+
+    def advance(self, tallies: F64, start_unix_ns: int) -> None:
+        """Takes in a closed pane.
+
+        Args:
+            tallies: successes and trials of every rate, shape (R, 2), float64.
+            start_unix_ns: its begin.
+        """
+        if self._detector is not None:
+            self._detector.advance(self._counts, start_unix_ns / NS, tallies[self._places])
+
+    def verdicts(self, tallies: F64, start_unix_ns: int) -> dict[int, QualityVerdict]:
+        """What is known of the rates, the open pane included.
+
+        Args:
+            tallies, start_unix_ns: of the open pane, as `advance` takes them.
+
+        Returns:
+            By the rate's place, for those that are watched.
+        """
+        if self._detector is None:
+            return {}
+        evidence = self._detector.evidence(self._counts, start_unix_ns / NS, tallies[self._places])
+        found = {}
+        for place in self._places:
+            drifted = evidence.drifted(place)
+            log_e = float(evidence.log_e[place])
+            found[place] = QualityVerdict(
+                state="violated" if drifted else "ok",
+                log_e=log_e if np.isfinite(log_e) else None,
+                log_e_threshold=evidence.log_e_threshold,
+                since_unix_s=float(evidence.since_unix_s[place]) if drifted else None,
+            )
+        return found
+
+    def to_state(self) -> dict[str, Any]:
+        """The evidence for a checkpoint.
+
+        Returns:
+            Bytes by name; empty while nothing is watched.
+        """
+        return {} if self._detector is None else self._detector.to_state()
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint, the same rates being watched.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            KeyError, ValueError: it is of other rates.
+        """
+        if self._detector is not None:
+            self._detector.restore(state)
+
+
+def _is_watched(rate: QualityRate) -> bool:
+    return rate.name in WATCHED and rate.reference_share is not None and rate.reference_rows > 0

@@ -1,0 +1,242 @@
+"""Texts that a vocabulary does not hold: which they are, how often they come, how many there are.
+
+Such a text travels in the matrix of rows as the negative number -1 - key, the key being the upper 53 bits of
+its hash, which a float64 holds exactly. So it goes through the rings in its place, belongs to the row's own
+time, and costs no memory of its own; whoever counts categories takes it as `other`. 10^6 different texts have
+two with one key once in 18,000 times.
+
+The text of a key is remembered by the encoder for as long as it keeps coming (two generations of 2,048), and
+cut to 64 characters. Each granule of time has a SpaceSaving table and HyperLogLog registers for every
+categorical feature that had unseen texts in it, 5.6 KB; there are at most 32 granules.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from kernels.binning import F64, I64
+from kernels.hashing import U8, hash_octets
+from kernels.hyperloglog import empty_registers, estimate, fill_registers, merge_registers
+from kernels.space_saving import (
+    COUNTERS,
+    COUNTS,
+    ERRORS,
+    FREE,
+    KEYS,
+    ROWS,
+    empty_table,
+    fill_table,
+    merge_tables,
+)
+from sidecar.profile.granules import Granules
+
+KEY_BITS = 53  # a float64 holds -1 - key exactly
+SHIFT = 64 - KEY_BITS
+SHOWN_CHARACTERS = 64
+GENERATION = 2048
+_SEED = np.uint64(0)
+
+
+def key_of(text: str) -> int:
+    """Key of a text.
+
+    Args:
+        text: any.
+
+    Returns:
+        0 to 2^53 - 1: the upper bits of the XXH64 of its UTF-8 bytes.
+    """
+    octets = np.frombuffer(text.encode("utf-8", "surrogatepass"), dtype=np.uint8)
+    return int(hash_octets(octets, _SEED)) >> SHIFT
+
+
+class UnseenTexts:
+    """Codes of unseen texts, and back; the thread that encodes gives codes, any thread may ask back."""
+
+    __slots__ = ("_codes", "_older_codes", "_older_texts", "_texts")
+
+    def __init__(self) -> None:
+        self._codes: dict[str, float] = {}
+        self._older_codes: dict[str, float] = {}
+        self._texts: dict[int, str] = {}
+        self._older_texts: dict[int, str] = {}
+
+    def code(self, text: str) -> float:
+        """Code of a text.
+
+        Args:
+            text: not in the vocabulary.
+
+        Returns:
+            -1 - its key.
+        """
+        code = self._codes.get(text)
+        if code is not None:
+            return code
+        code = self._older_codes.get(text)
+        key = key_of(text) if code is None else -1 - int(code)
+        code = -1.0 - key
+        if len(self._texts) >= GENERATION:
+            self._older_codes, self._codes = self._codes, {}
+            self._older_texts, self._texts = self._texts, {}
+        if len(text) <= SHOWN_CHARACTERS:  # a long text is no key of a dictionary: it is hashed anew
+            self._codes[text] = code
+        self._texts[key] = text[:SHOWN_CHARACTERS]
+        return code
+
+    def text(self, key: int) -> str | None:
+        """Text of a key.
+
+        Args:
+            key: of `key_of`.
+
+        Returns:
+            Its first 64 characters; None when it has not come for long.
+        """
+        return self._texts.get(key) or self._older_texts.get(key)
+
+
+@dataclass(frozen=True, slots=True)
+class Unseen:
+    """One unseen category of a window.
+
+    Args:
+        category: its first 64 characters; `#` and its key in hexadecimal when the text is forgotten.
+        count: how often it came, at most.
+        error: by how much `count` may be too high.
+    """
+
+    category: str
+    count: int
+    error: int
+
+
+@dataclass(slots=True)
+class _Granule:
+    tables: dict[int, I64]
+    registers: dict[int, U8]
+
+
+class UnseenWindow:
+    """Unseen categories of the last horizon, for every categorical feature.
+
+    Args:
+        places: columns of the categorical features.
+        texts: for each of them who knows the texts.
+        horizon_ns: length of the window.
+    """
+
+    def __init__(self, places: Sequence[int], texts: Sequence[UnseenTexts], horizon_ns: int) -> None:
+        self._texts = dict(zip(places, texts, strict=True))
+        self._kept: dict[int, dict[int, str]] = {place: {} for place in places}
+        self._granules: Granules[_Granule] = Granules(horizon_ns, lambda: _Granule({}, {}))
+
+    def fill(self, rows: F64, unix_ns: int) -> None:
+        """Takes in rows.
+
+        Args:
+            rows: shape (n, F), float64.
+            unix_ns: their time; not older than the horizon.
+        """
+        for place in self._texts:
+            column = rows[:, place]
+            if column.min(initial=0.0) < 0.0 or np.isnan(column).any():
+                codes = column[column < 0.0]  # NaN is not below 0
+                if codes.size:
+                    self._take(place, (-1.0 - codes).astype(np.int64), unix_ns)
+
+    def _take(self, place: int, keys: I64, unix_ns: int) -> None:
+        granule = self._granules.at(unix_ns)
+        if place not in granule.tables:
+            granule.tables[place], granule.registers[place] = empty_table(), empty_registers()
+        fill_table(keys, granule.tables[place])
+        fill_registers(keys.view(np.uint64) << np.uint64(SHIFT), granule.registers[place])
+
+    def expire(self, unix_ns: int) -> None:
+        """Drops granules that lie wholly before the horizon.
+
+        Args:
+            unix_ns: now.
+        """
+        self._granules.expire(unix_ns)
+
+    def most_frequent(self, place: int) -> tuple[Unseen, ...]:
+        """The unseen categories held, the most frequent first.
+
+        Args:
+            place: column of a categorical feature.
+
+        Returns:
+            At most 64.
+        """
+        tables = [granule.tables[place] for granule in self._granules.all() if place in granule.tables]
+        merged = merge_tables(tables)
+        known, texts = self._kept[place], self._texts[place]
+        kept: dict[int, str] = {}
+        found = []
+        for key, count, error in zip(*(merged[row].tolist() for row in (KEYS, COUNTS, ERRORS)), strict=True):
+            if key == FREE:
+                continue
+            text = texts.text(key) or known.get(key)
+            if text is not None:
+                kept[key] = text
+            found.append(Unseen(f"#{key:014x}" if text is None else text, count, error))
+        self._kept[place] = kept
+        return tuple(found)
+
+    def distinct(self, place: int) -> float:
+        """Estimated number of different unseen categories.
+
+        Args:
+            place: column of a categorical feature.
+
+        Returns:
+            >= 0, with a standard error of 1.6 %.
+        """
+        total = empty_registers()
+        for granule in self._granules.all():
+            if place in granule.registers:
+                merge_registers(total, granule.registers[place])
+        return float(estimate(total))
+
+    def to_state(self) -> dict[str, Any]:
+        """The window for a checkpoint.
+
+        Returns:
+            Numbers, texts and bytes; `restore` gives the same window, bit by bit.
+        """
+        for place in self._texts:
+            self.most_frequent(place)  # the texts that are still known are held from now on
+        return {
+            "granules": [
+                [
+                    start,
+                    place,
+                    granule.tables[place].astype("<i8").tobytes(),
+                    granule.registers[place].tobytes(),
+                ]
+                for start, granule in self._granules.items()
+                for place in sorted(granule.tables)
+            ],
+            "texts": [[place, key, text] for place, kept in self._kept.items() for key, text in kept.items()],
+        }
+
+    def restore(self, state: dict[str, Any]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            ValueError, KeyError, TypeError: it is damaged.
+        """
+        for start, place, table, registers in state["granules"]:
+            granule = self._granules.at(start)
+            granule.tables[place] = np.frombuffer(table, dtype="<i8").astype(np.int64).reshape(ROWS, COUNTERS)
+            granule.registers[place] = np.frombuffer(registers, dtype=np.uint8).copy()
+        for place, key, text in state["texts"]:
+            self._kept[place][key] = text

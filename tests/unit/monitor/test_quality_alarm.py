@@ -1,0 +1,87 @@
+from __future__ import annotations
+
+import math
+
+import numpy as np
+import pytest
+
+from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
+from sidecar.quality.rates import QualityRate
+
+S = 1_000_000_000
+SETTINGS = AlarmSettings(pane_ns=60 * S, panes=1000.0, tolerance=0.01)
+RATES = (
+    QualityRate("missing", "a", 0.1, 5000),
+    None,
+    QualityRate("out_of_range", "a", 0.0, 5000),
+    QualityRate("duplicate_rows", None, 0.125, 64),
+    QualityRate("shape", None, None, 0),
+)
+
+
+def alarm(rates=RATES):
+    made = QualityAlarm(SETTINGS)
+    made.use(rates)
+    return made
+
+
+def tallies(out_of_range=(0.0, 0.0), duplicates=(0.0, 0.0)):
+    return np.array([[40.0, 100.0], [0.0, 0.0], out_of_range, duplicates, [0.0, 0.0]])
+
+
+def run(watched, panes, tally, start=0):
+    """Panes until the alarm, at most so many."""
+    for pane in range(panes):
+        watched.advance(tally(pane), (start + pane) * 60 * S)
+        found = watched.verdicts(tallies(), (start + pane + 1) * 60 * S)
+        if any(verdict.state == "violated" for verdict in found.values()):
+            return pane + 1
+    return math.inf
+
+
+def test_lanes_and_unknown_shares_are_not_watched_here():
+    found = alarm().verdicts(tallies(), 0)
+    assert set(found) == {2, 3}
+    assert QualityAlarm(SETTINGS).verdicts(tallies(), 0) == {}
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_no_change_no_alarm(seed):
+    """A next value lies outside of the extremes of 5,000 with a chance of 2 / 5001; blocks as learnt."""
+    rng = np.random.default_rng(seed)
+
+    def tally(pane):
+        outside = float(rng.binomial(200, 2 / 5001))
+        blocks = 4
+        return tallies((outside, 200.0), (rng.uniform(0.1, 0.15, size=blocks).sum(), float(blocks)))
+
+    assert run(alarm(), 300, tally) == math.inf
+
+
+@pytest.mark.parametrize(("share", "within"), [(1.0, 1), (0.1, 2), (0.03, 8)])
+def test_values_out_of_range_are_found(share, within):
+    rng = np.random.default_rng(7)
+    assert run(alarm(), 40, lambda _: tallies((float(rng.binomial(200, share)), 200.0))) <= within
+
+
+def test_repeated_rows_are_found():
+    assert run(alarm(), 40, lambda _: tallies((0.0, 200.0), (4 * 0.7, 4.0))) <= 12
+
+
+def test_a_rate_joins_when_its_share_is_known_and_the_others_go_on():
+    watched = alarm()
+    run(watched, 1, lambda _: tallies((200.0, 200.0)))
+    before = watched.verdicts(tallies(), 60 * S)
+    watched.use((*RATES[:-1], QualityRate("shape", None, 0.0, 1000)))
+    found = watched.verdicts(tallies(), 60 * S)
+    assert {place: found[place] for place in before} == before
+    assert before[2].state == "violated"
+    assert found[4].log_e is None
+
+
+def test_resumed_is_the_same():
+    first, resumed = alarm(), alarm()
+    run(first, 3, lambda _: tallies((1.0, 200.0), (0.6, 4.0)))
+    resumed.restore(first.to_state())
+    assert resumed.verdicts(tallies(), 0) == first.verdicts(tallies(), 0)
+    assert QualityAlarm(SETTINGS).to_state() == {}

@@ -22,6 +22,7 @@ import numpy as np
 from matplotlib import pyplot as plt
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
+from matplotlib.patches import Patch
 
 from benchmarks.harness import RESULTS, load
 
@@ -136,11 +137,11 @@ def delay(document: Document) -> Figure:
     figure, both = plt.subplots(1, 2, figsize=(10.0, 4.0), layout="constrained", sharey=True)
     for axes, n in zip(both, (200, 2000), strict=True):
         rows = [row for row in document["experiments"]["delays"] if row["n"] == n]
-        for place, (name, title, colour) in enumerate(kinds):
+        for place, (name, _title, colour) in enumerate(kinds):
             heights = [row["delays"][name]["median"] or 260.0 for row in rows]
             missing = [row["delays"][name]["median"] is None for row in rows]
             where = np.arange(len(rows)) + (place - 1) * 0.26
-            bars = axes.bar(where, heights, width=0.24, color=colour, label=title, bottom=0.0)
+            bars = axes.bar(where, heights, width=0.24, color=colour)
             for bar, gone in zip(bars, missing, strict=True):
                 if gone:
                     bar.set(alpha=0.25)
@@ -153,7 +154,9 @@ def delay(document: Document) -> Figure:
         )
         axes.grid(visible=False, axis="x")
     both[0].set_ylabel("minutes until the alarm")
-    figure.legend(*both[0].get_legend_handles_labels(), loc="outside lower center", ncols=3, fontsize=9)
+    patches = [Patch(color=colour, label=title) for _name, title, colour in kinds]
+    patches.append(Patch(color=INK, alpha=0.25, label="pale: not in 200 minutes, in most streams"))
+    figure.legend(handles=patches, loc="outside lower center", ncols=2, fontsize=9)
     return figure
 
 
@@ -194,11 +197,12 @@ def dependence(document: Document) -> Figure:
         (0.2, "corrected", "corrected", BLUE),
     ):
         heights = [100 * row[key]["alarmed_ratio"] for row in rows]
-        axes.bar(where + offset, heights, width=0.38, color=colour, label=title)
+        bars = axes.bar(where + offset, heights, width=0.38, color=colour, label=title)
+        axes.bar_label(bars, fmt="%.0f", fontsize=8)
     axes.set_xticks(where, [row["title"] for row in rows], fontsize=8)
-    axes.set(ylabel="% of streams with a false alarm", ylim=(0, 103))
+    axes.set(ylabel="% of streams with a false alarm", ylim=(0, 112))
     axes.grid(visible=False, axis="x")
-    axes.legend(fontsize=9, loc="upper left")
+    axes.legend(fontsize=9, loc="upper center", bbox_to_anchor=(0.5, -0.16), ncols=2)
     return figure
 
 
@@ -212,17 +216,12 @@ def season(document: Document) -> Figure:
         (left, "false_alarms_a_week", "false alarms a week"),
         (right, "delay_panes", "panes until 0.5 sd is seen"),
     ):
-        axes.bar(where, [row[key] for row in rows], width=0.5, color=[RED, BLUE][: len(rows)])
+        bars = axes.bar(where, [row[key] for row in rows], width=0.5, color=[RED, BLUE][: len(rows)])
+        axes.bar_label(bars, fmt="{:,.3g}", fontsize=9)
         axes.set_xticks(where, names, fontsize=9)
         axes.set(ylabel=label)
         axes.grid(visible=False, axis="x")
-        _numbers(axes, [row[key] for row in rows])
     return figure
-
-
-def _numbers(axes: Axes, values: Sequence[float]) -> None:
-    for place, value in enumerate(values):
-        axes.annotate(f"{value:,.3g}", (place, value), ha="center", va="bottom", fontsize=9)
 
 
 def outlier(document: Document) -> Figure:

@@ -15,11 +15,11 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
 
 * What does not matter: 2 delta sqrt(q (1 - q)), delta being the tolerance at the median. A share below
   delta^2 counts as delta^2 here, so that a change of 2 delta^2 is never an alarm however large the reference.
-* What the reference does not know: Chernoff's bound, the v with m kl(q, v) = L, and for distribution
-  functions the inequality of Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each has half of the
-  5 % that the two may fail with, over all rates, sides and features together. Chernoff's bound and not
-  Bernstein's with q in place of the unknown rate, since that one is too small where it matters: at q = 0 it
-  gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the feature's
+* What the reference does not know: the highest v under which so few successes would still have come with
+  probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
+  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each has half of the 5 % that the two may fail
+  with, over all rates, sides and features together. Not Bernstein's bound with q in place of the unknown
+  rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the feature's
   design effect (`sidecar.profile.design_effect`).
 """
 
@@ -154,8 +154,8 @@ def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64,
     level = math.log(2.0 * most * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
     level_of_all = math.log(2.0 * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
     uniform = np.sqrt(level_of_all / (2.0 * np.maximum(rows, 1.0)))
-    high = chernoff_bound(shares, rows, level)
-    low = 1.0 - chernoff_bound(1.0 - shares, rows, level)
+    high = binomial_bound(shares, rows, level)
+    low = 1.0 - binomial_bound(1.0 - shares, rows, level)
     high = np.where(rates.is_quantile, np.minimum(high, shares + uniform), high)
     low = np.where(rates.is_quantile, np.maximum(low, shares - uniform), low)
     least = rates.tolerance * rates.tolerance
@@ -226,6 +226,40 @@ def _extra_rates(extra: Sequence[ExtraRate], width: int) -> list[_Rate]:
         rates.append(_Rate(at, NOT_COUNTED, rate.share, rate.rows, rate.place, given=number))
         group += own
     return rates
+
+
+def binomial_bound(shares: F64, rows: F64, level: float) -> F64:
+    """Highest true rates that are not refuted by what was measured; closer than Chernoff's bound.
+
+    The probability of k successes or fewer is at most that of k times a geometric series, whose ratio is that
+    of the last two terms (Feller I, VI.3): P(X <= k) <= P(X = k) / (1 - k (1 - v) / ((m - k + 1) v)).
+
+    Args:
+        shares: measured rates q = k / m, shape (R,), 0 to 1; k need not be whole.
+        rows: m, shape (R,), > 0.
+        level: L; the bound fails with probability at most exp(-L).
+
+    Returns:
+        v >= q, shape (R,); at most 1, and at most that of `chernoff_bound`. For m = 10,000, k = 10 and L =
+        10.6 it is 0.00295; Clopper and Pearson's is 0.00294, Chernoff's 0.00323.
+    """
+    hits = shares * rows
+    misses = rows - hits
+    choices = _log_gamma(rows + 1.0) - _log_gamma(hits + 1.0) - _log_gamma(misses + 1.0)
+    low, high = shares.copy(), chernoff_bound(shares, rows, level)
+    for _ in range(50):
+        middle = 0.5 * (low + high)
+        with np.errstate(divide="ignore", invalid="ignore"):
+            last = choices + np.where(hits > 0.0, hits * np.log(middle), 0.0) + misses * np.log1p(-middle)
+            ratio = hits * (1.0 - middle) / ((misses + 1.0) * middle)
+            beyond = last - np.log1p(-ratio) <= -level  # no number, so not beyond, where the ratio is above 1
+        high = np.where(beyond, middle, high)
+        low = np.where(beyond, low, middle)
+    return high
+
+
+def _log_gamma(values: F64) -> F64:
+    return np.array([math.lgamma(value) for value in values.tolist()])
 
 
 def chernoff_bound(shares: F64, rows: F64, level: float) -> F64:

@@ -10,7 +10,7 @@ import math
 import numpy as np
 import pytest
 
-from kernels.sequential import advance_streams, fill_log_means
+from kernels.sequential import advance_streams
 from sidecar.drift.detector import ODDS, Detector, false_alarm_panes
 from sidecar.drift.univariate import Comparison
 from sidecar.profile.feature import FeatureSpec
@@ -89,25 +89,33 @@ def test_no_alarm_without_drift(m, n):
         assert World(seed, m).first_alarm(n, 100, panes=50.0) == (101, [])
 
 
+def border_run_lengths(rng, null, n, least, *, repeats, longest):
+    """Panes until M >= A of independent features of one rate each, all panes at the end of the band."""
+    thetas = [odds * null / (1.0 - null + odds * null) for odds in ODDS]
+    gains = np.array([[math.log(t / null), math.log((1 - t) / (1 - null))] for t in thetas])
+    layout = (np.arange(repeats), np.arange(repeats + 1))
+    values, found = np.zeros((repeats, len(ODDS))), np.empty((repeats, 2))
+    gains = np.ascontiguousarray(np.broadcast_to(gains, (repeats, *gains.shape)))
+    lengths = np.full(repeats, longest)
+    for pane in range(1, longest + 1):
+        hits = rng.binomial(n, null, size=repeats).astype(float)
+        advance_streams(
+            np.column_stack([hits, np.full(repeats, float(n))]), layout, gains, 500.0, values, found
+        )
+        alarmed = found[:, 0] >= math.log(least)
+        lengths[alarmed & (lengths == longest)] = pane
+        if (lengths < longest).all():
+            break
+    return lengths
+
+
 @pytest.mark.parametrize("n", [1, 20, 200, 2000])
 @pytest.mark.parametrize("null", [0.02, 0.3])
 def test_run_length_at_the_very_border_of_the_band(n, null):
     """The worst case that the null allows: every pane at rate u. E[panes until M >= A] >= A."""
     least = 50.0
     rng = np.random.default_rng(n)
-    thetas = [odds * null / (1.0 - null + odds * null) for odds in ODDS]
-    gains = np.array([[math.log(t / null), math.log((1 - t) / (1 - null))] for t in thetas])
-    rate_of, starts = np.zeros(len(ODDS), dtype=np.int64), np.array([0, len(ODDS)])
-    lengths = []
-    for _ in range(60):
-        log_m, mean = np.full(len(ODDS), -np.inf), np.full(1, -np.inf)
-        length = 0
-        while mean[0] < math.log(least) and length < 1000:
-            length += 1
-            hits = np.array([float(rng.binomial(n, null))])
-            advance_streams(hits, np.array([float(n)]), rate_of, gains, log_m)
-            fill_log_means(log_m, starts, mean)
-        lengths.append(length)
+    lengths = border_run_lengths(rng, null, n, least, repeats=60, longest=1000)
     # the mean of 60 run lengths, whose deviation is about their mean; two standard errors below A
     assert np.mean(lengths) >= least * (1 - 2 / math.sqrt(60))
 

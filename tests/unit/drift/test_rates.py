@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from scipy.stats import binom
+from scipy.stats import beta, binom
 
 from kernels.lanes import TYPE_ERROR_NAN
-from sidecar.drift.rates import ExtraRate, chernoff_bound, make_rates
+from sidecar.drift.rates import ExtraRate, binomial_bound, chernoff_bound, make_rates
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.lanes import lane_table
@@ -143,7 +143,7 @@ def test_dependent_reference_rows_widen_the_band_as_fewer_rows_would():
     assert whole.rows[0] == 500.0
     most = int(np.bincount(whole.groups).max())
     shares, level = whole.shares, math.log(2 * most * 2 / 0.025)
-    assert whole.upper[0] == pytest.approx(chernoff_bound(shares[:1], np.array([500.0]), level)[0], rel=1e-9)
+    assert whole.upper[0] == pytest.approx(binomial_bound(shares[:1], np.array([500.0]), level)[0], rel=1e-9)
     plain = make_rates(features_of(2000), 0.0)
     mine = whole.groups == 0
     assert np.all(whole.upper[mine] > plain.upper[mine])
@@ -156,3 +156,20 @@ def test_other_shares_have_bands_of_their_own():
     assert np.all(rates.at(rates.shares, rates.rows, 168).upper >= rates.upper)
     moved = rates.at(np.full(rates.shares.size, 0.25), np.full(rates.shares.size, 1e9), 1)
     assert moved.upper == pytest.approx(0.25 + 2 * 0.01 * math.sqrt(0.25 * 0.75), abs=1e-3)
+
+
+@pytest.mark.parametrize(
+    ("rows", "hits"), [(100, 0), (100, 3), (2000, 2), (2000, 1000), (10_000, 10), (50, 49)]
+)
+@pytest.mark.parametrize("level", [6.0, 10.6])
+def test_binomial_bound_is_nearly_clopper_and_pearsons(rows, hits, level):
+    q, m = np.array([hits / rows]), np.array([float(rows)])
+    (bound,) = binomial_bound(q, m, level)
+    exact = beta.ppf(1.0 - math.exp(-level), hits + 1, rows - hits)
+    assert exact <= bound * (1 + 1e-9)  # never too small
+    assert bound - q[0] <= 1.15 * (exact - q[0])
+    assert bound <= chernoff_bound(q, m, level)[0]
+
+
+def test_binomial_bound_of_a_rate_that_is_always_there():
+    assert binomial_bound(np.array([1.0]), np.array([50.0]), 3.0)[0] == 1.0

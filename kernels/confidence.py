@@ -312,7 +312,7 @@ def share_interval(
         bounds[side] = 0.5 * (inside + outside)
 
 
-@kernel("f8(f8, f8, f8, f8)")
+@kernel()
 def _least_evidence_share(rows: float, share: float, best_rows: float, best_alpha: float) -> float:
     """The share of rows below a value that speaks least against its being the quantile."""
     left = 0.0

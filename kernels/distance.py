@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from kernels.binning import F64, I64
+from kernels.effect import mean_absolute
 from kernels.jit import kernel
 
 
@@ -36,22 +37,6 @@ def ks(reference: I64, current: I64) -> float:
         below_current += current[b]
         largest = max(largest, abs(below_current / n - below_reference / m))
     return largest
-
-
-@kernel(inline=True)
-def mean_absolute(left: float, right: float) -> float:
-    """Mean of |y| along a straight line.
-
-    Args:
-        left: y at its begin.
-        right: y at its end.
-
-    Returns:
-        The mean, >= 0.
-    """
-    if left * right >= 0.0:
-        return 0.5 * abs(left + right)
-    return 0.5 * (left * left + right * right) / (abs(left) + abs(right))
 
 
 @kernel("f8(f8[::1], i8[::1], i8[::1], i8, i8)")

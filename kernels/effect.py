@@ -14,7 +14,6 @@ from __future__ import annotations
 import math
 
 from kernels.binning import F64, I64
-from kernels.distance import mean_absolute
 from kernels.jit import kernel
 from kernels.lanes import FIRST_CELL, NEG_INF, POS_INF
 
@@ -39,6 +38,22 @@ LARGEST_CELL = 17  # the cell where it is
 PSI_REFERENCE_SLOPE = 18  # means whose squares the two variances of PSI are taken about
 PSI_CURRENT_SLOPE = 19
 SIZES = 20
+
+
+@kernel(inline=True)
+def mean_absolute(left: float, right: float) -> float:
+    """Mean of |y| along a straight line.
+
+    Args:
+        left: y at its begin.
+        right: y at its end.
+
+    Returns:
+        The mean, >= 0.
+    """
+    if left * right >= 0.0:
+        return 0.5 * abs(left + right)
+    return 0.5 * (left * left + right * right) / (abs(left) + abs(right))
 
 
 @kernel(inline=True)

@@ -21,7 +21,7 @@ SLOPE = 0.85  # A of the paper; must exceed sqrt(1/2)
 GOLDEN = 0.5 * (math.sqrt(5.0) - 1.0)
 
 
-@kernel("f8(f8, f8, f8)")
+@kernel()
 def _crossing_bound(constant: float, slope: float, eta: float) -> float:
     """Bound of the probability that the band is ever left, for one spacing eta of the epochs."""
     root = slope - math.sqrt(2.0 * (eta - 1.0) / constant)
@@ -31,7 +31,7 @@ def _crossing_bound(constant: float, slope: float, eta: float) -> float:
     return 4.0 * math.exp(-power * constant) * (1.0 + 1.0 / ((power - 1.0) * math.log(eta)))
 
 
-@kernel("f8(f8, f8)")
+@kernel()
 def _least_crossing_bound(constant: float, slope: float) -> float:
     """The same for the best eta, found by golden section."""
     low = 1.0

@@ -42,7 +42,7 @@ def log_beta(a: float, b: float) -> float:
     return math.lgamma(a) + math.lgamma(b) - math.lgamma(a + b)
 
 
-@kernel("f8(f8, f8)")
+@kernel()
 def _gamma_series(shape: float, value: float) -> float:
     term = 1.0 / shape
     total = term
@@ -54,7 +54,7 @@ def _gamma_series(shape: float, value: float) -> float:
     return total
 
 
-@kernel("f8(f8, f8)")
+@kernel()
 def _gamma_fraction(shape: float, value: float) -> float:
     b = value + 1.0 - shape
     c = 1.0 / TINY
@@ -95,7 +95,7 @@ def log_gamma_p(shape: float, value: float) -> float:
     return math.log1p(-math.exp(log_scale) * _gamma_fraction(shape, value))
 
 
-@kernel("f8(f8, f8, f8)")
+@kernel()
 def _beta_fraction(a: float, b: float, x: float) -> float:
     c = 1.0
     d = 1.0 - (a + b) * x / (a + 1.0)

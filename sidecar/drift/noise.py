@@ -130,8 +130,30 @@ class Window:
         Returns:
             Two numbers in nats.
         """
-        freedom = self.noise.bins - 1
-        return freedom * self.scale(), self.scale() * chi_square_quantile(1.0 - RISK, freedom)
+        return psi_noise(self.noise.bins, self.reference_rows, self.rows, self.noise.design_effect)
+
+
+def psi_noise(
+    bins: int, reference_rows: float, current_rows: float, design_effect: float = 1.0
+) -> tuple[float, float]:
+    """What PSI is without drift: its mean and the value that it exceeds once in a hundred windows.
+
+    Args:
+        bins: B >= 1.
+        reference_rows: m > 0.
+        current_rows: n > 0.
+        design_effect: phi >= 1: rows that count as one.
+
+    Returns:
+        (B - 1) s, and s times the 0.99 quantile of chi-square with B - 1 degrees of freedom.
+
+    Source: Yurdakul (2018), Western Michigan University dissertation 3208.
+    Worked example: 10 bins, 10,000 against 500 rows: mean 0.0189, critical 0.0455.
+    """
+    scale = design_effect * (1.0 / reference_rows + 1.0 / current_rows)
+    if bins < 2:
+        return 0.0, 0.0
+    return (bins - 1) * scale, scale * chi_square_quantile(1.0 - RISK, bins - 1)
 
 
 Explained = tuple[float, tuple[float, float], float]

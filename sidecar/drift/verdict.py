@@ -43,6 +43,18 @@ class FeatureVerdict:
     moved: Moved | None
     since_unix_s: float | None
 
+    def number(self, statistic: str) -> float | None:
+        """One of the numbers that are exported.
+
+        Args:
+            statistic: a field of `Effects`, or "log_e".
+
+        Returns:
+            The number; None where there is too little to say.
+        """
+        number: float | None = self.log_e if statistic == "log_e" else getattr(self.effects, statistic)
+        return number
+
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/drift`.
 

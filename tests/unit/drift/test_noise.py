@@ -10,7 +10,7 @@ from kernels import effect
 from kernels.empirical import SLOPE, dkw_band, lil_band, lil_constant
 from sidecar.drift.area import AreaNoise
 from sidecar.drift.chi_square import chi_square_quantile, detectable_noncentrality
-from sidecar.drift.noise import NOISES, Noise, Window
+from sidecar.drift.noise import NOISES, Noise, Window, psi_noise
 
 ROWS, REFERENCE_ROWS = 500.0, 10_000.0
 SCALE = 1 / 500 + 1 / 10_000
@@ -37,6 +37,16 @@ def window(of=None, **sizes):
     for name, value in sizes.items():
         measured[getattr(effect, name)] = value
     return Window(of or noise(), 1.0, measured, np.array([ROWS, 0.5, 4.0]))
+
+
+def test_worked_example_of_psi():
+    mean, critical = psi_noise(10, 10_000, 500)
+    assert mean == pytest.approx(0.0189, abs=5e-5)
+    assert critical == pytest.approx(0.0455, abs=5e-5)
+
+
+def test_one_bin_has_no_noise():
+    assert psi_noise(1, 100, 100) == (0.0, 0.0)
 
 
 def test_psi_without_drift():

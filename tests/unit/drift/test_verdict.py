@@ -115,6 +115,13 @@ def test_sizes_come_with_what_they_are_worth():
     assert fields["chi_square"]["freedom"] == 9
 
 
+def test_exported_numbers():
+    (first, _) = verdicts(500, (1.5, 0.0))
+    assert first.number("log_e") == 1.5
+    assert first.number("mean_shift") == first.effects.mean_shift is not None
+    assert verdicts(3)[0].number("ks") is None
+
+
 def test_few_rows_say_how_many_it_takes():
     fields = verdicts(100)[0].to_json()
     assert fields["effects"]["psi"] == {

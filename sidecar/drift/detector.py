@@ -44,7 +44,7 @@ from sidecar.drift.streams import make_sides
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.seasons import Seasons
 
-ROLES = 2  # inputs and outputs share the false alarms of a model
+DETECTORS = 4  # of inputs and of outputs, drift and data quality: they share the false alarms of a model
 CAP_MARGIN = 8.0  # nats above an alarm: weak panes do not end the state, some without drift do
 
 
@@ -78,7 +78,7 @@ class Evidence:
 
 
 def false_alarm_panes(false_alarm_days: float, pane_s: float) -> float:
-    """The A of one role.
+    """The A of one detector of a model.
 
     Args:
         false_alarm_days: fewest days between false alarms of a model, on average.
@@ -87,7 +87,7 @@ def false_alarm_panes(false_alarm_days: float, pane_s: float) -> float:
     Returns:
         Panes.
     """
-    return ROLES * false_alarm_days * 86_400.0 / pane_s
+    return DETECTORS * false_alarm_days * 86_400.0 / pane_s
 
 
 class Detector:

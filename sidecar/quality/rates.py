@@ -6,7 +6,7 @@
 | `type_error` | a value | of a kind that the feature does not have | as counted |
 | `unseen` | a present value | a category that the reference does not have | as counted (`other`) |
 | `out_of_range` | a present value (1) | below the reference's least or above its greatest | 0 |
-| `constant` | a block of 256 rows | at its end the last 200 values or more are all one | at most c^199 |
+| `constant` | a block of 256 rows | at its end the last 200 values or more are all one | learnt |
 | `duplicate_rows` | a block of 256 rows | (its share of) rows equal to an earlier one of it | learnt |
 | `shape` | a message | columns absent, unknown, of another kind or in another order | learnt |
 
@@ -16,9 +16,10 @@
 in m + 1 at most when nothing has changed, whatever the distribution: the band about 0 of m rows holds it.
 
 **Constant.** With c the share of the fullest cell, the share of the commonest value is at most c, and the
-chance that each of 199 values is equal to the one before at most c^199. c is what is refuted with error 1e-4
-at most, by Chernoff's bound: m kl(share, c) = ln 10^4. Features that are constant in the reference have no
-such rate.
+chance that each of 199 values is equal to the one before at most c^199 when rows come in no order. c is what
+is refuted with error 1e-4 at most, by Chernoff's bound: m kl(share, c) = ln 10^4. Traffic that follows the
+clock has longer runs (the weather of one place stays for hours), so the share is learnt as well, and the
+larger one taken. Features that are constant in the reference have no such rate.
 
 **Learnt.** The share of the first 64 blocks (16,384 rows) or 1,000 messages, unless the reference tells it;
 until then there is no rate to be watched.

@@ -19,7 +19,7 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.hashing import U8, fill_row_hashes
 from kernels.hyperloglog import empty_registers, estimate, fill_registers, merge_registers
-from kernels.runs import ABOVE, BELOW, PRESENT, TALLIES, TYPE_ERRORS, fill_runs
+from kernels.runs import fill_runs
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.granules import Granules
 from sidecar.profile.reference import FeatureReference
@@ -27,15 +27,14 @@ from sidecar.profile.repeats import BLOCK_ROWS, RepeatCounter
 from sidecar.profile.units import Chosen
 from sidecar.quality.rates import FEATURE_KINDS, ROW_KINDS, RUN_ROWS, QualityRate, feature_rates, ranges
 from sidecar.quality.shape import CHANGED, MESSAGES
+from sidecar.quality.sums import SUCCESSES, TRIALS, Sums
 
-SUCCESSES = 0
-TRIALS = 1
 LEARN_BLOCKS = 64
 LEARN_MESSAGES = 1000
 _LEAST_TRIALS = (LEARN_BLOCKS * BLOCK_ROWS, LEARN_MESSAGES)  # in the order of ROW_KINDS
 _ROWS_A_TRIAL = (BLOCK_ROWS, 1)
 _DUPLICATES, _SHAPE = range(len(ROW_KINDS))
-_MISSING, _TYPE_ERROR, _UNSEEN, _OUT_OF_RANGE, _CONSTANT = range(len(FEATURE_KINDS))
+_CONSTANT = FEATURE_KINDS.index("constant")
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,63 +55,8 @@ class QualityCount:
 
 
 @dataclass(slots=True, eq=False)
-class _Sums:
-    """What is counted of one stretch of time: rows, tallies of their values, and blocks and messages.
-
-    `chosen` are tallies of the rows that stand for their message. `blocks` has for every feature how many
-    blocks it was constant in, and in how many it could have been; `others` successes and trials of the rates
-    of `ROW_KINDS`.
-    """
-
-    rows: int
-    tallies: I64
-    chosen: I64
-    blocks: I64
-    others: I64
-
-    @classmethod
-    def empty(cls, width: int) -> _Sums:
-        shapes = ((width, TALLIES), (width, TALLIES), (width, 2), (len(ROW_KINDS), 2))
-        return cls(0, *(np.zeros(shape, dtype=np.int64) for shape in shapes))
-
-    @property
-    def arrays(self) -> tuple[I64, ...]:
-        return self.tallies, self.chosen, self.blocks, self.others
-
-    def add(self, other: _Sums) -> None:
-        self.rows += other.rows
-        self.tallies += other.tallies
-        self.chosen += other.chosen
-        self.blocks += other.blocks
-        self.others += other.others
-
-    def table(self) -> I64:
-        """Successes and trials of every rate, shape (5 F + 2, 2)."""
-        width = self.tallies.shape[0]
-        present, strange = self.tallies[:, PRESENT], self.tallies[:, TYPE_ERRORS]
-        outside = self.tallies[:, BELOW] + self.tallies[:, ABOVE]
-        found = np.empty((len(FEATURE_KINDS), width, 2), dtype=np.int64)
-        found[: _TYPE_ERROR + 1, :, TRIALS] = self.rows
-        found[_MISSING, :, SUCCESSES] = self.rows - present - strange
-        found[_TYPE_ERROR, :, SUCCESSES] = strange
-        found[_UNSEEN : _OUT_OF_RANGE + 1, :, SUCCESSES] = outside
-        found[_UNSEEN : _OUT_OF_RANGE + 1, :, TRIALS] = present
-        found[_CONSTANT] = self.blocks
-        return np.concatenate([found.reshape(-1, 2), self.others])
-
-    def trials(self) -> I64:
-        """The same, with values out of range counted once a message."""
-        found = self.table()
-        width = self.tallies.shape[0]
-        concerned = slice(_OUT_OF_RANGE * width, (_OUT_OF_RANGE + 1) * width)
-        found[concerned, SUCCESSES] = self.chosen[:, BELOW] + self.chosen[:, ABOVE]
-        found[concerned, TRIALS] = self.chosen[:, PRESENT]
-        return found
-
-
-@dataclass(slots=True, eq=False)
 class _Granule:
-    sums: _Sums
+    sums: Sums
     registers: U8
 
 
@@ -135,9 +79,10 @@ class QualityWatch:
         self._repeats = RepeatCounter()
         self._messages = np.zeros(2, dtype=np.int64)  # as last told by `take_messages`
         self._learnt = np.zeros((len(ROW_KINDS), 2), dtype=np.int64)
-        self._past = _Sums.empty(width)  # what has left the horizon
+        self._learnt_blocks = np.zeros((width, 2), dtype=np.int64)
+        self._past = Sums.empty(width)  # what has left the horizon
         self._granules: Granules[_Granule] = Granules(
-            horizon_ns, lambda: _Granule(_Sums.empty(width), empty_registers())
+            horizon_ns, lambda: _Granule(Sums.empty(width), empty_registers())
         )
         self._taken = self._past.trials()
         self.use(features)
@@ -148,17 +93,18 @@ class QualityWatch:
         Args:
             features: F references; None while one is being learnt.
         """
-        self._rates = feature_rates(self._specs, features)
+        self._of_reference = feature_rates(self._specs, features)
         self._ranges = ranges(features)
-        watched = [rate is not None for rate in self._rates]
+        watched = [rate is not None for rate in self._of_reference]
         self._can_be_constant = np.array(watched, dtype=bool).reshape(len(FEATURE_KINDS), -1)[_CONSTANT]
         self._retire(self._granules.drop_before(None))
         self._taken = self._totals().trials()
+        self._name_rates()
 
     @property
     def rates(self) -> tuple[QualityRate | None, ...]:
         """Every rate of the table, None where there is none: 5 F of features, then those of `ROW_KINDS`."""
-        return (*self._rates, *(self._row_rate(kind) for kind in range(len(ROW_KINDS))))
+        return self._rates
 
     def fill(self, rows: F64, unix_ns: int, chosen: Chosen | None = None) -> None:
         """Takes in rows in the order of their arrival.
@@ -183,12 +129,11 @@ class QualityWatch:
             fill_runs(rows[start:end], self._ranges, self._latest, self._runs, sums.tallies)
             before = self._repeats.repeats
             if self._repeats.take(hashes[start:end]):
-                sums.blocks[:, SUCCESSES] += self._can_be_constant & (self._runs >= RUN_ROWS)
-                sums.blocks[:, TRIALS] += self._can_be_constant
+                self._add_block(sums)
                 self._add(_DUPLICATES, self._repeats.repeats - before, BLOCK_ROWS, sums)
             start = end
 
-    def _fill_chosen(self, rows: F64, sums: _Sums) -> None:
+    def _fill_chosen(self, rows: F64, sums: Sums) -> None:
         latest, runs = np.empty(rows.shape[1]), np.empty(rows.shape[1], dtype=np.int64)  # not wanted here
         fill_runs(rows, self._ranges, latest, runs, sums.chosen)
 
@@ -261,13 +206,13 @@ class QualityWatch:
             rows += granule.sums.rows
         return min(float(estimate(registers)), float(rows)), rows
 
-    def _window(self) -> _Sums:
-        total = _Sums.empty(len(self._specs))
+    def _window(self) -> Sums:
+        total = Sums.empty(len(self._specs))
         for granule in self._granules.all():
             total.add(granule.sums)
         return total
 
-    def _totals(self) -> _Sums:
+    def _totals(self) -> Sums:
         total = self._window()
         total.add(self._past)
         return total
@@ -276,12 +221,27 @@ class QualityWatch:
         for granule in granules:
             self._past.add(granule.sums)
 
-    def _add(self, kind: int, successes: int, trials: int, sums: _Sums) -> None:
+    def _add_block(self, sums: Sums) -> None:
+        """A whole block of rows; the first ones of a feature are learnt from, and not judged."""
+        width = len(self._specs)
+        delta = np.empty((width, 2), dtype=np.int64)
+        delta[:, SUCCESSES] = self._can_be_constant & (self._runs >= RUN_ROWS)
+        delta[:, TRIALS] = self._can_be_constant
+        sums.blocks += delta
+        learning = self._can_be_constant & (self._learnt_blocks[:, TRIALS] < LEARN_BLOCKS)
+        if learning.any():
+            delta[~learning] = 0
+            self._learnt_blocks += delta
+            self._taken[_CONSTANT * width : (_CONSTANT + 1) * width] += delta
+            self._name_rates()
+
+    def _add(self, kind: int, successes: int, trials: int, sums: Sums) -> None:
         """Counts of blocks or messages; the first ones are learnt from, and not judged."""
         sums.others[kind] += successes, trials
         if not self._is_learnt(kind):
             self._learnt[kind] += successes, trials
-            self._taken[len(self._rates) + kind] += successes, trials
+            self._taken[len(self._of_reference) + kind] += successes, trials
+            self._name_rates()
 
     def _is_learnt(self, kind: int) -> bool:
         return bool(self._learnt[kind, TRIALS] >= _LEAST_TRIALS[kind])
@@ -290,6 +250,17 @@ class QualityWatch:
         successes, trials = self._learnt[kind].tolist()
         share = successes / trials if self._is_learnt(kind) else None
         return QualityRate(ROW_KINDS[kind], None, share, trials // _ROWS_A_TRIAL[kind])
+
+    def _constant_rate(self, place: int, rate: QualityRate | None) -> QualityRate | None:
+        if rate is None or rate.name != "constant":
+            return rate
+        successes, trials = self._learnt_blocks[place % len(self._specs)].tolist()
+        learnt = max(successes / trials, rate.reference_share or 0.0) if trials >= LEARN_BLOCKS else None
+        return QualityRate(rate.name, rate.feature, learnt, trials)
+
+    def _name_rates(self) -> None:
+        of_features = (self._constant_rate(*pair) for pair in enumerate(self._of_reference))
+        self._rates = (*of_features, *(self._row_rate(kind) for kind in range(len(ROW_KINDS))))
 
     # --- checkpoint
 
@@ -305,6 +276,7 @@ class QualityWatch:
             "runs": self._runs.astype("<i8").tobytes(),
             "repeats": self._repeats.to_state(),
             "pending": (self._totals().trials() - self._taken).astype("<i8").tobytes(),
+            "learnt_blocks": self._learnt_blocks.astype("<i8").tobytes(),
             "learnt": self._learnt.astype("<i8").tobytes(),
             "granules": [
                 [start, granule.registers.tobytes(), granule.sums.rows]
@@ -326,6 +298,8 @@ class QualityWatch:
         self._runs[:] = np.frombuffer(state["runs"], dtype="<i8")
         self._repeats.restore(state["repeats"])
         self._learnt[:] = np.frombuffer(state["learnt"], dtype="<i8").reshape(-1, 2)
+        self._learnt_blocks[:] = np.frombuffer(state["learnt_blocks"], dtype="<i8").reshape(-1, 2)
+        self._name_rates()
         for start, registers, rows, *arrays in state["granules"]:
             granule = self._granules.at(start)
             granule.registers[:] = np.frombuffer(registers, dtype=np.uint8)

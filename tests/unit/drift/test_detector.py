@@ -226,8 +226,8 @@ def test_no_features():
     assert detector.n_streams == 0
 
 
-def test_budget_is_shared_by_two_roles():
-    assert false_alarm_panes(90, 60) == 2 * 90 * 1440
+def test_budget_is_shared_by_four_detectors():
+    assert false_alarm_panes(90, 60) == 4 * 90 * 1440
 
 
 def test_size_of_a_move_is_that_of_the_rows_since_it_began():

@@ -103,6 +103,20 @@ def test_repeated_rows_are_learnt_first_and_then_counted_a_block_a_trial():
     assert (successes[-2], trials[-2]) == (0.25, 1)
 
 
+def test_constant_blocks_are_learnt_first_and_then_counted():
+    watched, place = watch(), RATES.index(("constant", "b"))
+    for at in range(LEARN_BLOCKS):
+        rows = rows_of(at, BLOCK_ROWS)
+        rows[:, 1] = 1.0 if at % 8 == 0 else rows[:, 1]
+        watched.fill(rows, 0)
+    assert watched.rates[place].reference_share == 0.125
+    assert watched.rates[RATES.index(("constant", "a"))].reference_share < 1e-10
+    assert watched.take()[place].tolist() == [0, 0]
+    rows[:, 1] = 2.0
+    watched.fill(rows, 0)
+    assert watched.take()[place].tolist() == [1, 1]
+
+
 def test_shapes_are_learnt_first_and_then_counted():
     watched = watch()
     watched.take_messages(np.array([LEARN_MESSAGES, 100, 0, 0, 0, 100]), 0)
@@ -143,7 +157,6 @@ def test_features_that_are_learnt_later_are_watched_from_then_on():
     assert found(watched, "out_of_range", "b").successes == 512
     missing = found(watched, "missing", "a")
     assert (missing.successes, missing.trials, missing.total) == (5, 512, 10)
-    assert watched.take()[RATES.index(("constant", "b")), 0] == 2
 
 
 @pytest.mark.parametrize("cut", [1, 300, 700])

@@ -7,11 +7,12 @@ every pane, nothing carried over.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
-from scipy.stats import chi2, norm
+from scipy.signal import lfilter
+from scipy.stats import chi2
 
 from benchmarks.simulation_tables import RIVALS
 from kernels.binning import F64, I64
@@ -182,24 +183,22 @@ def chi_square_p(reference: F64, current: F64) -> F64:
 # --- dependent rows ---------------------------------------------------------------------------------
 
 
-def autoregressive(rho: float, panes_apart: bool = False) -> Draw:
+def autoregressive(rho: float) -> Draw:
     """Rows each of which remembers the one before: corr(x_t, x_{t-1}) = rho, standard normal margins.
+
+    Every draw goes on where the last one ended.
 
     Args:
         rho: 0 to 1, 1 excluded.
-        panes_apart: whether every draw begins afresh; else it goes on where the last one ended.
     """
     last: list[F64] = []
 
     def draw(rng: np.random.Generator, n: int) -> F64:
         noise = rng.normal(size=(n, WIDTH)) * np.sqrt(1.0 - rho * rho)
-        state = last[0] if last and not panes_apart else rng.normal(size=WIDTH)
-        rows = np.empty((n, WIDTH))
-        for t in range(n):
-            state = rho * state + noise[t]
-            rows[t] = state
-        last[:] = [state]
-        return rows
+        before = last[0] if last else rho * rng.normal(size=(1, WIDTH))
+        rows, after = lfilter([1.0], [1.0, -rho], noise, axis=0, zi=before)
+        last[:] = [after]
+        return np.asarray(rows)
 
     return draw
 
@@ -211,9 +210,3 @@ def clumped(size: int) -> Draw:
         return np.repeat(rng.normal(size=(-(-n // size), WIDTH)), size, axis=0)[:n]
 
     return draw
-
-
-def densities(shift: float, points: int = 241) -> Iterator[tuple[float, float, float]]:
-    """Both normal densities, for a picture of what a shift looks like."""
-    for x in np.linspace(-4.0, 4.0 + shift, points):
-        yield float(x), float(norm.pdf(x)), float(norm.pdf(x - shift))

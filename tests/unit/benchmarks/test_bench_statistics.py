@@ -1,13 +1,24 @@
 from __future__ import annotations
 
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
 import pytest
 
 from benchmarks import bench_statistics
-from benchmarks.statistics_budgets import LIMITS, NOT_JUDGED, judge, missed
+from benchmarks.statistics_budgets import (
+    LIMITS,
+    NOT_JUDGED,
+    Case,
+    detector_case,
+    effects_case,
+    effects_kernel_case,
+    fill_cases,
+    judge,
+    missed,
+)
 from benchmarks.statistics_peers import frame
 from benchmarks.statistics_peers.registry import ROOT, STATISTICS_PEERS, StatisticsPeer
 
@@ -55,6 +66,16 @@ def test_budgets_are_kept_at_their_limits_and_missed_beyond() -> None:
         if name not in NOT_JUDGED:
             beyond = {**at_limit, name: [limit * (0.9 if least else 1.1)]}
             assert [verdict.what for verdict in missed(judge(beyond))] == [what]
+
+
+@pytest.mark.parametrize(
+    "make", [effects_kernel_case, effects_case, detector_case, lambda: fill_cases(3)["fill_3_ns"]]
+)
+def test_every_budget_can_be_measured(make: Callable[[], Case]) -> None:
+    call, items, unit_ns = make()
+    call()
+    assert items > 1
+    assert unit_ns in (1.0, 1e3)
 
 
 def test_what_was_not_measured_misses() -> None:

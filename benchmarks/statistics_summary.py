@@ -9,6 +9,7 @@ from typing import Any
 
 from benchmarks.harness import print_table
 from benchmarks.proxy_summary import number
+from benchmarks.statistics_peers.frame import MOST_WINDOWS
 
 MB = 1e6
 WIDTHS = ("20", "100")
@@ -18,6 +19,7 @@ ODD = (
     ("reference 1e6", "in the reference"),
     ("current NaN", "one NaN"),
 )
+CHANGES = (("mean + 0.5 sd", "mean + 0.5 sd"), ("sd x 1.3", "sd × 1.3"))
 BLINDED = 0.5  # a drift number that one row halves or doubles says nothing
 
 
@@ -78,7 +80,13 @@ def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
     rows = [[line["peer"], *_speed_cells(line)] for line in summary]
     print()
     print_table(header, rows)
-    header = ("", *(title for _key, title in ODD), "false: features", "windows", "windows to 0.5 sigma")
+    header = (
+        "",
+        *(title for _key, title in ODD),
+        "false: features",
+        "windows",
+        *(name for name, _ in CHANGES),
+    )
     print()
     print_table(header, [[line["peer"], *_trust_cells(line)] for line in summary])
 
@@ -105,9 +113,9 @@ def render_trust(document: Mapping[str, Any]) -> str:
     odd = " | ".join(f"{title}" for _key, title in ODD)
     header = (
         f"| tool | its alarm | {odd} | features called drifted without drift | windows of 20 features | "
-        "windows until 0.5 sd is seen |"
+        f"windows until {CHANGES[0][1]} is seen | until {CHANGES[1][1]} |"
     )
-    rows = [header, "|---|---|--:|--:|--:|--:|--:|--:|"]
+    rows = [header, "|---|---|--:|--:|--:|--:|--:|--:|--:|"]
     rows += [
         f"| {_title(document, line)} | {line['method']} | {' | '.join(_trust_cells(line))} |"
         for line in document["summary"]
@@ -118,7 +126,7 @@ def render_trust(document: Mapping[str, Any]) -> str:
         "The drift number of one feature that has moved by 1 sd (20,000 against 5,000 rows), before and "
         "after one value is replaced; bold where one row halves or doubles it. False alarms at default "
         f"thresholds over {min(windows, default=0)} to {max(windows, default=0)} windows of 200 rows against "
-        "a reference of 10,000. The last column is the price of being quiet."
+        "a reference of 10,000. The last columns are the price of being quiet."
     )
     return "\n".join([*rows, "", said])
 
@@ -164,10 +172,16 @@ def _trust_cells(line: Mapping[str, Any]) -> list[str]:
     alarms = line["false_alarms"]
     cells = [verdict_on(odd.get("clean"), odd.get(key)) for key, _title in ODD]
     if alarms is None:
-        return [*cells, "-", "-", "-"]
-    delay = line["windows_to_alarm"]
+        return [*cells, "-", "-", "-", "-"]
     rates = [f"{100 * alarms[key]:.3g} %" for key in ("features_ratio", "windows_ratio")]
-    return [*cells, *rates, "-" if delay is None else f"{delay:g}"]
+    return [*cells, *rates, *(_delay(line["windows_to_alarm"][name]) for name, _title in CHANGES)]
+
+
+def _delay(windows: float | None) -> str:
+    """Windows until the alarm; beyond `MOST_WINDOWS` of the frame nobody has waited."""
+    if windows is None:
+        return "-"
+    return f"{windows:g}" if windows <= MOST_WINDOWS else f"not in {MOST_WINDOWS}"
 
 
 def _median(figure: Mapping[str, float] | None) -> float | None:

@@ -16,8 +16,8 @@ What is measured:
 
 And whether the numbers can be trusted (`--correctness`): the drift number of a feature that has moved by one
 standard deviation, with and without one wild value or one NaN; how often a feature, and a window of 20
-features, is called drifted without any drift at 200 rows a window; how many such windows it takes to see 0.5
-sigma in one of the 20.
+features, is called drifted without any drift at 200 rows a window; how many such windows it takes to see a
+change of one of the 20.
 """
 
 from __future__ import annotations
@@ -44,7 +44,10 @@ ROWS = 100_000
 WINDOW_ROWS = 200
 WIDTH = 20
 WIDE = 100
-SIGMA = 0.5
+CHANGES: dict[str, Callable[[np.ndarray], np.ndarray]] = {
+    "mean + 0.5 sd": lambda values: values + 0.5,
+    "sd x 1.3": lambda values: values * 1.3,
+}
 MOST_WINDOWS = 60  # a shift that is not seen in so many windows is not seen
 
 
@@ -106,7 +109,8 @@ def main(contestant: Contestant, arguments: Sequence[str] | None = None) -> None
     if given.correctness:
         line["outlier"] = outlier(contestant)
         line["false_alarms"] = false_alarms(contestant, 20 if given.quick else contestant.null_windows)
-        line["windows_to_alarm"] = windows_to_alarm(contestant, 3 if given.quick else contestant.streams)
+        streams = 3 if given.quick else contestant.streams
+        line["windows_to_alarm"] = {name: windows_to_alarm(contestant, streams, name) for name in CHANGES}
     print(json.dumps(line, default=float))
 
 
@@ -229,8 +233,8 @@ def false_alarms(
     }
 
 
-def windows_to_alarm(contestant: Contestant, streams: int) -> float | None:
-    """Windows of 200 rows until the one feature of 20 that has moved by 0.5 sigma is called drifted."""
+def windows_to_alarm(contestant: Contestant, streams: int, change: str) -> float | None:
+    """Windows of 200 rows until the one feature of 20 that has changed is called drifted."""
     delays = []
     for seed in range(streams):
         rng = np.random.default_rng(2000 + seed)
@@ -238,7 +242,7 @@ def windows_to_alarm(contestant: Contestant, streams: int) -> float | None:
         delay = MOST_WINDOWS + 1
         for window in range(1, MOST_WINDOWS + 1):
             rows = rng.normal(size=(WINDOW_ROWS, WIDTH))
-            rows[:, 3] += SIGMA
+            rows[:, 3] = CHANGES[change](rows[:, 3])
             called = contestant.drifted(contestant.fill(rows))
             if not called:
                 return None

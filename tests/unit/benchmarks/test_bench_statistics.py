@@ -117,7 +117,8 @@ def test_false_alarms_and_delay_are_counted() -> None:
     assert alarms is not None
     assert 0.0 < alarms["features_ratio"] < 0.02
     assert alarms["windows"] == 20
-    assert frame.windows_to_alarm(Counter(), 3) == 1.0
+    assert frame.windows_to_alarm(Counter(), 3, "mean + 0.5 sd") == 1.0
+    assert frame.windows_to_alarm(Counter(), 1, "sd x 1.3") > 5.0  # a mean does not see it
 
 
 def test_speed_gives_time_memory_and_the_data_seen() -> None:

@@ -32,7 +32,7 @@ def row(peer: str, number: int, fill_ns: float, **more: Any) -> dict[str, Any]:
 FOUND = {
     "outlier": {"clean": 1.0, "current 1e6": 0.001, "reference 1e6": 0.9, "current NaN": None},
     "false_alarms": {"windows": 60, "rows": 200, "features_ratio": 0.05, "windows_ratio": 0.55},
-    "windows_to_alarm": 2.0,
+    "windows_to_alarm": {"mean + 0.5 sd": 2.0, "sd x 1.3": 61.0},
 }
 
 
@@ -87,7 +87,9 @@ def test_speed_has_a_row_a_tool_and_names_the_missing(document: dict[str, Any]) 
 
 def test_trust_leaves_out_who_has_no_alarm(document: dict[str, Any]) -> None:
     lines = render_trust(document).splitlines()
-    assert lines[2] == "| Slow 1.2 | a rule | **1 → 0.001** | 1 → 0.9 | no number | 5 % | 55 % | 2 |"
+    assert (
+        lines[2] == "| Slow 1.2 | a rule | **1 → 0.001** | 1 → 0.9 | no number | 5 % | 55 % | 2 | not in 60 |"
+    )
     assert not any("Counter" in line for line in lines)
 
 

@@ -7,7 +7,7 @@ SECONDS ?=
 # Debian packages that only some tests need; installed when run as root, else those tests say what is missing.
 DEBIAN := curl nginx-light haproxy wrk prometheus chromium
 
-.PHONY: demo test check bench apt peers lowest format docs clean
+.PHONY: demo test check bench apt peers bench-peers lowest format docs clean
 .DELETE_ON_ERROR:
 
 demo: $(VENV)/.product
@@ -20,7 +20,7 @@ test: $(VENV)/.tests apt peers lowest
 check: $(VENV)/.tests
 	$(BIN)/python -m tests.run check
 
-bench: $(VENV)/.tests apt
+bench: $(VENV)/.tests apt bench-peers
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --editable '.[bench]'
 	$(BIN)/python -m benchmarks.run
 
@@ -50,6 +50,14 @@ peers: .venv-peers/.mlserver .venv-peers-openai/.installed .venv-peers-kserve/.i
 	.venv-peers-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
 	touch $@
 
+# The tools beside which the statistics are measured, where their dependencies (numpy, pandas) do not quarrel with others.
+BENCH_PEERS := streaming evidently nannyml whylogs alibi
+bench-peers: $(BENCH_PEERS:%=.venv-bench-peers-%/.installed)
+.venv-bench-peers-%/.installed: benchmarks/requirements-%.txt
+	$(PYTHON) -m venv .venv-bench-peers-$*
+	.venv-bench-peers-$*/bin/python -m pip install --quiet --disable-pip-version-check --requirement $<
+	touch $@
+
 # The lowest versions that pyproject.toml allows, tested as well.
 LOWEST := .venv-lowest
 lowest: $(LOWEST)/.tests
@@ -68,4 +76,4 @@ docs: $(VENV)/.tests
 	$(BIN)/python -m tests.generate
 
 clean:
-	rm -rf $(VENV) .venv-peers .venv-peers-openai .venv-peers-kserve $(LOWEST) .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf $(VENV) .venv-peers .venv-peers-openai .venv-peers-kserve $(LOWEST) .venv-bench-peers-* .mypy_cache .ruff_cache .pytest_cache .hypothesis

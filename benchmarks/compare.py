@@ -26,9 +26,23 @@ def figures_of(document: Mapping[str, Any]) -> dict[str, float]:
     """The comparable figure of each row, under a name that says what was measured; smaller is better."""
     if document.get("name") == "faults":
         return {f"{line['state']}: p99 x off": line["p99_us_ratio"] for line in document["summary"]}
+    if document.get("name") == "statistics":
+        return _statistics_figures(document)
     if "summary" in document:
         return _proxy_figures(document["summary"])
     return {_name_of(row): row["best_ns"] for row in document["rows"] if "best_ns" in row}
+
+
+def _statistics_figures(document: Mapping[str, Any]) -> dict[str, float]:
+    """What a value costs to count, and our own budgets; smaller is better in all but the ratios to others."""
+    found = {
+        f"{line['peer']}: ns a value, {width} features": line[width]["fill_ns"]["median"]
+        for line in document["summary"]
+        for width in ("20", "100")
+        if width in line
+    }
+    budgets = [budget for budget in document["budgets"] if budget["measured"] is not None]
+    return {**found, **{budget["what"]: budget["measured"] for budget in budgets if "<=" in budget["rule"]}}
 
 
 def _proxy_figures(summary: Sequence[Mapping[str, Any]]) -> dict[str, float]:

@@ -16,7 +16,7 @@ from pathlib import Path
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("kernels", "joint", "ring", "monitor", "faults", "proxy")  # the proxy takes longest
+NAMES = ("kernels", "statistics", "joint", "ring", "monitor", "faults", "proxy")  # the proxy takes longest
 
 SOAK_MINUTES = 10.0
 QUICK_SOAK_MINUTES = 1.0  # too short to judge growth; everything else is judged
@@ -36,6 +36,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 print(f"missing: benchmarks/bench_{name}.py")
                 continue
             failed = failed or _run_one(name, stored / f"{name}.json", given.full)
+        failed = failed or _run_simulations(given.full)
         return failed or _run_soak(SOAK_MINUTES if given.full else QUICK_SOAK_MINUTES)
 
 
@@ -43,6 +44,20 @@ def _run_soak(minutes: float) -> int:
     command = [sys.executable, "-m", "benchmarks.soak", "--minutes", f"{minutes:g}"]
     print(f"--- {' '.join(command[1:])}", flush=True)
     return subprocess.run(command, cwd=HERE.parent, check=False).returncode
+
+
+def _run_simulations(full: bool) -> int:
+    """In full, the simulations are stored and the documents' pictures drawn anew; before, the large gold
+    cases."""
+    commands = (
+        [["benchmarks.simulate"], ["benchmarks.plots"]] if full else [["benchmarks.simulate", "--quick"]]
+    )
+    for command in commands:
+        print(f"--- -m {' '.join(command)}", flush=True)
+        status = subprocess.run([sys.executable, "-m", *command], cwd=HERE.parent, check=False).returncode
+        if status:
+            return status
+    return 0
 
 
 def _run_one(name: str, before: Path, full: bool) -> int:

@@ -1,21 +1,23 @@
-"""Renders the README's tables from `results/proxy.json` and `faults.json`, each between its two markers.
+"""Renders the documents' tables from the files in `results/`, each between its two markers.
 
 python -m benchmarks.table README.md            # writes the tables
 python -m benchmarks.table --check README.md    # exit 1 when the file does not hold them
 
-The table of faults is written where its markers are, and nowhere when there are none.
+A table is written where its markers are, and nowhere when there are none.
 """
 
 from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.harness import RESULTS, load
 from benchmarks.proxy_summary import number
+from benchmarks.simulation_tables import SIMULATION_TABLES
+from benchmarks.statistics_summary import render_budgets, render_speed, render_trust
 
 ANY_BEGIN = "<!-- benchmark:"
 BEGIN = f"{ANY_BEGIN}proxy -->"
@@ -121,6 +123,32 @@ def _where(document: Mapping[str, Any]) -> str:
     )
 
 
+TABLES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
+    "proxy": ("proxy.json", render),
+    "faults": ("faults.json", render_faults),
+    "statistics": ("statistics.json", render_speed),
+    "statistics-trust": ("statistics.json", render_trust),
+    "statistics-budgets": ("statistics.json", render_budgets),
+    **{f"simulation-{name}": ("simulations.json", draw) for name, draw in SIMULATION_TABLES.items()},
+}
+
+
+def write_tables(text: str, folder: Path) -> str:
+    """Fills every table that the text has markers for.
+
+    Raises:
+        ValueError: it has none, or not once each.
+        OSError: the results are not there.
+    """
+    wanted = [name for name in TABLES if f"{ANY_BEGIN}{name} -->" in text]
+    if not wanted:
+        raise ValueError(f"markers: expected {BEGIN} or another, got none")
+    for name in wanted:
+        file, draw = TABLES[name]
+        text = replace_between_markers(text, draw(load(folder / file)), f"{ANY_BEGIN}{name} -->")
+    return text
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Writes or checks the tables; 0 done or the same, 1 different, 2 no markers or no results."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.table")
@@ -132,10 +160,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         old = given.file.read_text(encoding="utf-8")
-        new = replace_between_markers(old, render(load(given.results)))
-        if BEGIN_FAULTS in old:
-            faults = render_faults(load(given.results.with_name("faults.json")))
-            new = replace_between_markers(new, faults, BEGIN_FAULTS)
+        new = write_tables(old, given.results.parent)
     except (OSError, ValueError) as exc:
         print(f"{given.file}: {exc}", file=sys.stderr)
         return 2

@@ -12,6 +12,8 @@ import pytest
 from benchmarks import table
 from sidecar.cli import make_parser
 from sidecar.config.load import load_config
+from sidecar.telemetry.reasons import STATISTICS
+from tests.unit.drift.test_report import report
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGES = [
@@ -57,8 +59,38 @@ def test_named_files_exist(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
-def test_the_readme_holds_the_stored_figures() -> None:
-    assert table.main(["--check", str(ROOT / "README.md")]) == 0
+@pytest.mark.parametrize("name", ["README.md", "docs/statistics.md"])
+def test_documents_hold_the_stored_figures(name: str) -> None:
+    assert table.main(["--check", str(ROOT / name)]) == 0
+
+
+def test_every_picture_is_shown_and_every_one_shown_can_be_drawn() -> None:
+    shown = set(re.findall(r"\]\(plots/([a-z-]+)\.svg\)", (ROOT / "docs/statistics.md").read_text()))
+    assert shown == {path.stem for path in ROOT.glob("docs/plots/*")}
+
+
+def test_every_statistic_is_explained() -> None:
+    """All that `GET /api/v1/drift` names, and every statistic that is exported."""
+    what_is_compared = {
+        "model",
+        "version",
+        "name",
+        "role",
+        "kind",
+        "window",
+        "id",
+        "start_unix_s",
+        "end_unix_s",
+    }
+    names = {*keys_of(report().drift_json()), *(reason.value for reason in STATISTICS)} - what_is_compared
+    text = (ROOT / "docs/statistics.md").read_text()
+    assert {name for name in names if f"`{name}`" not in text} == set()
+
+
+def keys_of(body: object) -> set[str]:
+    if isinstance(body, dict):
+        return {*body, *(key for value in body.values() for key in keys_of(value))}
+    return {key for value in body for key in keys_of(value)} if isinstance(body, list) else set()
 
 
 def test_no_document_speaks_of_a_machine() -> None:

@@ -48,3 +48,15 @@ def test_nothing_in_common_is_2(paths: list[str], tmp_path: Path) -> None:
 def test_faults_are_compared_by_their_ratio_to_monitoring_off() -> None:
     summary = [{"state": "ring full", "p99_us": 900.0, "p99_us_ratio": 1.05}]
     assert figures_of({"name": "faults", "summary": summary}) == {"ring full: p99 x off": 1.05}
+
+
+def test_statistics_figures_are_those_of_which_less_is_better() -> None:
+    middle = {"median": 8.0, "lowest": 7.0, "highest": 9.0}
+    budgets = [
+        {"what": "fill", "rule": "<= 10", "measured": 8.0},
+        {"what": "others", "rule": ">= 3", "measured": 4.0},
+        {"what": "load", "rule": "<= 1", "measured": None},
+    ]
+    summary = [{"peer": "sidecar", "20": {"fill_ns": middle}}]
+    figures = figures_of({"name": "statistics", "rows": [], "summary": summary, "budgets": budgets})
+    assert figures == {"sidecar: ns a value, 20 features": 8.0, "fill": 8.0}

@@ -10,6 +10,7 @@ from benchmarks.table import (
     BEGIN,
     BEGIN_FAULTS,
     END,
+    TABLES,
     main,
     render,
     render_faults,
@@ -150,3 +151,27 @@ def test_each_table_goes_between_its_own_markers(
 def test_a_marker_within_another_pair_is_refused() -> None:
     with pytest.raises(ValueError, match="once each, in this order, got 1 and 1"):
         replace_between_markers(f"{BEGIN}{BEGIN_FAULTS}{END}", "new")
+
+
+def test_every_table_has_markers_of_its_own() -> None:
+    assert len({f"<!-- benchmark:{name} -->" for name in TABLES}) == len(TABLES)
+    # one marker is never the beginning of another
+    assert not [(a, b) for a in TABLES for b in TABLES if a != b and f"{b} -->".startswith(f"{a} -->")]
+
+
+def test_a_file_may_hold_other_tables_than_that_of_the_proxies(tmp_path: Path) -> None:
+    page = tmp_path / "statistics.md"
+    page.write_text(f"<!-- benchmark:statistics-budgets -->\n{END}\n")
+    budget = {
+        "what": "fill",
+        "rule": "<= 10",
+        "measured": 8.0,
+        "lowest": 7.0,
+        "highest": 9.0,
+        "verdict": "PASS",
+    }
+    (tmp_path / "statistics.json").write_text(json.dumps({"budgets": [budget]}))
+    arguments = [str(page), "--results", str(tmp_path / "proxy.json")]
+    assert main(arguments) == 0
+    assert "| fill | <= 10 | 8 | 7 - 9 | pass |" in page.read_text()
+    assert main(["--check", *arguments]) == 0

@@ -20,6 +20,7 @@ whatever the bodies' sizes.
 from __future__ import annotations
 
 from time import monotonic_ns
+from typing import Final
 
 from sidecar.errors import Side, UpstreamError, WireError
 from sidecar.http1.hop import may_switch
@@ -33,7 +34,7 @@ from sidecar.proxy.tunnel import Tunnel
 from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
-WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
+WHOLE_ANSWER: Final = int(ExchangeFlag.WHOLE_ANSWER)
 
 
 class Exchange(ExchangeState):

@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import secrets
 from binascii import hexlify
+from typing import Final
 
 from sidecar.http1.request import RequestHead
 from sidecar.http1.trace import TraceParent
 
-_MASK = (1 << 64) - 1
-_STEP = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
+_MASK: Final = (1 << 64) - 1
+_STEP: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
 
 
 class Identities:

@@ -11,6 +11,7 @@ from msgpack import packb
 from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
+from sidecar.compiled import worker_code
 from sidecar.drift.report import ModelReport
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
@@ -65,6 +66,7 @@ class Views:
         board = self._board
         return {
             "version": __version__,
+            "worker_code": worker_code(),
             "uptime_s": (self._clock.unix_ns() - self._started_unix_ns) * 1e-9,
             "workers": [
                 {"worker": index, "pid": board.pid(1 + index), "restarts": board.n_restarts(1 + index)}

@@ -1,9 +1,9 @@
-"""Nanoseconds a value of the counting and moment kernels, beside numpy and boost-histogram.
+"""Nanoseconds a value of the counting kernels, beside numpy and boost-histogram.
 
     python -m benchmarks.bench_kernels [--quick]
 
-Every case first gives the same lanes and moments as a plain twin in numpy. `numpy` stands for what one would
-write without kernels: searchsorted and bincount for the lanes, sums for the moments, column by column.
+Every case first gives the same lanes, sums and extremes as a plain twin in numpy. `numpy` stands for what one
+would write without kernels: searchsorted and bincount for the lanes, sums and extremes, column by column.
 """
 
 from __future__ import annotations
@@ -23,8 +23,10 @@ import numpy as np
 
 from benchmarks.harness import RESULTS, Row, assert_same, measure, pin, print_table, save, versions
 from kernels.binning import EDGES, F64, I64, fill_cells
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, NUMERIC, POS_INF, fill_block
-from kernels.moments import empty_moments, fill_moments
+from kernels.histogram import fill_block
+from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, NUMERIC, POS_INF
+from kernels.moments import deviation, empty_extremes, empty_sums, fill_sums, mean, unit_for
+from kernels.sketch import CELLS, fill_sketch
 
 try:
     import boost_histogram
@@ -33,6 +35,7 @@ except ImportError:
 
 LANES = FIRST_CELL + EDGES + 1
 N_FEATURES = 20
+CODES = np.full(N_FEATURES, NUMERIC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,7 +44,7 @@ class Block:
 
     rows: F64
     edges: F64
-    pivots: F64
+    scales: F64
 
     @staticmethod
     def make(n_rows: int, missing_ratio: float) -> Block:
@@ -53,21 +56,39 @@ class Block:
         rows[rng.random(rows.shape) < missing_ratio] = np.nan
         if missing_ratio > 0.0:
             rows[0, 0], rows[1, 0] = np.inf, -np.inf
-        return Block(rows, edges, sample.mean(axis=0))
+        units = np.full(N_FEATURES, unit_for(1.0, 0.0))
+        return Block(rows, edges, np.column_stack([sample.mean(axis=0), units]))
+
+
+class Counted:
+    """All that `fill_block` adds to."""
+
+    def __init__(self) -> None:
+        self.counts = np.zeros((N_FEATURES, LANES), np.int64)
+        self.tallies = (self.counts, empty_sums(N_FEATURES), np.zeros((N_FEATURES, CELLS), np.int64))
+        self.extremes = empty_extremes(N_FEATURES)
+
+    def fill(self, block: Block) -> None:
+        """Counts a block."""
+        fill_block(block.rows, block.edges, CODES, block.scales, self.tallies, self.extremes)
 
 
 def counted_by_kernel(block: Block) -> tuple[I64, F64]:
-    """Lanes and moments by `fill_block`."""
-    counts = np.zeros((N_FEATURES, LANES), np.int64)
-    moments = empty_moments(N_FEATURES)
-    fill_block(block.rows, block.edges, np.full(N_FEATURES, NUMERIC), block.pivots, counts, moments)
-    return counts, moments
+    """Lanes, and mean, deviation and extremes, by `fill_block`."""
+    made = Counted()
+    made.fill(block)
+    sums = made.tallies[1]
+    figures = [
+        (mean(sums[f], *block.scales[f]), deviation(sums[f], block.scales[f, 1]), *made.extremes[f])
+        for f in range(N_FEATURES)
+    ]
+    return made.counts, np.array(figures)
 
 
 def counted_by_numpy(block: Block) -> tuple[I64, F64]:
     """The same by numpy, column by column."""
     counts = np.zeros((N_FEATURES, LANES), np.int64)
-    moments = empty_moments(N_FEATURES)
+    figures = np.zeros((N_FEATURES, 4))
     for f in range(N_FEATURES):
         column = block.rows[:, f]
         finite = column[np.isfinite(column)]
@@ -76,9 +97,8 @@ def counted_by_numpy(block: Block) -> tuple[I64, F64]:
         counts[f, MISSING] = np.isnan(column).sum()
         counts[f, POS_INF] = np.isposinf(column).sum()
         counts[f, NEG_INF] = np.isneginf(column).sum()
-        centred = finite - block.pivots[f]
-        moments[f] = finite.size, centred.sum(), np.square(centred).sum(), finite.min(), finite.max()
-    return counts, moments
+        figures[f] = finite.mean(), finite.std(ddof=1), finite.min(), finite.max()
+    return counts, figures
 
 
 def cells_by_boost(block: Block) -> I64:
@@ -96,13 +116,12 @@ def assert_twins() -> None:
     """Checks the kernels against numpy, and that missing and infinite values change the answer."""
     clean, holed = Block.make(512, 0.0), Block.make(512, 0.1)
     for name, block in (("clean", clean), ("holed", holed)):
-        counts, moments = counted_by_kernel(block)
-        twin_counts, twin_moments = counted_by_numpy(block)
+        counts, figures = counted_by_kernel(block)
+        twin_counts, twin_figures = counted_by_numpy(block)
         assert_same(f"fill_block, {name}: lanes", counts, twin_counts)
-        # numpy adds pairwise, the kernel in order: they differ in the last digits of a sum of 512 values
-        assert_same(
-            f"fill_block, {name}: moments",
-            np.isclose(moments, twin_moments, rtol=1e-12, atol=1e-12),
+        assert_same(  # the kernel rounds values to 2^-26 of their scale
+            f"fill_block, {name}: mean, deviation, extremes",
+            np.isclose(figures, twin_figures, rtol=1e-7, atol=1e-8),
             np.True_,
         )
     assert_same("missing values are counted", int(counted_by_kernel(clean)[0][:, MISSING].sum()), 0)
@@ -117,25 +136,22 @@ def assert_twins() -> None:
 
 def cases(block: Block) -> Iterator[tuple[str, int, Callable[[], object]]]:
     """Name, number of values handled and call of each case."""
-    counts, moments = np.zeros((N_FEATURES, LANES), np.int64), empty_moments(N_FEATURES)
-    codes = np.full(N_FEATURES, NUMERIC)
+    counted = Counted()
     column = np.ascontiguousarray(block.rows[:, 0])
     finite = column[np.isfinite(column)]
-    cells, one = np.empty(finite.size, np.int64), moments[0].copy()
+    cells, sums, sketch = np.empty(finite.size, np.int64), empty_sums(1)[0], np.zeros(CELLS, np.int64)
+    pivot, unit = block.scales[0].tolist()
     size = block.rows.size
 
-    yield (
-        "fill_block (lanes and moments)",
-        size,
-        lambda: fill_block(block.rows, block.edges, codes, block.pivots, counts, moments),
-    )
+    yield "fill_block (lanes, sums, extremes, sketch)", size, lambda: counted.fill(block)
     yield "  numpy: searchsorted, bincount, sums", size, lambda: counted_by_numpy(block)
     if boost_histogram is not None:
         yield "  boost-histogram: cells alone", size, lambda: cells_by_boost(block)
     yield "fill_cells", finite.size, lambda: fill_cells(finite, block.edges[0], cells)
     yield "  numpy: searchsorted", finite.size, lambda: np.searchsorted(block.edges[0], finite, side="right")
-    yield "fill_moments", column.size, lambda: fill_moments(column, 0.0, one)
+    yield "fill_sums", column.size, lambda: fill_sums(column, pivot, unit, sums)
     yield "  numpy: isfinite, sums, extremes", column.size, lambda: moments_by_numpy(column)
+    yield "fill_sketch", column.size, lambda: fill_sketch(column, pivot, unit, sketch)
 
 
 def moments_by_numpy(column: F64) -> tuple[float, ...]:
@@ -146,7 +162,7 @@ def moments_by_numpy(column: F64) -> tuple[float, ...]:
 
 def import_seconds(cache: str) -> float:
     """Time that a fresh interpreter takes to import the kernels, with the given folder as numba's cache."""
-    code = "import kernels.histogram, kernels.moments"
+    code = "import kernels.histogram"
     start = time.perf_counter()
     subprocess.run(
         [sys.executable, "-c", code], env={**os.environ, "NUMBA_CACHE_DIR": cache}, check=True, timeout=300

@@ -14,6 +14,7 @@ from sidecar.family import ChildMain
 from sidecar.log import Log
 from sidecar.profile.envelope import open_envelope, read_reference_file
 from sidecar.proxy.app import run_worker
+from sidecar.scheduling import step_back, step_forward
 from sidecar.supervisor import Mains, supervise
 from sidecar.telemetry.environment import parse_span_settings
 from sidecar.telemetry.sampling import parse_sampling
@@ -64,6 +65,7 @@ def _worker_main(index: int) -> ChildMain:
     place = 1 + index
 
     def main(config: Config, estate: Estate, log: Log) -> int:
+        step_forward()
         return run_worker(
             config,
             listener=estate.listeners[index],
@@ -87,6 +89,7 @@ def _root_trace_ratio() -> float:
 
 def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
     signal.signal(signal.SIGHUP, signal.SIG_IGN)  # a reload restarts it
+    step_back()  # before the import: a second of work, again and again should the monitor die so
     from sidecar.monitor.app import run_monitor
 
     return run_monitor(

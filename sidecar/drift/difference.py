@@ -21,10 +21,10 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, POS_INF
+from kernels.lanes import FIRST_CELL, MISSING, TYPE_ERROR
 from sidecar.drift.detector import Moved
 from sidecar.drift.rates import REFERENCE_RISK, chernoff_bound, make_rates
-from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects
+from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects, missing_ratio
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference, Reference
 
@@ -118,7 +118,7 @@ def _level(features: list[FeatureReference]) -> float:
 
 
 def _alone(feature: FeatureReference, state: str) -> Difference:
-    ratio = _missing_ratio(feature)
+    ratio = missing_ratio(feature.counts)
     here = state == "only_in_a"
     return Difference(
         feature.spec,
@@ -137,7 +137,7 @@ def _difference(a: FeatureReference, b: FeatureReference, tolerance: float, leve
         spec=a.spec,
         state="ok" if moved is None else "drift",
         rows=(a.rows, b.rows),
-        missing_ratios=(_missing_ratio(a), _missing_ratio(b)),
+        missing_ratios=(missing_ratio(a.counts), missing_ratio(b.counts)),
         effects=Comparison(a, MIN_ROWS).measure(likely),
         moved=moved,
     )
@@ -162,7 +162,7 @@ def _carried(a: FeatureReference, b: FeatureReference) -> tuple[I64, I64, I64]:
     """B's lanes in A's layout, such that the values below each edge are fewest, likely and most."""
     if a.spec.kind == "categorical":
         lanes = np.zeros(a.counts.size, dtype=np.int64)
-        lanes[MISSING] = b.counts[MISSING]
+        lanes[[MISSING, TYPE_ERROR]] = b.counts[[MISSING, TYPE_ERROR]]
         codes = {text: code for code, text in enumerate(a.categories, 1)}
         for text, count in zip(("", *b.categories), b.cells.tolist(), strict=True):
             lanes[FIRST_CELL + codes.get(text, 0)] += count
@@ -185,7 +185,7 @@ def _likely(a: FeatureReference, b: FeatureReference, below: F64) -> F64:
         return np.zeros(a.edges.size)
     if _has_atoms(a) or _has_atoms(b):
         return np.asarray(np.cumsum(a.cells)[:-1] * (finite / max(1, int(a.cells.sum()))), dtype=np.float64)
-    low, high = float(b.moments[3]), float(b.moments[4])
+    low, high = b.extremes.tolist()
     with np.errstate(over="ignore"):  # behind the greatest number there is only infinity
         behind = np.nextafter(high, np.inf)
     points = np.concatenate([[low], np.clip(b.edges, low, high), [behind]])
@@ -202,9 +202,5 @@ def _lanes(b: FeatureReference, below: F64, finite: float) -> I64:
     cells = np.diff(np.rint(below), prepend=0.0, append=finite).astype(np.int64)
     lanes = np.zeros(FIRST_CELL + cells.size, dtype=np.int64)
     lanes[FIRST_CELL:] = cells
-    lanes[[MISSING, POS_INF, NEG_INF]] = b.counts[[MISSING, POS_INF, NEG_INF]]
+    lanes[:FIRST_CELL] = b.counts[:FIRST_CELL]
     return lanes
-
-
-def _missing_ratio(feature: FeatureReference) -> float | None:
-    return (feature.rows - feature.present) / feature.rows if feature.rows else None

@@ -25,7 +25,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF
+from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF
 from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
@@ -169,7 +169,7 @@ def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
                     place,
                     NEG_INF,
                     FIRST_CELL + cell + 1,
-                    MISSING + 1,
+                    FIRST_PRESENT,
                     share,
                     present,
                     _quantile_name(share, present),
@@ -181,7 +181,7 @@ def _rates_of(place: int, feature: FeatureReference) -> list[_Rate]:
         lane = FIRST_CELL + code
         share = int(feature.counts[lane]) / present
         name = f"category={text}" if code else "other"
-        rates.append(_Rate(place, lane, lane + 1, MISSING + 1, share, present, name, False))
+        rates.append(_Rate(place, lane, lane + 1, FIRST_PRESENT, share, present, name, False))
     return rates
 
 

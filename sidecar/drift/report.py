@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, POS_INF
+from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
 from sidecar.drift.univariate import Comparison, Effects, missing_ratio
@@ -74,10 +74,10 @@ class ModelReport:
         """The body of `GET /api/v1/features/{name}`.
 
         The fields of the drift entry, and: `edges` (E borders of E + 1 cells) or `categories` ("other" and
-        the K categories); `reference` and `current` with `rows`, `missing`, `pos_inf`, `neg_inf`, `counts`
-        (one a cell) and, of numbers, `mean`, `sd`, `min`, `max` and approximate `quantiles`; `horizons` with
-        the effect sizes in every window. While the feature's reference is being learnt, these are None or
-        empty.
+        the K categories); `reference` and `current` with `rows`, `missing`, `type_error`, `pos_inf`,
+        `neg_inf`, `counts` (one a cell) and, of numbers, `mean`, `sd`, `min`, `max` and approximate
+        `quantiles`; `horizons` with the effect sizes in every window. While the feature's reference is
+        being learnt, these are None or empty.
 
         Args:
             name: of a feature.
@@ -110,8 +110,8 @@ class ModelReport:
         return {
             "edges": feature.edges.tolist() if numeric else None,
             "categories": None if numeric else ["other", *feature.categories],
-            "reference": _side(feature, feature.counts, feature.moments),
-            "current": _side(feature, lanes, self.window.moments[place]),
+            "reference": _side(feature, feature.counts, feature.sums, feature.extremes),
+            "current": _side(feature, lanes, self.window.sums[place], self.window.extremes[place]),
             "horizons": [
                 _horizon(seconds, pane.counts[place, : feature.counts.size], comparison)
                 for seconds, pane in self.horizons
@@ -119,26 +119,26 @@ class ModelReport:
         }
 
 
-def _side(feature: FeatureReference, lanes: I64, moments: F64) -> dict[str, Any]:
+def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> dict[str, Any]:
     cells = lanes[FIRST_CELL:].copy()
     fields: dict[str, Any] = {
         "rows": int(lanes.sum()),
         "missing": int(lanes[MISSING]),
+        "type_error": int(lanes[TYPE_ERROR]),
         "pos_inf": int(lanes[POS_INF]),
         "neg_inf": int(lanes[NEG_INF]),
         "counts": cells.tolist(),
     }
     if feature.spec.kind == "categorical":
         return fields
-    sums = moments.copy()
-    low, high = float(sums[3]), float(sums[4])
+    low, high = extremes.tolist()
     quantiles = {
         f"{share:g}": finite(approx_quantile(feature.edges, cells, low, high, share)) for share in QUANTILES
     }
     return {
         **fields,
-        "mean": finite(mean(sums, feature.pivot)),
-        "sd": finite(deviation(sums)),
+        "mean": finite(mean(sums, feature.pivot, feature.unit)),
+        "sd": finite(deviation(sums, feature.unit)),
         "min": finite(low),
         "max": finite(high),
         "quantiles": quantiles,

@@ -19,7 +19,7 @@ import numpy as np
 
 from kernels import distance, divergence
 from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, POS_INF
+from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF
 from kernels.quantile import approx_quantile
 from sidecar.drift.chi_square import chi_square_quantile
 from sidecar.errors import ShapeMismatch
@@ -232,10 +232,10 @@ def present_cells(lanes: I64) -> I64:
     """Counts of the present values in order, the infinities being in the outermost cells.
 
     Args:
-        lanes: one feature's lanes (kernels.histogram), int64.
+        lanes: one feature's lanes (kernels.lanes), int64.
 
     Returns:
-        Shape (lanes - 3,), a copy.
+        Shape (lanes - FIRST_CELL,), a copy.
     """
     cells = lanes[FIRST_CELL:].copy()
     cells[0] += lanes[NEG_INF]
@@ -288,7 +288,7 @@ def _spread(feature: FeatureReference, clip: tuple[int, int]) -> float:
     """The interquartile range, or the clipped range where half of the values are one."""
     if feature.edges.size == 0:
         return 0.0
-    low, high = float(feature.moments[3]), float(feature.moments[4])
+    low, high = feature.extremes.tolist()
     quartiles = [approx_quantile(feature.edges, feature.cells, low, high, share) for share in (0.25, 0.75)]
     width = quartiles[1] - quartiles[0]
     whole = float(feature.edges[clip[1]]) - float(feature.edges[clip[0]])

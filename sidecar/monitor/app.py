@@ -1,9 +1,8 @@
 """The monitor's process, composed: threads for intake and statistics, exports, the admin server on the event
 loop, and one beat a second that keeps the CPU budget.
 
-It runs at lower priority than the workers. Importing the kernels takes a second or two, which costs nothing
-but
-monitoring: the rings hold what comes meanwhile.
+It runs behind the workers (`sidecar.scheduling`). Importing the kernels takes a second or two, which costs
+nothing but monitoring: the rings hold what comes meanwhile.
 """
 
 from __future__ import annotations
@@ -34,7 +33,6 @@ from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
-from sidecar.monitor.priority import step_back
 from sidecar.monitor.readings import model_families, process_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
@@ -216,7 +214,6 @@ def run_monitor(
     Returns:
         Exit code 0.
     """
-    step_back()
     monitor = Monitor(config, rings, hand_off_fds, state_path, board, started_unix_ns, environ, log)
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
         runner.run(_serve(monitor, config, admin_listener, life_fd, log))

@@ -70,7 +70,7 @@ def build_reference(
     specs = _specs(survey, prediction, label)
     blanks = _blanks(survey, specs)
     pane = _count(paths, survey, blanks, lambda share, rows: tell(0.5 + share / 2, rows))
-    features = counted_references(blanks, pane.counts, pane.moments)
+    features = counted_references(blanks, pane)
     provenance = {
         "files": ", ".join(path.name for path in paths),
         "prediction": prediction or "",

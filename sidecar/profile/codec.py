@@ -1,6 +1,6 @@
 """A reference as bytes: one msgpack map.
 
-`content` holds the canonical bytes of what counts (rows, features); their SHA-256 is the id. Time and
+`content` holds the canonical bytes of what counts (rows, features, parts); their SHA-256 is the id. Time and
 provenance lie beside it, so the same counts have the same id whenever they were made. Decoding trusts
 nothing: prefix, version, hash and then the shape of every feature.
 """
@@ -16,8 +16,8 @@ import msgspec
 import numpy as np
 
 from kernels.binning import EDGES, F64, I64
-from kernels.histogram import FIRST_CELL
-from kernels.moments import WIDTH
+from kernels.lanes import FIRST_CELL
+from kernels.moments import SUMS
 from sidecar.errors import BadReference
 from sidecar.profile.envelope import MAGIC, VERSION, identify, open_envelope, read_reference_file
 from sidecar.profile.feature import FeatureSpec
@@ -31,6 +31,7 @@ def seal(
     *,
     created_unix_s: float,
     provenance: Mapping[str, str],
+    parts: Mapping[str, bytes] | None = None,
 ) -> Reference:
     """A reference with the id of its content.
 
@@ -39,12 +40,14 @@ def seal(
         features: its features.
         created_unix_s: time of making; not part of the id.
         provenance: what it was made of; not part of the id.
+        parts: optional sections by name.
 
     Returns:
         The reference.
     """
-    content = _pack_content(rows, features)
-    return Reference(identify(content), rows, tuple(features), created_unix_s, dict(provenance))
+    sections = dict(sorted((parts or {}).items()))
+    content = _pack_content(rows, features, sections)
+    return Reference(identify(content), rows, tuple(features), created_unix_s, dict(provenance), sections)
 
 
 def encode(reference: Reference) -> bytes:
@@ -63,7 +66,7 @@ def encode(reference: Reference) -> bytes:
             "id": reference.id,
             "created_unix_s": reference.created_unix_s,
             "provenance": dict(reference.provenance),
-            "content": _pack_content(reference.rows, reference.features),
+            "content": _pack_content(reference.rows, reference.features, reference.parts),
         }
     )
 
@@ -85,11 +88,11 @@ def decode(data: bytes, name: str) -> Reference:
     """
     outer = open_envelope(data, name)
     try:
-        rows, features = _unpack_content(outer["content"])
+        rows, features, parts = _unpack_content(outer["content"])
         created_unix_s, provenance = float(outer["created_unix_s"]), dict(outer["provenance"])
     except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
         raise BadReference(f"{name}: expected the fields of a reference, got {exc}") from exc
-    return Reference(outer["id"], rows, features, created_unix_s, provenance)
+    return Reference(outer["id"], rows, features, created_unix_s, provenance, parts)
 
 
 def load(path: Path | str) -> Reference:
@@ -127,7 +130,7 @@ def save(reference: Reference, path: Path | str) -> None:
         raise BadReference(f"{path}: expected a writable file, got {exc.strerror}") from exc
 
 
-def _pack_content(rows: int, features: Sequence[FeatureReference]) -> bytes:
+def _pack_content(rows: int, features: Sequence[FeatureReference], parts: Mapping[str, bytes]) -> bytes:
     packed = [
         {
             "name": feature.spec.name,
@@ -136,21 +139,26 @@ def _pack_content(rows: int, features: Sequence[FeatureReference]) -> bytes:
             "edges": feature.edges.astype("<f8").tobytes(),
             "categories": list(feature.categories),
             "counts": feature.counts.astype("<i8").tobytes(),
-            "moments": feature.moments.astype("<f8").tobytes(),
+            "sums": feature.sums.astype("<i8").tobytes(),
+            "extremes": feature.extremes.astype("<f8").tobytes(),
             "pivot": float(feature.pivot),
+            "unit": float(feature.unit),
         }
         for feature in features
     ]
-    return msgspec.msgpack.encode({"rows": rows, "features": packed})
+    return msgspec.msgpack.encode({"rows": rows, "features": packed, "parts": dict(parts)})
 
 
-def _unpack_content(content: bytes) -> tuple[int, tuple[FeatureReference, ...]]:
+def _unpack_content(content: bytes) -> tuple[int, tuple[FeatureReference, ...], dict[str, bytes]]:
     fields: dict[str, Any] = msgspec.msgpack.decode(content)
     features = tuple(_unpack_feature(packed) for packed in fields["features"])
     names = [feature.spec.name for feature in features]
     if len(set(names)) != len(names):
         raise ValueError("two features of one name")
-    return int(fields["rows"]), features
+    parts: dict[str, bytes] = dict(fields["parts"])
+    if not all(isinstance(name, str) and isinstance(part, bytes) for name, part in parts.items()):
+        raise ValueError("parts that are not bytes by name")
+    return int(fields["rows"]), features, parts
 
 
 def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
@@ -159,7 +167,8 @@ def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
         raise ValueError(f"feature {name!r} of role {role!r} and kind {kind!r}")
     edges: F64 = np.frombuffer(packed["edges"], dtype="<f8").astype(np.float64)
     counts: I64 = np.frombuffer(packed["counts"], dtype="<i8").astype(np.int64)
-    moments: F64 = np.frombuffer(packed["moments"], dtype="<f8").astype(np.float64)
+    sums: I64 = np.frombuffer(packed["sums"], dtype="<i8").astype(np.int64)
+    extremes: F64 = np.frombuffer(packed["extremes"], dtype="<f8").astype(np.float64)
     categories = tuple(packed["categories"])
     cells = (len(categories) if kind == "categorical" else edges.size) + 1
     sound = (
@@ -169,11 +178,19 @@ def _unpack_feature(packed: dict[str, Any]) -> FeatureReference:
         and bool(np.all(np.isfinite(edges)) and np.all(edges[1:] > edges[:-1]))
         and counts.size == FIRST_CELL + cells
         and bool(np.all(counts >= 0))
-        and moments.size == WIDTH
-        and bool(np.isfinite(packed["pivot"]))
+        and sums.size == SUMS
+        and extremes.size == 2
+        and bool(np.isfinite(packed["pivot"]) and 0.0 < packed["unit"] < np.inf)
     )
     if not sound:
         raise ValueError(f"feature {name!r} whose edges, categories and counts do not fit together")
     return FeatureReference(
-        FeatureSpec(name, role, kind), edges, categories, counts, moments, packed["pivot"]
+        FeatureSpec(name, role, kind),
+        edges,
+        categories,
+        counts,
+        sums,
+        extremes,
+        packed["pivot"],
+        packed["unit"],
     )

@@ -14,7 +14,7 @@ import msgspec
 from sidecar.errors import BadReference
 
 MAGIC = "sidecar-reference"
-VERSION = 1
+VERSION = 2
 _PREFIX = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(MAGIC)
 
 

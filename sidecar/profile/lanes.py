@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from kernels.binning import CELLS, EDGES, F64, I64
-from kernels.histogram import FIRST_CELL, NUMERIC, UNCOUNTED
+from kernels.lanes import FIRST_CELL, NUMERIC, UNCOUNTED
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.vocabulary import CATEGORY_LIMIT
@@ -16,18 +16,18 @@ from sidecar.profile.vocabulary import CATEGORY_LIMIT
 
 @dataclass(frozen=True, slots=True)
 class LaneTable:
-    """How F features are counted into L lanes each; the layout is that of kernels.histogram.
+    """How F features are counted into L lanes each; the layout is that of kernels.lanes.
 
     Args:
         edges: shape (F, 31), padded with +inf.
         codes: shape (F,), as `kernels.histogram.fill_block` takes them.
-        pivots: shape (F,).
+        scales: pivot and unit of each feature, shape (F, 2).
         lanes: L.
     """
 
     edges: F64
     codes: I64
-    pivots: F64
+    scales: F64
     lanes: int
 
     @property
@@ -50,15 +50,15 @@ def lane_table(specs: Sequence[FeatureSpec], references: Sequence[FeatureReferen
     """
     edges = np.full((len(specs), EDGES), np.inf)
     codes = np.full(len(specs), UNCOUNTED, dtype=np.int64)
-    pivots = np.zeros(len(specs))
+    scales = np.tile([0.0, 1.0], (len(specs), 1))
     for place, reference in enumerate(references):
         if reference is None:
             continue
-        pivots[place] = reference.pivot
+        scales[place] = reference.pivot, reference.unit
         if reference.spec.kind == "numeric":
             edges[place, : reference.edges.size] = reference.edges
             codes[place] = NUMERIC
         else:
             codes[place] = len(reference.categories)
     cells = max((CELLS if spec.kind == "numeric" else CATEGORY_LIMIT + 1 for spec in specs), default=CELLS)
-    return LaneTable(edges, codes, pivots, FIRST_CELL + cells)
+    return LaneTable(edges, codes, scales, FIRST_CELL + cells)

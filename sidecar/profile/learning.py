@@ -7,12 +7,13 @@ traffic.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
-from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL
-from kernels.moments import WIDTH
+from kernels.binning import F64
+from kernels.lanes import FIRST_CELL
+from kernels.moments import SUMS, unit_for
 from sidecar.profile.edges import quantile_edges
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.lanes import lane_table
@@ -96,13 +97,13 @@ def learn_reference(
     table = lane_table(specs, blank)
     pane = Pane.empty(0, 0, table.width, table.lanes)
     pane.fill(table, np.ascontiguousarray(matrix))
-    return counted_references(blank, pane.counts, pane.moments)
+    return counted_references(blank, pane)
 
 
 def blank_references(
     specs: Sequence[FeatureSpec], sample: F64, categories: Sequence[Sequence[str]]
 ) -> tuple[FeatureReference, ...]:
-    """Edges and pivots without counts.
+    """Edges, pivots and units without counts.
 
     Args:
         specs: F features.
@@ -122,40 +123,43 @@ def blank_references(
                 edges,
                 tuple(categories[place]),
                 np.zeros(FIRST_CELL + cells, dtype=np.int64),
-                np.zeros(WIDTH),
-                _pivot(sample[:, place]) if spec.kind == "numeric" else 0.0,
+                np.zeros(SUMS, dtype=np.int64),
+                np.array([np.inf, -np.inf]),
+                *(_scale(sample[:, place]) if spec.kind == "numeric" else (0.0, 1.0)),
             )
         )
     return tuple(blanks)
 
 
-def counted_references(
-    blanks: Sequence[FeatureReference], counts: I64, moments: F64
-) -> tuple[FeatureReference, ...]:
+def counted_references(blanks: Sequence[FeatureReference], pane: Pane) -> tuple[FeatureReference, ...]:
     """The same references with what was counted.
 
     Args:
         blanks: F references.
-        counts: shape (F, L), int64.
-        moments: shape (F, 5), float64.
+        pane: filled by their table.
 
     Returns:
         One for each feature.
     """
-    filled = []
-    for place, blank in enumerate(blanks):
-        lanes = counts[place, : blank.counts.size].copy()
-        sums = moments[place].copy()
-        filled.append(FeatureReference(blank.spec, blank.edges, blank.categories, lanes, sums, blank.pivot))
-    return tuple(filled)
+    return tuple(
+        replace(
+            blank,
+            counts=pane.counts[place, : blank.counts.size].copy(),
+            sums=pane.sums[place].copy(),
+            extremes=pane.extremes[place].copy(),
+        )
+        for place, blank in enumerate(blanks)
+    )
 
 
-def _pivot(values: F64) -> float:
-    """Mean of the middle of the values: one value of 1e300 must not spoil the moments of all others."""
+def _scale(values: F64) -> tuple[float, float]:
+    """Pivot and unit by the middle of the values: one of 1e300 must not spoil the sums of all others."""
     finite = np.sort(values[np.isfinite(values)])
     if finite.size == 0:
-        return 0.0
+        return 0.0, 1.0
     cut = finite.size // 100
-    with np.errstate(over="ignore"):
-        pivot = float(np.mean(finite[cut : finite.size - cut]))
-    return pivot if np.isfinite(pivot) else 0.0
+    middle = finite[cut : finite.size - cut]
+    with np.errstate(over="ignore", invalid="ignore"):
+        pivot, spread = float(np.mean(middle)), float(np.std(middle))
+    pivot = pivot if np.isfinite(pivot) else 0.0
+    return pivot, unit_for(spread, pivot)

@@ -1,4 +1,8 @@
-"""The smallest closed summary of traffic: counts and moments of all features over one stretch of time."""
+"""The smallest closed summary of traffic: all that is kept of all features over one stretch of time.
+
+Whole numbers, smallest and largest: merging is exact, so panes merged in any order and grouping are the same
+to the bit.
+"""
 
 from __future__ import annotations
 
@@ -9,7 +13,8 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from kernels.histogram import fill_block
-from kernels.moments import WIDTH, empty_moments, merge_moments
+from kernels.moments import SUMS, empty_extremes, empty_sums, merge_extremes
+from kernels.sketch import CELLS
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.lanes import LaneTable
 
@@ -22,15 +27,19 @@ class Pane:
         start_unix_ns: begin.
         end_unix_ns: end.
         rows: rows counted.
-        counts: shape (F, L), int64.
-        moments: shape (F, 5), float64.
+        counts: lanes (kernels.lanes), shape (F, L), int64.
+        sums: shape (F, 4), int64 (kernels.moments).
+        extremes: smallest and largest finite value, shape (F, 2), float64.
+        sketches: shape (F, CELLS), int64 (kernels.sketch); (F, 0) in a pane at rest that goes without.
     """
 
     start_unix_ns: int
     end_unix_ns: int
     rows: int
     counts: I64
-    moments: F64
+    sums: I64
+    extremes: F64
+    sketches: I64
 
     @classmethod
     def empty(cls, start_unix_ns: int, end_unix_ns: int, width: int, lanes: int) -> Pane:
@@ -46,7 +55,13 @@ class Pane:
             The pane.
         """
         return cls(
-            start_unix_ns, end_unix_ns, 0, np.zeros((width, lanes), dtype=np.int64), empty_moments(width)
+            start_unix_ns,
+            end_unix_ns,
+            0,
+            np.zeros((width, lanes), dtype=np.int64),
+            empty_sums(width),
+            empty_extremes(width),
+            np.zeros((width, CELLS), dtype=np.int64),
         )
 
     def fill(self, table: LaneTable, matrix: F64) -> None:
@@ -65,14 +80,15 @@ class Pane:
             raise ShapeMismatch(
                 f"pane: expected rows of {width} float64 in C order, got {matrix.shape} {matrix.dtype}"
             )
-        fill_block(matrix, table.edges, table.codes, table.pivots, self.counts, self.moments)
+        tallies = (self.counts, self.sums, self.sketches)
+        fill_block(matrix, table.edges, table.codes, table.scales, tallies, self.extremes)
         self.rows += matrix.shape[0]
 
     def merge(self, other: Pane) -> None:
         """Adds another pane over the same lanes.
 
         Args:
-            other: any time; the stretch grows to hold both.
+            other: any time; the stretch grows to hold both. A sum with a pane without sketches has none.
 
         Raises:
             ShapeMismatch: "pane: expected counts of (20, 35), got (20, 68)".
@@ -83,10 +99,27 @@ class Pane:
         self.end_unix_ns = max(self.end_unix_ns, other.end_unix_ns)
         self.rows += other.rows
         self.counts += other.counts
-        merge_moments(self.moments, other.moments)
+        self.sums += other.sums
+        merge_extremes(self.extremes, other.extremes)
+        if self.sketches.size and other.sketches.size:
+            self.sketches += other.sketches
+        else:
+            self.drop_sketches()
 
     def copy(self) -> Pane:
-        return Pane(self.start_unix_ns, self.end_unix_ns, self.rows, self.counts.copy(), self.moments.copy())
+        return Pane(
+            self.start_unix_ns,
+            self.end_unix_ns,
+            self.rows,
+            self.counts.copy(),
+            self.sums.copy(),
+            self.extremes.copy(),
+            self.sketches.copy(),
+        )
+
+    def drop_sketches(self) -> None:
+        """Lets go of the sketches, the largest part of a pane."""
+        self.sketches = self.sketches[:, :0].copy()
 
     def to_state(self) -> dict[str, Any]:
         """The pane for a checkpoint.
@@ -94,14 +127,14 @@ class Pane:
         Returns:
             Numbers and bytes; `from_state` gives the same pane, bit by bit.
         """
-        count_bytes = _count_bytes(int(self.counts.max(initial=0)))
         return {
             "start_unix_ns": self.start_unix_ns,
             "end_unix_ns": self.end_unix_ns,
             "rows": self.rows,
-            "count_bytes": count_bytes,
-            "counts": self.counts.astype(f"<u{count_bytes}").tobytes(),
-            "moments": self.moments.astype("<f8").tobytes(),
+            "counts": _packed(self.counts),
+            "sums": self.sums.astype("<i8").tobytes(),
+            "extremes": self.extremes.astype("<f8").tobytes(),
+            "sketches": _packed(self.sketches),
         }
 
     @classmethod
@@ -123,13 +156,20 @@ class Pane:
             int(state["start_unix_ns"]),
             int(state["end_unix_ns"]),
             int(state["rows"]),
-            np.frombuffer(state["counts"], dtype=f"<u{state['count_bytes']}")
-            .astype(np.int64)
-            .reshape(width, lanes),
-            np.frombuffer(state["moments"], dtype="<f8").astype(np.float64).reshape(width, WIDTH),
+            _unpacked(state["counts"]).reshape(width, lanes),
+            np.frombuffer(state["sums"], dtype="<i8").astype(np.int64).reshape(width, SUMS),
+            np.frombuffer(state["extremes"], dtype="<f8").astype(np.float64).reshape(width, 2),
+            _unpacked(state["sketches"]).reshape(width, -1 if width else 0),
         )
 
 
-def _count_bytes(largest: int) -> int:
-    """Bytes that hold a count: a checkpoint has a thousand panes of mostly small ones."""
-    return next((size for size in (1, 2, 4) if largest < 256**size), 8)
+def _packed(counts: I64) -> list[Any]:
+    """Bytes a count and the counts: a checkpoint has a thousand panes of mostly small ones."""
+    largest = int(counts.max(initial=0))
+    size = next((size for size in (1, 2, 4) if largest < 256**size), 8)
+    return [size, counts.astype(f"<u{size}").tobytes()]
+
+
+def _unpacked(packed: list[Any]) -> I64:
+    size, counts = packed
+    return np.frombuffer(counts, dtype=f"<u{int(size)}").astype(np.int64)

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 
 from kernels.binning import F64, I64
-from kernels.histogram import FIRST_CELL, MISSING
+from kernels.lanes import FIRST_CELL, FIRST_PRESENT
 from sidecar.profile.feature import FeatureSpec
 
 
@@ -18,17 +18,21 @@ class FeatureReference:
         spec: its identity.
         edges: shape (E,), float64, ascending, finite, E <= 31; empty for categories.
         categories: text of code 1 to K; empty for numbers.
-        counts: the feature's own lanes (kernels.histogram), shape (E + 4,) or (K + 4,), int64.
-        moments: shape (5,), float64 (kernels.moments).
-        pivot: what the moments are taken about.
+        counts: the feature's own lanes (kernels.lanes), shape (E + 5,) or (K + 5,), int64.
+        sums: shape (4,), int64 (kernels.moments).
+        extremes: smallest and largest finite value, shape (2,), float64; +inf and -inf without.
+        pivot: what the sums are taken about.
+        unit: what they are taken in, a power of two.
     """
 
     spec: FeatureSpec
     edges: F64
     categories: tuple[str, ...]
     counts: I64
-    moments: F64
+    sums: I64
+    extremes: F64
     pivot: float
+    unit: float
 
     @property
     def rows(self) -> int:
@@ -36,7 +40,7 @@ class FeatureReference:
 
     @property
     def present(self) -> int:
-        return self.rows - int(self.counts[MISSING])
+        return int(self.counts[FIRST_PRESENT:].sum())
 
     @property
     def cells(self) -> I64:
@@ -53,6 +57,7 @@ class Reference:
         features: one for each column.
         created_unix_s: when it was made.
         provenance: what it was made of; free text pairs.
+        parts: optional sections by name, each packed by the room that it belongs to.
     """
 
     id: str
@@ -60,6 +65,7 @@ class Reference:
     features: tuple[FeatureReference, ...]
     created_unix_s: float
     provenance: Mapping[str, str]
+    parts: Mapping[str, bytes]
 
     def feature(self, name: str) -> FeatureReference | None:
         """The feature of a name.

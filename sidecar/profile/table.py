@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 from typing import Any
 
+from kernels.lanes import MISSING
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
 from sidecar.profile.reference import FeatureReference, Reference
@@ -51,10 +52,10 @@ def summary(feature: FeatureReference) -> dict[str, float | None]:
     Returns:
         `mean`, `sd`, `min`, `median`, `max`; None where there are no values or a sum has overflowed.
     """
-    low, high = float(feature.moments[3]), float(feature.moments[4])
+    low, high = feature.extremes.tolist()
     return {
-        "mean": finite(mean(feature.moments, feature.pivot)),
-        "sd": finite(deviation(feature.moments)),
+        "mean": finite(mean(feature.sums, feature.pivot, feature.unit)),
+        "sd": finite(deviation(feature.sums, feature.unit)),
         "min": finite(low),
         "median": finite(approx_quantile(feature.edges, feature.cells, low, high, 0.5)),
         "max": finite(high),
@@ -85,7 +86,7 @@ def _row(feature: FeatureReference) -> tuple[str, ...]:
 
 
 def _missing_ratio(feature: FeatureReference) -> float:
-    return (feature.rows - feature.present) / feature.rows if feature.rows else 0.0
+    return int(feature.counts[MISSING]) / feature.rows if feature.rows else 0.0
 
 
 def _feature(feature: FeatureReference) -> dict[str, Any]:

@@ -51,7 +51,9 @@ class SlidingWindow:
         if last is not None and self._granule(last) == self._granule(pane):
             last.merge(pane)
         else:
-            self._granules.append(pane.copy())
+            granule = pane.copy()
+            granule.drop_sketches()
+            self._granules.append(granule)
         self._add_up()
 
     def expire(self, open_start_unix_ns: int) -> None:

@@ -23,6 +23,7 @@ FLOORS = {
     "listen": 2,
     "board": 2,
     "settings_page": 2,
+    "scheduling": 2,
     "estate": 3,
     "family": 4,
     "tls": 2,

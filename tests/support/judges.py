@@ -6,7 +6,6 @@ import importlib.util
 import shutil
 import socket
 import subprocess
-import threading
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -15,6 +14,7 @@ from pathlib import Path
 import httptools
 
 from benchmarks.peers.registry import PEERS, fill
+from tests.support.listening import close, listen
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 QUIET_S = 0.3  # an answer that nobody expected would come within this
@@ -28,27 +28,18 @@ class RawUpstream:
     """
 
     def __init__(self) -> None:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=64)
-        self.port: int = self._listener.getsockname()[1]
         self._received: list[bytearray] = []
-        threading.Thread(target=self._accept, daemon=True).start()
+        self._listener = listen(self._serve)
+        self.port: int = self._listener.getsockname()[1]
 
     def close(self) -> None:
         """Takes no more connections."""
-        self._listener.close()
+        close(self._listener)
 
     def take(self) -> list[bytes]:
         """What came on each connection since the last look."""
         taken, self._received = self._received, []
         return [bytes(each) for each in taken if each]
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
 
     def _serve(self, connection: socket.socket) -> None:
         received = bytearray()

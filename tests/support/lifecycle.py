@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from tests.support.listening import close, listen
 from tests.support.running import Sidecar, eventually
 
 
@@ -88,9 +89,8 @@ class StreamingUpstream:
 
     def __init__(self) -> None:
         self.finish = threading.Event()
-        self._listener = socket.create_server(("127.0.0.1", 0))
+        self._listener = listen(self._answer)
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
 
     def __enter__(self) -> StreamingUpstream:
         return self
@@ -99,16 +99,7 @@ class StreamingUpstream:
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.finish.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._answer, args=(connection,), daemon=True).start()
+        close(self._listener)
 
     def _answer(self, connection: socket.socket) -> None:
         with connection:

@@ -14,6 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
 
+from tests.support.listening import close, listen
 from tests.support.upstream import Request, read_request, with_length
 
 CHUNK = re.compile(rb"([0-9a-fA-F]+)\r\n")
@@ -47,25 +48,15 @@ class Replay:
     _listener: socket.socket = field(init=False)
 
     def __enter__(self) -> Replay:
-        self._listener = socket.create_server(("127.0.0.1", 0), backlog=128)
+        self._listener = listen(self._serve)
         self.port = self._listener.getsockname()[1]
-        threading.Thread(target=self._accept, daemon=True).start()
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._released.set()
-        self._listener.shutdown(socket.SHUT_RDWR)
-        self._listener.close()
-
-    def _accept(self) -> None:
-        while True:
-            try:
-                connection, _ = self._listener.accept()
-            except OSError:
-                return
-            threading.Thread(target=self._serve, args=(connection,), daemon=True).start()
+        close(self._listener)
 
     def _serve(self, connection: socket.socket) -> None:
         with connection, connection.makefile("rb") as stream:

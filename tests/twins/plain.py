@@ -10,18 +10,18 @@ from scipy.stats import wasserstein_distance
 
 
 def lanes(values, edges):
-    """Missing, +inf, -inf and then the cells of one numeric feature."""
+    """Missing, type errors (none), +inf, -inf and then the cells of one numeric feature."""
     finite = values[np.isfinite(values)]
     cells = np.bincount(np.searchsorted(edges, finite, side="right"), minlength=len(edges) + 1)
-    special = [np.isnan(values).sum(), np.isposinf(values).sum(), np.isneginf(values).sum()]
+    special = [np.isnan(values).sum(), 0, np.isposinf(values).sum(), np.isneginf(values).sum()]
     return np.array([*special, *cells])
 
 
 def code_lanes(values, highest):
-    """Missing, nothing, nothing and then other and the categories."""
+    """Missing, three times nothing and then other and the categories."""
     present = values[~np.isnan(values)].astype(int)
     present = np.where((present < 1) | (present > highest), 0, present)
-    return np.array([np.isnan(values).sum(), 0, 0, *np.bincount(present, minlength=highest + 1)])
+    return np.array([np.isnan(values).sum(), 0, 0, 0, *np.bincount(present, minlength=highest + 1)])
 
 
 def psi(reference, current, pseudo_count):
@@ -63,3 +63,16 @@ def e_detector(panes, null, theta, cap=math.inf):
             ratio = (theta / null) ** successes * ((1 - theta) / (1 - null)) ** (trials - successes)
             value = min((value + 1.0) * ratio, math.exp(cap))
     return value
+
+
+def sketch(values, pivot, unit):
+    """Cells of the finite values by logarithms, 32 equal parts an octave from 2^17 to 2^31 units."""
+    cells = np.zeros(899, dtype=np.int64)
+    for value in values[np.isfinite(values)]:
+        distance = min(abs(value - pivot) / unit, 2.0**31)
+        part = 0
+        if distance >= 2.0**17:
+            octave = math.floor(math.log2(distance))
+            part = 1 + 32 * (octave - 17) + math.floor(32 * (distance / 2.0**octave - 1))
+        cells[449 + (part if value > pivot else -part)] += 1
+    return cells

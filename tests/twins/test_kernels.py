@@ -10,7 +10,9 @@ from scipy.spatial.distance import jensenshannon
 
 from kernels import distance, divergence, moments, quantile, sequential
 from kernels.binning import EDGES
-from kernels.histogram import NUMERIC, UNCOUNTED, fill_block
+from kernels.histogram import fill_block
+from kernels.lanes import NUMERIC, UNCOUNTED
+from kernels.sketch import CELLS
 from tests.twins import plain
 
 CASES = [(seed, bins) for seed in range(4) for bins in (1, 2, 7, 31)]
@@ -35,21 +37,24 @@ def test_block_is_counted_as_searchsorted_counts(seed, readonly):
     for f, n in enumerate(used):
         edges[f, :n] = np.sort(rng.choice(rows[np.isfinite(rows)], size=n, replace=False))
     codes = np.array([NUMERIC, NUMERIC, NUMERIC, 6, UNCOUNTED])
-    pivots = rng.normal(size=5)
-    counts = np.zeros((5, 35), dtype=np.int64)
-    sums = moments.empty_moments(5)
+    scales = np.column_stack([rng.normal(size=5), np.full(5, moments.unit_for(1.0, 0.0))])
+    counts = np.zeros((5, 36), dtype=np.int64)
+    sums, sketches = moments.empty_sums(5), np.zeros((5, CELLS), dtype=np.int64)
+    extremes = moments.empty_extremes(5)
     rows.setflags(write=not readonly)
-    fill_block(rows, edges, codes, pivots, counts, sums)
+    fill_block(rows, edges, codes, scales, (counts, sums, sketches), extremes)
     for f in range(3):
         expected = plain.lanes(rows[:, f], edges[f, : used[f]])
         assert counts[f, : expected.size].tolist() == expected.tolist()
         assert counts[f, expected.size :].sum() == 0
         finite = rows[np.isfinite(rows[:, f]), f]
         assert sums[f, 0] == finite.size
-        assert moments.mean(sums[f], pivots[f]) == pytest.approx(finite.mean(), abs=1e-12)
-        assert moments.deviation(sums[f]) == pytest.approx(finite.std(ddof=1), rel=1e-12)
-        assert (sums[f, 3], sums[f, 4]) == (finite.min(), finite.max())
-    assert counts[3, :10].tolist() == plain.code_lanes(rows[:, 3], 6).tolist()
+        pivot, unit = scales[f]
+        assert moments.mean(sums[f], pivot, unit) == pytest.approx(finite.mean(), abs=unit)
+        assert moments.deviation(sums[f], unit) == pytest.approx(finite.std(ddof=1), rel=1e-8)
+        assert extremes[f].tolist() == [finite.min(), finite.max()]
+        assert sketches[f].tolist() == plain.sketch(finite, pivot, unit).tolist()
+    assert counts[3, :11].tolist() == plain.code_lanes(rows[:, 3], 6).tolist()
     assert counts[4].sum() == 0
     assert sums[4, 0] == 0
 
@@ -85,7 +90,7 @@ def test_quantiles_are_those_of_the_values_at_the_edges(seed):
     rng = np.random.default_rng(seed)
     values = np.sort(rng.normal(size=1000))
     edges = np.quantile(values, np.arange(1, 20) / 20)
-    cells = plain.lanes(values, edges)[3:].astype(np.int64)
+    cells = plain.lanes(values, edges)[4:].astype(np.int64)
     for share in (0.05, 0.3, 0.5, 0.95):
         found = quantile.approx_quantile(edges, cells, values[0], values[-1], share)
         assert found == pytest.approx(np.quantile(values, share), abs=0.01)

@@ -213,7 +213,7 @@ def test_taking_over_keeps_what_was_known():
 
 def test_no_features():
     detector = Detector([], PANES, 0.01)
-    empty = np.zeros((0, 35), dtype=np.int64)
+    empty = np.zeros((0, 36), dtype=np.int64)
     detector.advance(empty, 0.0)
     assert detector.evidence(empty, 0.0).moved == ()
     assert detector.n_streams == 0

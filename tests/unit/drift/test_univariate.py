@@ -235,9 +235,9 @@ class TestComparison:
 
 
 def test_present_cells_hold_the_infinities_at_the_ends():
-    assert present_cells(counts(9, 5, 2, 10, 20, 30)).tolist() == [12, 20, 35]
+    assert present_cells(counts(9, 8, 5, 2, 10, 20, 30)).tolist() == [12, 20, 35]
 
 
 def test_missing_ratio():
-    assert missing_ratio(counts(1, 0, 0, 3)) == 0.25
-    assert missing_ratio(counts(0, 0, 0, 0)) is None
+    assert missing_ratio(counts(1, 1, 0, 0, 2)) == 0.25
+    assert missing_ratio(counts(0, 0, 0, 0, 0)) is None

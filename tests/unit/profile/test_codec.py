@@ -73,7 +73,7 @@ def test_every_damaged_byte_of_the_content_is_noticed():
 
 def test_other_version():
     assert (
-        message(repacked(encode(reference()), version=2)) == "r.msgpack: expected reference version 1, got 2"
+        message(repacked(encode(reference()), version=1)) == "r.msgpack: expected reference version 2, got 1"
     )
 
 

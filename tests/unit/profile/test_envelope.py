@@ -6,13 +6,13 @@ import msgspec
 import pytest
 
 from sidecar.errors import BadReference
-from sidecar.profile.envelope import identify, open_envelope, read_reference_file
+from sidecar.profile.envelope import VERSION, identify, open_envelope, read_reference_file
 
 
 def sealed(**changes: object) -> bytes:
     fields = {
         "magic": "sidecar-reference",
-        "version": 1,
+        "version": VERSION,
         "id": identify(b"content"),
         "created_unix_s": 0.0,
         "provenance": {},
@@ -38,7 +38,7 @@ def test_what_is_none_is_said() -> None:
     assert (
         complaint(sealed()[:60]) == "ref: expected a whole reference, got a file that is cut off or damaged"
     )
-    assert complaint(sealed(version=2)) == "ref: expected reference version 1, got 2"
+    assert complaint(sealed(version=1)) == "ref: expected reference version 2, got 1"
     assert complaint(sealed(content=b"other")) == (
         f"ref: expected content that hashes to {identify(b'content')!r}, got damaged content"
     )

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from kernels.histogram import FIRST_CELL, MISSING, NEG_INF, POS_INF
+from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import LEARN_VALUES, Learning, learn_reference
 

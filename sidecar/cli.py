@@ -17,6 +17,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
+from sidecar.compiled import worker_code
 from sidecar.errors import BadReference, BadSnapshot, ConfigError, SidecarError, StartError
 
 if TYPE_CHECKING:  # for annotations; the verbs import it when they run
@@ -159,7 +160,8 @@ def make_parser() -> argparse.ArgumentParser:
             "3 could not start."
         ),
     )
-    parser.add_argument("--version", action="version", version=f"sidecar {__version__}")
+    version = f"sidecar {__version__} ({worker_code()} worker)"
+    parser.add_argument("--version", action="version", version=version)
     verbs = parser.add_subparsers(title="verbs", required=True, metavar="VERB")
     _add_run(verbs.add_parser("run", help="stand in front of a model server"))
 

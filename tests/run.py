@@ -21,7 +21,7 @@ STATIC = [
 ]
 UNIT = [[PYTHON, "-m", "pytest", "-q", "tests/architecture", "tests/unit"]]
 KERNELS = "tests/unit/kernels"
-ALL = [[PYTHON, "-m", "pytest", "-q", "tests"]]
+ALL = [[PYTHON, "-m", "pytest", "-q", "tests"], [PYTHON, "-m", "tests.compiled"]]
 # Compiling every kernel takes some twenty seconds once; no test should pay for it.
 WARM = [PYTHON, "-m", "sidecar", "warm"]
 # Kernels three times: compiled (above), interpreted (every line is Python), and with bounds checked.

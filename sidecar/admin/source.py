@@ -19,7 +19,7 @@ class AdminSource(Protocol):
         """How the sidecar does.
 
         Returns:
-            `{"version", "uptime_s", "workers": [{"worker", "pid", "restarts"}],
+            `{"version", "worker_code", "uptime_s", "workers": [{"worker", "pid", "restarts"}],
             "monitor": {"lag_s", "restarts"}, "level": "full", "tap_ratio",
             "models": [{"model", "version"}], "accounting": {...}}`.
         """

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from typing import Final
 
 from sidecar.errors import BadFraming, Side
 from sidecar.http1.syntax import Field
@@ -54,8 +55,8 @@ REDACTED = frozenset((b"authorization", b"proxy-authorization", b"cookie", b"set
 # that reads like one of these once its underscores are hyphens goes no further. nginx drops any such header.
 _LOOKALIKES = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"expect", b"forwarded", b"via"}
 
-CHUNKED = -1
-UNTIL_CLOSE = -2
+CHUNKED: Final = -1
+UNTIL_CLOSE: Final = -2
 
 _DIGITS = re.compile(rb"[0-9]{1,18}")
 

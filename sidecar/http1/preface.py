@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Final
+
 from sidecar.config.routes import RoutePolicy
 from sidecar.http1.request import RequestHead
 
-HTTP2_PREFACE = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
-PREFACE_HEAD = HTTP2_PREFACE[:18]  # what the search for the end of a head finds of it
-PREFACE_METHOD = b"PRI"
+HTTP2_PREFACE: Final = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n"
+PREFACE_HEAD: Final = HTTP2_PREFACE[:18]  # what the search for the end of a head finds of it
+PREFACE_METHOD: Final = b"PRI"
 
 
 def preface_head(policy: RoutePolicy) -> RequestHead:

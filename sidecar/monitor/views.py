@@ -9,6 +9,7 @@ from typing import Any, Literal
 from sidecar import __version__
 from sidecar.board import MONITOR, Board
 from sidecar.clock import Clock
+from sidecar.compiled import worker_code
 from sidecar.drift.report import ModelReport
 from sidecar.mirror.shadow import Shadow
 from sidecar.mirror.thread import Mirror
@@ -81,6 +82,7 @@ class Views:
         board = self._board
         return {
             "version": __version__,
+            "worker_code": worker_code(),
             "uptime_s": (self._clock.unix_ns() - self._started_unix_ns) * 1e-9,
             "workers": [
                 {"worker": index, "pid": board.pid(1 + index), "restarts": board.n_restarts(1 + index)}

@@ -11,7 +11,7 @@ import socket
 from collections.abc import Callable
 from contextlib import suppress
 from time import monotonic_ns
-from typing import Any
+from typing import Any, cast
 
 import uvloop
 
@@ -87,8 +87,8 @@ async def _serve(
 ) -> int:
     loop = asyncio.get_running_loop()
 
-    def welcome() -> DownstreamConnection:
-        return DownstreamConnection(worker)
+    def welcome() -> asyncio.BaseProtocol:
+        return cast(asyncio.BaseProtocol, DownstreamConnection(worker))
 
     tls: dict[str, Any] = {}
     if worker.tls is not None:  # a caller is ours only once its handshake is done

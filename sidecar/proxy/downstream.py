@@ -12,7 +12,7 @@ import asyncio
 import socket
 import struct
 from time import monotonic_ns
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from sidecar.errors import HeadTooLarge, WireError
 from sidecar.http1.preface import HTTP2_PREFACE, PREFACE_HEAD, preface_head
@@ -20,6 +20,7 @@ from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
 from sidecar.http1.unfinished import check_unfinished
 from sidecar.proxy.address import packed_address
+from sidecar.proxy.caller import Caller
 from sidecar.proxy.exchange import Exchange
 from sidecar.ring.record import NO_ADDRESS
 
@@ -27,12 +28,12 @@ if TYPE_CHECKING:  # the worker composes this
     from sidecar.proxy.tunnel import Tunnel
     from sidecar.proxy.worker import Worker
 
-_RESET_ON_CLOSE = struct.pack("ii", 1, 0)
-_NEVER = float("inf")
-_LINGER_S = 2.0  # how long a caller may go on sending once our side has ended
+_RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
+_NEVER: Final = float("inf")
+_LINGER_S: Final = 2.0  # how long a caller may go on sending once our side has ended
 
 
-class DownstreamConnection(asyncio.Protocol):
+class DownstreamConnection(Caller):
     """One caller; the attributes are those of `sidecar.proxy.caller.Caller`."""
 
     __slots__ = (
@@ -44,12 +45,6 @@ class DownstreamConnection(asyncio.Protocol):
         "_tunnel",
         "_unsent_bytes",
         "_worker",
-        "address",
-        "deadline_s",
-        "forwarded_for",
-        "held",
-        "transport",
-        "writable",
     )
 
     def __init__(self, worker: Worker) -> None:
@@ -208,7 +203,7 @@ class DownstreamConnection(asyncio.Protocol):
         if not keep or self._worker.draining or (self._half_closed and not self._buffer):
             self._linger()
             return
-        self.deadline_s = self._worker.now_s + self._worker.config.timeouts.keep_alive_s
+        self.deadline_s = self._worker.now_s + self._worker.keep_alive_s
         if self.held:
             self.hold_reading(False)
         if self._buffer and self.writable:

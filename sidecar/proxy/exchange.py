@@ -20,6 +20,7 @@ whatever the bodies' sizes.
 from __future__ import annotations
 
 from time import monotonic_ns
+from typing import Final
 
 from sidecar.errors import Side, UpstreamError, WireError
 from sidecar.http1.hop import may_switch
@@ -33,7 +34,7 @@ from sidecar.proxy.tunnel import Tunnel
 from sidecar.ring.record import ExchangeFlag, Outcome
 from sidecar.upstream.connection import UpstreamConnection
 
-WHOLE_ANSWER = int(ExchangeFlag.WHOLE_ANSWER)
+WHOLE_ANSWER: Final = int(ExchangeFlag.WHOLE_ANSWER)
 
 
 class Exchange(ExchangeState):
@@ -164,7 +165,7 @@ class Exchange(ExchangeState):
         self.upstream = connection
         head, worker, caller, done = self.head, self._worker, self.caller, self.request_done
         own_lines = worker.identities.own_lines(head, self.number, self.hexed, caller.forwarded_for)
-        message = b"".join((head.forwarded, *own_lines, *self._held))
+        message = b"".join((head.forwarded, own_lines, *self._held))
         connection.send(self, message, head_only=head.is_head, more_follows=not done)
         if done:
             caller.deadline_s = worker.now_s + head.policy.first_byte_s
@@ -196,13 +197,13 @@ class Exchange(ExchangeState):
         if body:
             worker.tap.keep_response(self, body)
         self._closing = worker.draining or not (request.keep_alive and self.request_done)
-        lines = () if head.has_request_id else worker.identities.id_line(request, self.hexed)
+        lines = b"" if head.has_request_id else worker.identities.id_line(request, self.hexed)
         if head.body_length < 0 or self._closing or request.says_keep_alive:
             framing, self._chunker, self._closing = frame_answer(request, head, closing=self._closing)
-            lines = (*lines, framing)
+            lines += framing
             if self._chunker is not None:
                 body = self._chunker.frame(body, complete)
-        caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n", body)))
+        caller.transport.write(b"".join((head.forwarded, lines, b"\r\n", body)))
         if complete:
             self.record(Outcome.OK)
             caller.exchange_done(not self._closing)
@@ -247,8 +248,8 @@ class Exchange(ExchangeState):
         self.first_byte_ns = monotonic_ns()
         self.response = head
         self._pool.breaker.note_success()
-        lines = () if head.has_request_id else self._worker.identities.id_line(self.head, self.hexed)
-        self.caller.transport.write(b"".join((head.forwarded, *lines, b"\r\n")))
+        lines = b"" if head.has_request_id else self._worker.identities.id_line(self.head, self.hexed)
+        self.caller.transport.write(head.forwarded + lines + b"\r\n")
         Tunnel(self._worker, self, connection, b"", received)
 
     # --- back-pressure

@@ -6,14 +6,15 @@ from __future__ import annotations
 import asyncio
 from typing import TYPE_CHECKING, cast
 
+from sidecar.proxy.caller import Caller
+
 if TYPE_CHECKING:  # the worker composes these
-    from sidecar.proxy.caller import Caller
     from sidecar.proxy.exchange import Exchange
     from sidecar.proxy.tunnel import Tunnel
     from sidecar.proxy.worker import Worker
 
 
-class GoneCaller:
+class GoneCaller(Caller):
     """The caller of one exchange, gone.
 
     Args:

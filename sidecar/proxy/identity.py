@@ -11,12 +11,14 @@ from __future__ import annotations
 
 import secrets
 from binascii import hexlify
+from typing import Final
 
 from sidecar.http1.request import RequestHead
 from sidecar.http1.trace import TraceParent
 
-_MASK = (1 << 64) - 1
-_STEP = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
+_MASK: Final = (1 << 64) - 1
+_STEP: Final = 0x9E3779B97F4A7C15  # 2**64 / golden ratio, odd
+_TRACE_MARK: Final = b"\r\ntraceparent: 00-"
 
 
 class Identities:
@@ -37,16 +39,15 @@ class Identities:
         high_hex = hexlify(self.high_bytes)
         self._high_hex = high_hex
         self._id_mark = b"x-request-id: " + high_hex
-        self._lines_marks = (b"\r\nx-request-id: " + high_hex, b"\r\ntraceparent: 00-" + high_hex)
+        self._lines_marks = (b"\r\nx-request-id: " + high_hex, _TRACE_MARK + high_hex)
 
     def next(self) -> int:
         """The next exchange's number: 64 bits, never 0, for its bytes are the span's id."""
         self._state = state = (self._state + _STEP) & _MASK
         return state or self.next()
 
-    def own_lines(self, head: RequestHead, number: int, hexed: bytes, caller: bytes) -> tuple[bytes, ...]:
-        """The header lines that differ from exchange to exchange, and the head's empty line, in parts to
-        join.
+    def own_lines(self, head: RequestHead, number: int, hexed: bytes, caller: bytes) -> bytes:
+        """The header lines that differ from exchange to exchange, and the head's empty line.
 
         Args:
             head: the caller's.
@@ -54,20 +55,34 @@ class Identities:
             caller: the caller's address for X-Forwarded-For.
         """
         id_mark, trace_mark = self._lines_marks
-        parent = head.parent
-        start = (b"x-forwarded-for: ", head.forwarded_for, caller)
-        name = (id_mark, hexed) if head.request_id is None else (b"\r\nx-request-id: ", head.request_id)
+        request_id, trace_low, parent = hexed, hexed, head.parent
+        if head.request_id is not None:
+            id_mark, request_id = b"\r\nx-request-id: ", head.request_id
         if parent is None:
-            end = b"-01\r\n\r\n" if number < self._trace_limit else b"-00\r\n\r\n"
-            return (*start, *name, trace_mark, hexed, b"-", hexed, end)
-        end = b"-01\r\n\r\n" if parent.flags & 1 else b"-00\r\n\r\n"
-        return (*start, *name, b"\r\ntraceparent: 00-", parent.trace_hex, b"-", hexed, end)
+            sampled = number < self._trace_limit
+        else:
+            trace_mark, trace_low, sampled = _TRACE_MARK, parent.trace_hex, parent.flags & 1 == 1
+        end = b"-01\r\n\r\n" if sampled else b"-00\r\n\r\n"
+        return b"".join(
+            (
+                b"x-forwarded-for: ",
+                head.forwarded_for,
+                caller,
+                id_mark,
+                request_id,
+                trace_mark,
+                trace_low,
+                b"-",
+                hexed,
+                end,
+            )
+        )
 
-    def id_line(self, head: RequestHead, hexed: bytes) -> tuple[bytes, ...]:
-        """The X-Request-Id line for the caller, in parts to join."""
+    def id_line(self, head: RequestHead, hexed: bytes) -> bytes:
+        """The X-Request-Id line for the caller."""
         if head.request_id is None:
-            return (self._id_mark, hexed, b"\r\n")
-        return (b"x-request-id: ", head.request_id, b"\r\n")
+            return self._id_mark + hexed + b"\r\n"
+        return b"x-request-id: " + head.request_id + b"\r\n"
 
     def request_id(self, head: RequestHead, hexed: bytes) -> bytes:
         """The exchange's request id: the caller's, or the trace id made here."""

@@ -3,7 +3,7 @@ outlives us."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sidecar.ring.counters import WORDS
 from sidecar.ring.segment import Segment
@@ -11,23 +11,23 @@ from sidecar.ring.segment import Segment
 if TYPE_CHECKING:  # the worker composes both
     from sidecar.proxy.upstreams import Upstreams
 
-_SEEN = WORDS["seen"]
-_ACTIVE = WORDS["active"]
-_CONNECTIONS = WORDS["connections"]
-_REJECTED = WORDS["rejected"]
-_RETRIED = WORDS["retried"]
-_REQUEST_BYTES = WORDS["request_bytes"]
-_RESPONSE_BYTES = WORDS["response_bytes"]
-_UPSTREAM_ERRORS = WORDS["upstream_errors"]
-_UPSTREAM_CONNECTIONS = WORDS["upstream_connections"]
-_UPSTREAM_WAITING = WORDS["upstream_waiting"]
-_UPSTREAM_HEALTHY = WORDS["upstream_healthy"]
-_BREAKER_OPEN = WORDS["breaker_open"]
-_BREAKER_OPENED = WORDS["breaker_opened"]
-_CONNECT_RETRIES = WORDS["connect_retries"]
-_OVERLOADED = WORDS["overloaded"]
-_LATE = WORDS["late"]
-_TUNNELS = WORDS["tunnels"]
+_SEEN: Final = WORDS["seen"]
+_ACTIVE: Final = WORDS["active"]
+_CONNECTIONS: Final = WORDS["connections"]
+_REJECTED: Final = WORDS["rejected"]
+_RETRIED: Final = WORDS["retried"]
+_REQUEST_BYTES: Final = WORDS["request_bytes"]
+_RESPONSE_BYTES: Final = WORDS["response_bytes"]
+_UPSTREAM_ERRORS: Final = WORDS["upstream_errors"]
+_UPSTREAM_CONNECTIONS: Final = WORDS["upstream_connections"]
+_UPSTREAM_WAITING: Final = WORDS["upstream_waiting"]
+_UPSTREAM_HEALTHY: Final = WORDS["upstream_healthy"]
+_BREAKER_OPEN: Final = WORDS["breaker_open"]
+_BREAKER_OPENED: Final = WORDS["breaker_opened"]
+_CONNECT_RETRIES: Final = WORDS["connect_retries"]
+_OVERLOADED: Final = WORDS["overloaded"]
+_LATE: Final = WORDS["late"]
+_TUNNELS: Final = WORDS["tunnels"]
 
 
 class Tally:

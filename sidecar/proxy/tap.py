@@ -12,7 +12,7 @@ from __future__ import annotations
 import asyncio
 import time
 from time import monotonic_ns
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sidecar.config.model import Config
 from sidecar.config.routes import RoutePolicies, RoutePolicy
@@ -24,14 +24,14 @@ from sidecar.ring.writer import RingWriter
 if TYPE_CHECKING:  # an exchange calls the tap; the tap only reads it
     from sidecar.proxy.exchange_state import ExchangeState
 
-_TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
-_IN_PIECES = int(ExchangeFlag.IN_PIECES)
-_REQUEST_CUT = int(ExchangeFlag.REQUEST_CUT)
-_RESPONSE_CUT = int(ExchangeFlag.RESPONSE_CUT)
-_OWN_ANSWER = int(ExchangeFlag.OWN_ANSWER)
-_EXCLUDED = int(ExchangeFlag.EXCLUDED)
-_NO_MIRROR = int(ExchangeFlag.NO_MIRROR)
-_TUNNEL_PIECE_BYTES = 65_536  # a longer piece would need a stage of its own
+_TAKEN: Final = int(ExchangeFlag.PAYLOAD_TAKEN)
+_IN_PIECES: Final = int(ExchangeFlag.IN_PIECES)
+_REQUEST_CUT: Final = int(ExchangeFlag.REQUEST_CUT)
+_RESPONSE_CUT: Final = int(ExchangeFlag.RESPONSE_CUT)
+_OWN_ANSWER: Final = int(ExchangeFlag.OWN_ANSWER)
+_EXCLUDED: Final = int(ExchangeFlag.EXCLUDED)
+_NO_MIRROR: Final = int(ExchangeFlag.NO_MIRROR)
+_TUNNEL_PIECE_BYTES: Final = 65_536  # a longer piece would need a stage of its own
 
 
 class Tap:

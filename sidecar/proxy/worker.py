@@ -44,7 +44,7 @@ class Worker:
         log: where to write.
 
     Attributes:
-        config: the settings in force.
+        config: the settings in force; `keep_alive_s` is one that every answer needs.
         heads: reads requests' heads.
         default_policy: what holds for an exchange whose path is not known.
         upstreams: the way to the model server.
@@ -70,6 +70,7 @@ class Worker:
     def _take_settings(self, config: Config) -> None:
         rules = RequestRules.of(config)
         self.config = config
+        self.keep_alive_s = config.timeouts.keep_alive_s
         self.heads = RequestHeads(rules)
         self.default_policy = rules.policies.all[0]
         self.pool: Pool = self.upstreams.pool

@@ -38,7 +38,7 @@ from __future__ import annotations
 
 import struct
 import zlib
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 
 class Field(NamedTuple):
@@ -50,14 +50,14 @@ class Field(NamedTuple):
     meaning: str
 
 
-HEADER_BYTES = 4096  # one page, so that the data area may be mapped by itself
-LINE_BYTES = 128
+HEADER_BYTES: Final = 4096  # one page, so that the data area may be mapped by itself
+LINE_BYTES: Final = 128
 MAGIC = int.from_bytes(b"SIDERING", "little")
-VERSION = 2
-LEAST_DATA_BYTES = 4096
-MOST_DATA_BYTES = 1 << 30  # a record's size and its parts' lengths are 32-bit numbers
+VERSION: Final = 2
+LEAST_DATA_BYTES: Final = 4096
+MOST_DATA_BYTES: Final = 1 << 30  # a record's size and its parts' lengths are 32-bit numbers
 
-COUNTER_SLOTS = 32
+COUNTER_SLOTS: Final = 32
 
 HEADER = (
     Field("magic", 0, "q", "`SIDERING`, little-endian"),
@@ -150,18 +150,18 @@ PIECE = (
     Field("reserved", 44, "4s", "zeros"),
 )
 
-RECORD_BYTES = 32
-EXCHANGE_BYTES = 176
-PIECE_BYTES = 48
-PAD_BYTES = 8
-RECORD_MAGIC = 0x5ECA
+RECORD_BYTES: Final = 32
+EXCHANGE_BYTES: Final = 176
+PIECE_BYTES: Final = 48
+PAD_BYTES: Final = 8
+RECORD_MAGIC: Final = 0x5ECA
 
-KIND_EXCHANGE = 1
-KIND_REQUEST_PIECE = 2
-KIND_RESPONSE_PIECE = 3
-KIND_TUNNEL_UP = 4
-KIND_TUNNEL_DOWN = 5
-KIND_PAD = 255
+KIND_EXCHANGE: Final = 1
+KIND_REQUEST_PIECE: Final = 2
+KIND_RESPONSE_PIECE: Final = 3
+KIND_TUNNEL_UP: Final = 4
+KIND_TUNNEL_DOWN: Final = 5
+KIND_PAD: Final = 255
 
 LAYOUT_HASH = zlib.crc32(repr((HEADER, PUBLICATION, RECORD, EXCHANGE, PIECE)).encode())
 

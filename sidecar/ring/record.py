@@ -69,9 +69,9 @@ class ExchangeFlag(IntFlag):
 NO_SPAN: Final = bytes(8)
 NO_ADDRESS: Final = bytes(16)
 
-pack_exchange = packing(RECORD, EXCHANGE).pack
-pack_piece = packing(RECORD, PIECE).pack
-PAD_FORMAT = packing(RECORD[:4])
+pack_exchange: Final = packing(RECORD, EXCHANGE).pack
+pack_piece: Final = packing(RECORD, PIECE).pack
+PAD_FORMAT: Final = packing(RECORD[:4])
 
 
 def pack_pad(size: int, writer_epoch: int) -> bytes:

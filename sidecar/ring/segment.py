@@ -10,7 +10,7 @@ import contextlib
 import mmap
 import os
 import struct
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 from sidecar.errors import LayoutMismatch, RingError, SegmentGone
 from sidecar.ring.layout import (
@@ -31,7 +31,7 @@ _SLOTS = (offset_of("publication_0"), offset_of("publication_1"))
 _GENERATION = word_of("generation")
 _RATIO = word_of("payload_ratio")
 _LEVEL = word_of("level")
-TAIL = word_of("tail")
+TAIL: Final = word_of("tail")
 
 PUBLICATION_BYTES = _PUBLICATION.size
 

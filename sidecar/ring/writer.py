@@ -13,6 +13,7 @@ A full ring is a counter, never an exception and never a wait.
 from __future__ import annotations
 
 import os
+from typing import Final
 
 from sidecar.ring.counters import GAUGES_AT_START, WORDS, settle_dead_worker
 from sidecar.ring.layout import (
@@ -27,14 +28,14 @@ from sidecar.ring.layout import (
 from sidecar.ring.record import NO_SPAN, Outcome, PieceKind, pack_exchange, pack_pad, pack_piece
 from sidecar.ring.segment import TAIL, Publication, Segment
 
-STAGE_BYTES = 262_144  # fits a core's second-level cache; one system call for some hundred records
+STAGE_BYTES: Final = 262_144  # fits a core's second-level cache; one system call for some hundred records
 
-_SEEN = WORDS["seen"]
-_RING_FULL = WORDS["ring_full"]
-_WRITE_FAILED = WORDS["write_failed"]
-_TAP_FAILED = WORDS["tap_failed"]
-_PIECES_LOST = WORDS["pieces_lost"]
-_HAND_OFFS = WORDS["hand_offs"]
+_SEEN: Final = WORDS["seen"]
+_RING_FULL: Final = WORDS["ring_full"]
+_WRITE_FAILED: Final = WORDS["write_failed"]
+_TAP_FAILED: Final = WORDS["tap_failed"]
+_PIECES_LOST: Final = WORDS["pieces_lost"]
+_HAND_OFFS: Final = WORDS["hand_offs"]
 
 
 class RingWriter:

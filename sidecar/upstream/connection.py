@@ -61,7 +61,7 @@ class Home(Protocol):
     def forget(self, connection: UpstreamConnection) -> None: ...
 
 
-class UpstreamConnection(asyncio.Protocol):
+class UpstreamConnection:
     """A pooled connection.
 
     Args:

@@ -6,7 +6,7 @@ import asyncio
 import os
 import ssl
 from collections.abc import Callable
-from typing import TypeVar
+from typing import TypeVar, cast
 
 from sidecar.config.address import TcpUpstream, UnixUpstream, Upstream
 from sidecar.config.model import Config
@@ -15,7 +15,7 @@ from sidecar.tls import LiveContext, live_client_context, server_name
 from sidecar.upstream.resolver import Resolver
 
 PROTOCOLS = ("http/1.1", "h2")
-Connection = TypeVar("Connection", bound=asyncio.BaseProtocol)
+Connection = TypeVar("Connection")  # has the methods of an `asyncio.Protocol`, and need not be one
 
 
 class Dialer:
@@ -81,17 +81,18 @@ class Dialer:
         self, address: Upstream, new_connection: Callable[[], Connection], context: LiveContext | None
     ) -> Connection:
         loop = asyncio.get_running_loop()
+        new_protocol = cast(Callable[[], asyncio.BaseProtocol], new_connection)
         if isinstance(address, UnixUpstream):
-            _, connection = await loop.create_unix_connection(new_connection, address.path)
+            _, connection = await loop.create_unix_connection(new_protocol, address.path)
         else:
             _, connection = await loop.create_connection(
-                new_connection,
+                new_protocol,
                 address.host,
                 address.port,
                 ssl=context,
                 server_hostname=self._server_name,
             )
-        return connection
+        return cast(Connection, connection)
 
     def _fault(self, exc: OSError) -> UpstreamError:
         if isinstance(exc, TimeoutError):

@@ -13,6 +13,7 @@ ROOT = Path(__file__).resolve().parents[2]
 FLOORS = {
     "errors": 0,
     "clock": 0,
+    "compiled": 0,
     "kernels": 0,
     "log": 1,
     "config": 1,

@@ -70,6 +70,7 @@ class FakeSource:
         rest = self.seen - 322 - 9_000 - 18
         return {
             "version": "0.1.0",
+            "worker_code": "interpreted",
             "uptime_s": 5_321.0,
             "workers": [{"worker": 0, "pid": 11, "restarts": 0}, {"worker": 1, "pid": 12, "restarts": 1}],
             "monitor": {"lag_s": 0.021, "restarts": 0},

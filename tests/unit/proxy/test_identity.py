@@ -30,7 +30,7 @@ def test_the_lines_carry_one_identity() -> None:
     identities = Identities(1.0)
     number = identities.next()
     low = number.to_bytes(8, "big")
-    lines = b"".join(identities.own_lines(PLAIN, number, hexlify(low), b"10.0.0.9")).decode()
+    lines = identities.own_lines(PLAIN, number, hexlify(low), b"10.0.0.9").decode()
     match = re.fullmatch(
         r"x-forwarded-for: 10\.0\.0\.9\r\nx-request-id: (\w{32})\r\n"
         r"traceparent: 00-(\w{32})-(\w{16})-01\r\n\r\n",

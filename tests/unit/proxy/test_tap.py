@@ -2,32 +2,29 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
-from dataclasses import dataclass, field
 
 import pytest
 
 from sidecar.config.model import Config, TapConfig
+from sidecar.http1.preface import preface_head
 from sidecar.log import Log
+from sidecar.proxy.exchange_state import ExchangeState
 from sidecar.proxy.identity import Identities
 from sidecar.proxy.tap import Tap
 from sidecar.ring.entry import PieceRecord
 from sidecar.ring.record import PieceKind
 from tests.support.ring_pair import read_all, ring_pair
+from tests.support.wire import Conversation
 
 UP, DOWN = PieceKind.TUNNEL_UP, PieceKind.TUNNEL_DOWN
 
 
-@dataclass
-class Tapped:
-    """As much of an exchange as the tap looks at while it lasts."""
-
-    number: int = 7
-    tapped: bool = True
-    bytes_in: int = 0
-    bytes_out: int = 0
-    tap_flags: int = 0
-    request_pieces: list[bytes] = field(default_factory=list)
-    response_pieces: list[bytes] = field(default_factory=list)
+def tunnelled(*, tapped: bool = True) -> ExchangeState:
+    """An exchange that has become a tunnel, of another worker."""
+    with Conversation() as talk:
+        exchange = ExchangeState(talk.worker, talk.downstream, preface_head(talk.worker.default_policy), 0)
+    exchange.number, exchange.tapped = 7, tapped
+    return exchange
 
 
 def written(config: TapConfig, write: Callable[[Tap], None]) -> list[tuple[PieceRecord, bytes]]:
@@ -48,9 +45,11 @@ FAST = TapConfig(flush_ms=1.0)
 
 
 def test_a_tunnels_bytes_go_into_the_ring_at_their_place() -> None:
+    exchange = tunnelled()
+
     def write(tap: Tap) -> None:
-        tap.keep_tunnel(Tapped(), UP, b"abc", 0)  # type: ignore[arg-type] # what it needs of one
-        tap.keep_tunnel(Tapped(), DOWN, b"x", 40)  # type: ignore[arg-type] # as above
+        tap.keep_tunnel(exchange, UP, b"abc", 0)
+        tap.keep_tunnel(exchange, DOWN, b"x", 40)
 
     found = [(r.exchange_id, r.kind, r.body_offset_bytes, piece) for r, piece in written(FAST, write)]
     assert found == [(7, UP, 0, b"abc"), (7, DOWN, 40, b"x")]
@@ -60,7 +59,8 @@ def test_a_tunnels_bytes_go_into_the_ring_at_their_place() -> None:
 def test_long_pieces_are_cut_and_lie_end_to_end(size: int) -> None:
     sent = bytes(range(256)) * (size // 256 + 1)
     sent = sent[:size]
-    found = written(FAST, lambda tap: tap.keep_tunnel(Tapped(), UP, sent, 1000))  # type: ignore[arg-type] # as above
+    exchange = tunnelled()
+    found = written(FAST, lambda tap: tap.keep_tunnel(exchange, UP, sent, 1000))
     at = 1000
     for record, piece in found:
         assert record.body_offset_bytes == at
@@ -73,5 +73,5 @@ def test_long_pieces_are_cut_and_lie_end_to_end(size: int) -> None:
     ("config", "tapped"), [(TapConfig(flush_ms=1.0, tunnels=False), True), (FAST, False)]
 )
 def test_nothing_is_taken_when_not_wanted(config: TapConfig, tapped: bool) -> None:
-    exchange = Tapped(tapped=tapped)
-    assert written(config, lambda tap: tap.keep_tunnel(exchange, UP, b"abc", 0)) == []  # type: ignore[arg-type] # as above
+    exchange = tunnelled(tapped=tapped)
+    assert written(config, lambda tap: tap.keep_tunnel(exchange, UP, b"abc", 0)) == []

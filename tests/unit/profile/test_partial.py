@@ -2,10 +2,13 @@ from __future__ import annotations
 
 import itertools
 
+import numpy as np
 import pytest
 
 from sidecar.errors import BadReference
 from sidecar.profile import block, partial
+from sidecar.profile.block import Block
+from sidecar.profile.cells import Cells
 from sidecar.profile.partial import PartialReference
 from sidecar.profile.plan import Plan
 from sidecar.profile.source import Piece, read_blocks
@@ -57,6 +60,27 @@ def test_what_is_kept_is_bounded(files):
     assert kept.most_distinct == 50
     assert kept.tallies["score"].distinct.used == 50
     assert not kept.is_complete
+
+
+def kept_bytes(kept):
+    sample = sum(column.numbers.nbytes for column in kept.sample.columns.values())
+    tables = sum(array.nbytes for tally in kept.tallies.values() for array in tally.distinct._table)
+    return sample, tables
+
+
+def test_memory_is_what_is_stated_however_many_rows_there_are(monkeypatch):
+    monkeypatch.setattr(partial, "SAMPLE_VALUES", 200_000)
+    monkeypatch.setattr(partial, "SAMPLE_ROWS", 1000)
+    monkeypatch.setattr(partial, "DISTINCT_VALUES", 60_000)
+    rng = np.random.default_rng(1)
+    kept, seen = PartialReference(Plan()), []
+    for number in range(60):
+        cells = {f"f{k}": Cells(rng.normal(size=5000)) for k in range(20)}
+        kept.take(Block(5000 * number, 5000, cells), 1)
+        seen.append(kept_bytes(kept))
+    assert max(sample for sample, _ in seen) <= 8 * 200_000 * 1.25 + 8 * 20 * 5000  # and a block
+    assert max(tables for _, tables in seen) <= 24 * 5.4 * 60_000 + 20 * 66_000
+    assert max(map(sum, seen[30:])) <= max(map(sum, seen[:30]))
 
 
 def test_columns_of_many_texts_weigh_more(tmp_path, monkeypatch):

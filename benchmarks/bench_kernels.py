@@ -1,4 +1,5 @@
-"""Nanoseconds a value of the counting kernels, beside numpy and boost-histogram.
+"""Nanoseconds a value of the counting kernels, beside numpy and boost-histogram; microseconds a feature of
+the effect sizes, beside scipy.
 
     python -m benchmarks.bench_kernels [--quick]
 
@@ -23,6 +24,7 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.effect_cases import assert_effects, effect_cases
 from benchmarks.harness import RESULTS, Row, assert_same, measure, pin, print_table, save, versions
 from kernels.binning import EDGES, F64, I64, fill_cells
 from kernels.histogram import fill_block
@@ -215,6 +217,17 @@ def import_seconds(cache: str) -> float:
     return time.perf_counter() - start
 
 
+def effect_rows(quick: bool) -> list[dict[str, Any]]:
+    """Times the effect sizes of one feature and prints them."""
+    rows, printed = [], []
+    for name, n_features, call in effect_cases():
+        timing = measure(call, repeats=3 if quick else 9, min_s=0.02 if quick else 0.1).per(n_features)
+        rows.append(Row(name.strip(), timing, "ns/feature", {"cells": 32, "bins": 20}).to_json())
+        printed.append([name, f"{timing.best_ns / 1000:.2f}", f"{timing.median_ns / 1000:.2f}"])
+    print_table(("effect sizes", "best us/feature", "median"), printed)
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark and stores its rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_kernels")
@@ -222,6 +235,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--results", type=Path, default=RESULTS, help="folder for kernels.json")
     given = parser.parse_args(arguments)
     assert_twins()
+    assert_effects()
     with tempfile.TemporaryDirectory() as cache:  # before pinning: a compiler may use every core
         cold_s, warm_s = import_seconds(cache), import_seconds(cache)
     pin()
@@ -244,6 +258,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         detected.append([name, str(n_rows), str(width), f"{timing.best_ns:.0f}", f"{timing.median_ns:.0f}"])
     print_table(("detector", "rows", "features", "best ns/feature", "median"), detected)
     print_table(("kernel", "rows", "best ns/value", "median"), printed)
+    rows += effect_rows(given.quick)
     print(f"import, compiling everything: {cold_s:.2f} s; from a warm cache: {warm_s:.2f} s")
     if boost_histogram is None:
         print("missing: boost-histogram: not installed: pip install boost-histogram")
@@ -253,7 +268,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=given.results,
         import_cold_s=cold_s,
         import_warm_s=warm_s,
-        versions=versions("numpy", "numba", "boost-histogram"),
+        versions=versions("numpy", "numba", "scipy", "boost-histogram"),
     )
     print(f"stored in {path}")
     return 0

@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 
 from kernels.binning import F64, I64
+from kernels.effect import mean_absolute
 from kernels.jit import kernel
 
 
@@ -36,14 +37,6 @@ def ks(reference: I64, current: I64) -> float:
         below_current += current[b]
         largest = max(largest, abs(below_current / n - below_reference / m))
     return largest
-
-
-@kernel(inline=True)
-def _mean_absolute(left: float, right: float) -> float:
-    """Mean of |y| along the straight line from left to right."""
-    if left * right >= 0.0:
-        return 0.5 * abs(left + right)
-    return 0.5 * (left * left + right * right) / (abs(left) + abs(right))
 
 
 @kernel("f8(f8[::1], i8[::1], i8[::1], i8, i8)")
@@ -80,7 +73,7 @@ def wasserstein(edges: F64, reference: I64, current: I64, first: int, last: int)
         below_current += current[b]
         right = below_current / n - below_reference / m
         if b > first:  # cell b lies between edges b - 1 and b
-            area += (edges[b] - edges[b - 1]) * _mean_absolute(left, right)
+            area += (edges[b] - edges[b - 1]) * mean_absolute(left, right)
     return area
 
 
@@ -106,3 +99,27 @@ def largest_difference(reference: I64, current: I64) -> float:
     for b in range(reference.shape[0]):
         largest = max(largest, abs(current[b] / n - reference[b] / m))
     return largest
+
+
+@kernel("f8(i8[::1], i8[::1])")
+def total_variation(reference: I64, current: I64) -> float:
+    """Total variation distance: half the sum of the differences of the cells' shares.
+
+    Args:
+        reference: counts, shape (B,), int64.
+        current: counts, shape (B,), int64.
+
+    Returns:
+        0 to 1: the share of rows that would have to change their cell; NaN when either side is empty.
+    """
+    m = 0
+    n = 0
+    for b in range(reference.shape[0]):
+        m += reference[b]
+        n += current[b]
+    if m == 0 or n == 0:
+        return math.nan
+    total = 0.0
+    for b in range(reference.shape[0]):
+        total += abs(current[b] / n - reference[b] / m)
+    return 0.5 * total

@@ -91,3 +91,60 @@ def psi_of_shares(reference: F64, current: F64, floor_ratio: float) -> float:
         p = max(current[b], floor_ratio)
         result += (p - q) * math.log(p / q)
     return result
+
+
+@kernel("f8(i8[::1], i8[::1], f8)")
+def kl_divergence(reference: I64, current: I64, pseudo_count: float) -> float:
+    """Kullback-Leibler divergence of the current counts about the reference: sum of p ln(p / q).
+
+    Args:
+        reference: counts, shape (B,), int64; its shares are q.
+        current: counts, shape (B,), int64; its shares are p.
+        pseudo_count: added to every cell on both sides, >= 0; with 0 a cell that only the current fills gives
+            +inf.
+
+    Returns:
+        Nats, >= 0; NaN when either side is empty.
+    """
+    m = 0
+    n = 0
+    bins = reference.shape[0]
+    for b in range(bins):
+        m += reference[b]
+        n += current[b]
+    if m == 0 or n == 0:
+        return math.nan
+    result = 0.0
+    for b in range(bins):
+        q = (reference[b] + pseudo_count) / (m + pseudo_count * bins)
+        p = (current[b] + pseudo_count) / (n + pseudo_count * bins)
+        if p > 0.0:
+            if q <= 0.0:
+                return math.inf
+            result += p * math.log(p / q)
+    return max(result, 0.0)
+
+
+@kernel("f8(i8[::1], i8[::1])")
+def hellinger(reference: I64, current: I64) -> float:
+    """Hellinger distance: sqrt of half the sum of (sqrt(p) - sqrt(q))^2.
+
+    Args:
+        reference: counts, shape (B,), int64.
+        current: counts, shape (B,), int64.
+
+    Returns:
+        0 (equal) to 1 (nothing in common); NaN when either side is empty.
+    """
+    m = 0
+    n = 0
+    for b in range(reference.shape[0]):
+        m += reference[b]
+        n += current[b]
+    if m == 0 or n == 0:
+        return math.nan
+    result = 0.0
+    for b in range(reference.shape[0]):
+        root = math.sqrt(current[b] / n) - math.sqrt(reference[b] / m)
+        result += root * root
+    return math.sqrt(min(0.5 * result, 1.0))

@@ -22,9 +22,10 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, TYPE_ERROR
+from sidecar.drift.effects import NO_EFFECTS, Effects
 from sidecar.drift.moved import Moved
 from sidecar.drift.rates import REFERENCE_RISK, chernoff_bound, make_rates
-from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects, missing_ratio
+from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference, Reference
 

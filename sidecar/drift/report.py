@@ -12,7 +12,8 @@ from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
 from kernels.quantile import approx_quantile
-from sidecar.drift.univariate import Comparison, Effects, missing_ratio
+from sidecar.drift.effects import Effects
+from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.decay import DecayedSum
 from sidecar.profile.feature import Role
@@ -128,10 +129,7 @@ class ModelReport:
             "categories": None if numeric else ["other", *feature.categories],
             "reference": _side(feature, feature.counts, feature.sums, feature.extremes),
             "current": _side(feature, lanes, self.window.sums[place], self.window.extremes[place]),
-            "horizons": [
-                _horizon(seconds, pane.counts[place, : feature.counts.size], comparison)
-                for seconds, pane in self.horizons
-            ],
+            "horizons": [_horizon(seconds, pane, place, comparison) for seconds, pane in self.horizons],
             "decayed": [_decayed(sums, place, feature.counts.size, comparison) for sums in self.decayed],
         }
 
@@ -162,25 +160,21 @@ def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> di
     }
 
 
-def _horizon(seconds: float, lanes: I64, comparison: Comparison) -> dict[str, Any]:
-    return {"horizon_s": seconds, **_sizes(lanes, comparison)}
+def _horizon(seconds: float, pane: Pane, place: int, comparison: Comparison) -> dict[str, Any]:
+    lanes = pane.counts[place]
+    effects = comparison.measure(lanes, pane.sums[place], pane.extremes[place])
+    return {"horizon_s": seconds, **_sizes(lanes, effects)}
 
 
 def _decayed(sums: DecayedSum, place: int, lanes: int, comparison: Comparison) -> dict[str, Any]:
     """Sizes of as many equally weighted rows as the weights are worth."""
     counts = np.ascontiguousarray(sums.effective_counts()[place, :lanes])
-    return {"half_life_s": sums.half_life_ns / NS, **_sizes(counts, comparison)}
+    return {"half_life_s": sums.half_life_ns / NS, **_sizes(counts, comparison.measure(counts))}
 
 
-def _sizes(lanes: I64, comparison: Comparison) -> dict[str, Any]:
-    effects: Effects = comparison.measure(lanes)
+def _sizes(lanes: I64, effects: Effects) -> dict[str, Any]:
     return {
         "rows": int(lanes.sum()),
         "missing_ratio": missing_ratio(lanes),
-        "psi": effects.psi,
-        "psi_debiased": effects.psi_debiased,
-        "psi_critical": effects.psi_critical,
-        "js_distance": effects.js_distance,
-        "ks": effects.ks,
-        "wasserstein": effects.wasserstein,
+        **effects.to_json(),
     }

@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.drift.detector import Evidence
+from sidecar.drift.effects import NO_EFFECTS, Effects
 from sidecar.drift.moved import Moved
-from sidecar.drift.univariate import NO_EFFECTS, Comparison, Effects, missing_ratio
+from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.pane import Pane
 
@@ -25,7 +26,7 @@ class FeatureVerdict:
         rows: rows of the window in which it could be counted.
         missing_ratio: 0 to 1; None without rows.
         state: `drift` if and only if `log_e >= log_e_threshold`.
-        effects: sizes; all None with fewer than min_rows present values.
+        effects: sizes, each None with fewer present values than it needs.
         log_e: evidence; None before the first rows.
         log_e_threshold: what it takes.
         moved: where the evidence is strongest; None unless drift.
@@ -42,14 +43,30 @@ class FeatureVerdict:
     moved: Moved | None
     since_unix_s: float | None
 
+    def number(self, statistic: str) -> float | None:
+        """One of the numbers that are exported.
+
+        Args:
+            statistic: a field of `Effects`, or "log_e".
+
+        Returns:
+            The number; None where there is too little to say.
+        """
+        number: float | None = self.log_e if statistic == "log_e" else getattr(self.effects, statistic)
+        return number
+
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/drift`.
 
+        `effects` has each size with `critical` (exceeded in 1 % of windows without drift), `interval` (95 %),
+        `detectable` (seen in 80 % of such windows) and `least_rows`; `chi_square` a test for this one window;
+        `rates` the shares of missing values, type errors, and new categories or values out of range.
+
         Returns:
-            Numbers, texts and None only.
+            Numbers, texts, lists, dictionaries and None only.
         """
-        effects = self.effects
         moved = self.moved
+        sizes = self.effects.to_json()
         return {
             "name": self.spec.name,
             "role": self.spec.role,
@@ -57,12 +74,7 @@ class FeatureVerdict:
             "rows": self.rows,
             "missing_ratio": self.missing_ratio,
             "state": self.state,
-            "psi": effects.psi,
-            "psi_debiased": effects.psi_debiased,
-            "psi_critical": effects.psi_critical,
-            "js_distance": effects.js_distance,
-            "ks": effects.ks,
-            "wasserstein": effects.wasserstein,
+            **sizes,
             "log_e": self.log_e,
             "log_e_threshold": self.log_e_threshold,
             "moved": None if moved is None else moved.to_json(),
@@ -92,6 +104,7 @@ def judge(
     verdicts = []
     for place, (spec, comparison) in enumerate(zip(specs, comparisons, strict=True)):
         lanes = window.counts[place]
+        moments = (window.sums[place], window.extremes[place])
         rows = int(lanes.sum())
         drifted = evidence.drifted(place)
         log_e = float(evidence.log_e[place])
@@ -101,7 +114,7 @@ def judge(
                 rows=rows,
                 missing_ratio=missing_ratio(lanes),
                 state="drift" if drifted else "not_enough_data" if rows < min_rows else "ok",
-                effects=NO_EFFECTS if comparison is None else comparison.measure(lanes),
+                effects=NO_EFFECTS if comparison is None else comparison.measure(lanes, *moments),
                 log_e=log_e if math.isfinite(log_e) else None,
                 log_e_threshold=evidence.log_e_threshold,
                 moved=evidence.moved[place] if drifted else None,

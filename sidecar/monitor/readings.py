@@ -25,6 +25,7 @@ from sidecar.telemetry.names import (
     WINDOW_ROWS,
 )
 from sidecar.telemetry.points import Attributes, Family, Point, single
+from sidecar.telemetry.reasons import STATISTICS
 
 MOST_FEATURES = 1000  # series of features a subject; the rest is in the admin API only
 
@@ -75,9 +76,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         reference_rows.append(Point(subject_attributes, report.reference_rows))
         for place, verdict in enumerate(report.verdicts[:MOST_FEATURES]):
             attributes = (*subject_attributes, ("feature", verdict.spec.name))
-            drift += _scores(
-                verdict, attributes, ("psi", "psi_debiased", "js_distance", "ks", "wasserstein", "log_e")
-            )
+            drift += _scores(verdict, attributes)
             thresholds += _thresholds(verdict, attributes)
             drifted.append(Point(attributes, 1 if verdict.state == "drift" else 0))
             observations.append(Point(attributes, subject.rows))
@@ -98,19 +97,18 @@ def _subject_attributes(report: ModelReport) -> Attributes:
     return (("model", report.model), ("version", report.version or ""), ("role", report.role))
 
 
-def _scores(verdict: FeatureVerdict, attributes: Attributes, statistics: Sequence[str]) -> list[Point]:
+def _scores(verdict: FeatureVerdict, attributes: Attributes) -> list[Point]:
     """A statistic that is not known yet has no point: absent is not zero."""
-    numbers = verdict.to_json()
+    numbers = [(reason.value, verdict.number(reason.value)) for reason in STATISTICS]
     return [
-        Point((*attributes, ("statistic", statistic)), numbers[statistic])
-        for statistic in statistics
-        if numbers[statistic] is not None
+        Point((*attributes, ("statistic", statistic)), number)
+        for statistic, number in numbers
+        if number is not None
     ]
 
 
 def _thresholds(verdict: FeatureVerdict, attributes: Attributes) -> list[Point]:
-    numbers = verdict.to_json()
-    limits = {"psi": numbers["psi_critical"], "log_e": numbers["log_e_threshold"]}
+    limits = {"psi": verdict.effects.psi_critical, "log_e": verdict.log_e_threshold}
     return [
         Point((*attributes, ("statistic", name)), limit)
         for name, limit in limits.items()

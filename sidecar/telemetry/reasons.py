@@ -20,7 +20,11 @@ STATISTICS = (
     Reason("psi_debiased", "PSI less what sampling alone is expected to give"),
     Reason("js_distance", "Jensen-Shannon distance, 0 to 1"),
     Reason("ks", "Kolmogorov-Smirnov distance, 0 to 1"),
-    Reason("wasserstein", "earth mover's distance, in the feature's own unit"),
+    Reason(
+        "wasserstein", "earth mover's distance between the 1 % and the 99 % quantile, in interquartile ranges"
+    ),
+    Reason("mean_shift", "difference of the means, in standard deviations of the reference"),
+    Reason("log_sd_ratio", "natural logarithm of the standard deviation over the reference's"),
     Reason("log_e", "evidence against no change, natural logarithm of the e-value"),
 )
 

@@ -73,6 +73,9 @@ def test_numeric_feature():
     assert abs(current["quantiles"]["0.5"] - body["reference"]["quantiles"]["0.5"]) < 0.2
     assert [h["horizon_s"] for h in body["horizons"]] == [300.0, 3600.0]
     assert body["horizons"][0]["psi"] == body["psi"]
+    assert body["horizons"][0]["effects"] == body["effects"]
+    assert body["effects"]["mean_shift"]["value"] is not None
+    assert body["rates"]["missing"]["ratio"] == 1 / 600
 
 
 def test_categorical_feature():

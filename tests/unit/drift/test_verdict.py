@@ -31,6 +31,9 @@ KEYS = [
     "js_distance",
     "ks",
     "wasserstein",
+    "effects",
+    "chi_square",
+    "rates",
     "log_e",
     "log_e_threshold",
     "moved",
@@ -90,3 +93,42 @@ def test_json_of_a_drift():
     fields = verdicts(500, (8.0, 1.0))[0].to_json()
     assert fields["moved"] == Moved("q0.95", "up").to_json()
     assert (fields["name"], fields["role"], fields["kind"], fields["rows"]) == ("a", "input", "numeric", 500)
+
+
+def test_sizes_come_with_what_they_are_worth():
+    fields = verdicts(500)[0].to_json()
+    assert list(fields["effects"]) == [
+        "psi",
+        "js_distance",
+        "hellinger",
+        "ks",
+        "wasserstein",
+        "mean_shift",
+        "log_sd_ratio",
+    ]
+    for name in ("psi", "js_distance", "ks", "wasserstein"):
+        assert fields["effects"][name]["value"] == fields[name]
+    assert fields["effects"]["psi"]["critical"] == fields["psi_critical"]
+    low, high = fields["effects"]["mean_shift"]["interval"]
+    assert low < fields["effects"]["mean_shift"]["value"] < high
+    assert list(fields["rates"]) == ["missing", "type_error", "out_of_range"]
+    assert fields["chi_square"]["freedom"] == 9
+
+
+def test_exported_numbers():
+    (first, _) = verdicts(500, (1.5, 0.0))
+    assert first.number("log_e") == 1.5
+    assert first.number("mean_shift") == first.effects.mean_shift is not None
+    assert verdicts(3)[0].number("ks") is None
+
+
+def test_few_rows_say_how_many_it_takes():
+    fields = verdicts(100)[0].to_json()
+    assert fields["effects"]["psi"] == {
+        "value": None,
+        "critical": None,
+        "interval": None,
+        "detectable": None,
+        "least_rows": 200,
+    }
+    assert fields["effects"]["ks"]["value"] == fields["ks"] is not None

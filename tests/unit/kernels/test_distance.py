@@ -5,7 +5,7 @@ import math
 import numpy as np
 import pytest
 
-from kernels.distance import ks, largest_difference, wasserstein
+from kernels.distance import ks, largest_difference, total_variation, wasserstein
 
 
 def counts(*values):
@@ -50,8 +50,14 @@ def test_largest_difference_is_of_single_cells():
     assert largest_difference(counts(5, 5, 0), counts(3, 3, 4)) == pytest.approx(0.4)
 
 
+def test_total_variation_is_the_share_that_moved():
+    assert total_variation(counts(5, 5, 0), counts(3, 3, 4)) == pytest.approx(0.4)
+    assert total_variation(counts(1, 0), counts(0, 1)) == 1.0
+
+
 @pytest.mark.parametrize(("a", "b"), [((0, 0), (1, 2)), ((1, 2), (0, 0))])
 def test_empty_side_is_nan(a, b):
     assert math.isnan(ks(counts(*a), counts(*b)))
     assert math.isnan(largest_difference(counts(*a), counts(*b)))
+    assert math.isnan(total_variation(counts(*a), counts(*b)))
     assert math.isnan(wasserstein(np.array([0.0]), counts(*a), counts(*b), 0, 0))

@@ -92,11 +92,14 @@ class Alarm:
         if self._settings.unit == "request":
             self._units.fill(self._key(pane.start_unix_ns), table, rows, chosen, pane.counts)
 
-    def close(self, pane: Pane) -> None:
+    def close(self, pane: Pane) -> bool:
         """Moves on by a closed pane.
 
         Args:
             pane: with all its rows.
+
+        Returns:
+            Whether the design effects have become others.
         """
         counts = self._units.close(self._key(pane.start_unix_ns), pane.counts)
         self._detector.advance(counts, pane.start_unix_ns / NS)
@@ -104,6 +107,8 @@ class Alarm:
             self._panes.append(counts.copy())
             if len(self._panes) >= design_effect.LEAST_PANES:
                 self._estimate()
+                return True
+        return False
 
     def evidence(self, open_panes: OpenPanes, extremes: F64) -> Evidence:
         """With the open panes in their order; nothing changes.

@@ -48,7 +48,7 @@ class AnalysisSettings:
     half_lives_s: tuple[float, ...] = ()
     unit: Literal["request", "row"] = "request"
     design_effect: Literal["reference", "auto", "none"] = "reference"
-    season: Literal["hour_of_week", "none"] = "hour_of_week"
+    season: Literal["hour_of_week", "learn", "none"] = "hour_of_week"
     river: tuple[RiverConfig, ...] = ()
 
     @classmethod

@@ -214,11 +214,12 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
         ),
     ] = ()
     season: Annotated[
-        Literal["hour_of_week", "none"],
+        Literal["hour_of_week", "learn", "none"],
         Meta(
             description=(
                 "Whether the alarm compares with the same hour of the week (UTC), where the reference was "
-                "built with hours of the week."
+                "built with hours of the week; `learn` takes the hours from the first four weeks of traffic "
+                "where the reference does not tell them (48 KB a numeric feature), what drifts in them too."
             )
         ),
     ] = "hour_of_week"

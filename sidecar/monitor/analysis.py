@@ -215,7 +215,8 @@ class ModelAnalysis:
 
     def _close_due(self) -> None:
         for pane in self._history.close_due():
-            self._alarm.close(pane)
+            if self._alarm.close(pane):
+                self._compare()
             self._joint.close(pane.start_unix_ns, pane.end_unix_ns)
             for accumulator in self.accumulators.values():
                 accumulator.close(pane.start_unix_ns, pane.end_unix_ns)
@@ -309,6 +310,7 @@ class ModelAnalysis:
             accumulator.restore(state["accumulators"][name])
         self._alarm.restore(state["alarm"])
         self._joint.restore(state["joint"])
+        self._compare()
 
     def _learn(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> int:
         """Takes the rows that are still wanted, counting what is known of them; gives their number."""
@@ -338,17 +340,24 @@ class ModelAnalysis:
         self._use(tuple(features))
 
     def _use(self, features: tuple[FeatureReference | None, ...]) -> None:
-        settings = self._settings
         self._features = features
         self._joint.use(features)
         self._table = lane_table(self.specs, features)
-        self._comparisons = tuple(
-            None if feature is None else Comparison(feature, settings.min_rows) for feature in features
-        )
         self._alarm.use(features, self._learning.columns)
+        self._compare()
         known = [feature for feature in features if feature is not None]
         rows = max((feature.rows for feature in known), default=0)
         self._layout = Layout.of(rows, known) if len(known) == len(features) else None
+
+    def _compare(self) -> None:
+        """Effect sizes take the alarm's design effects for their noise."""
+        phi = self._alarm.design_effects
+        self._comparisons = tuple(
+            None
+            if feature is None
+            else Comparison(feature, self._settings.min_rows, phi.get(feature.spec.name, 1.0))
+            for feature in self._features
+        )
 
     def _reference_identity(self) -> tuple[str | None, int]:
         """Id and rows of the file; else of what was learnt; while learning the rows so far."""

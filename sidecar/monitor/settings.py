@@ -51,7 +51,7 @@ class AnalysisSettings:
     half_lives_s: tuple[float, ...] = ()
     unit: Literal["request", "row"] = "request"
     design_effect: Literal["reference", "auto", "none"] = "reference"
-    season: Literal["hour_of_week", "none"] = "hour_of_week"
+    season: Literal["hour_of_week", "learn", "none"] = "hour_of_week"
     max_features: int = 128
     embedding_columns: int = 64
     river: tuple[RiverConfig, ...] = ()

@@ -204,3 +204,33 @@ def test_damaged_checkpoint(change):
     alarm = alarm_of()
     with pytest.raises((KeyError, TypeError, ValueError)):
         alarm.restore({**alarm.to_state(), **change})
+
+
+LEARN = AnalysisSettings(false_alarm_days=1.0, season="learn", pane_s=3600.0)
+HOUR_NS = 3600 * NS
+
+
+def hours_of(alarm, rng, hours, shift=lambda hour: 0.8 * (-1) ** (hour // 12)):
+    """Panes of an hour whose first feature lies up or down by half days."""
+    for hour in hours:
+        pane = Pane.empty(hour * HOUR_NS, (hour + 1) * HOUR_NS, 2, TABLE.lanes)
+        pane.fill(TABLE, rng.normal(size=(200, 2)) + np.array([shift(hour), 0.0]))
+        alarm.close(pane)
+    return alarm.evidence([(np.zeros((2, TABLE.lanes), dtype=np.int64), hours[-1] * HOUR_NS)], REACH)
+
+
+def test_hours_are_learnt_in_four_weeks():
+    alarm, rng = alarm_of(LEARN), np.random.default_rng(5)
+    assert drifted(hours_of(alarm, rng, range(300))) == [0]
+    resumed = alarm_of(LEARN)
+    resumed.restore(alarm.to_state())
+    state = np.random.default_rng(6)
+    for one in (alarm, resumed):
+        rng = np.random.default_rng(6)
+        assert drifted(hours_of(one, rng, range(300, 720))) == []
+        state = rng
+    assert resumed.to_state() == alarm.to_state()
+    assert drifted(hours_of(alarm, state, range(720, 724), shift=lambda hour: 0.0)) == [0]
+    again = alarm_of(LEARN)
+    again.restore(alarm.to_state())
+    assert again.to_state() == alarm.to_state()

@@ -13,6 +13,7 @@ from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.settings import NS, AnalysisSettings
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.codec import seal
+from sidecar.profile.design_effect import DesignEffects, pack
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 
@@ -385,3 +386,42 @@ def test_a_day_of_clock_jumps_loses_no_row_unnamed():
     late = traffic.analysis.late
     assert min(late.values()) > 0
     assert traffic.analysis.report(0).horizons[1][1].rows == sent - late["stale"]
+
+
+def test_design_effects_reach_the_effect_sizes():
+    """What the reference says of its rows' dependence widens the noise that a size is held against."""
+    plain = reference()
+    told = seal(
+        plain.rows,
+        plain.features,
+        created_unix_s=0.0,
+        provenance={},
+        parts={"design_effects": pack(DesignEffects({"age": 1.4}, 50, 60.0))},
+    )
+    critical = []
+    for given in (plain, told):
+        traffic = Traffic(analysis_of(given))
+        traffic.send(START)
+        verdicts = traffic.analysis.report(START + NS).verdicts
+        critical.append(next(v.effects.psi_critical for v in verdicts if v.spec.name == "age"))
+    assert critical[1] == pytest.approx(1.4 * critical[0], rel=0.01)
+
+
+def test_design_effects_measured_on_traffic_survive_a_checkpoint():
+    settings = AnalysisSettings(features=("age", "income"), auto_rows=500, design_effect="auto")
+    traffic = Traffic(analysis_of(reference(), settings))
+    for minute in range(32):
+        matrix = traffic.analysis.encoder.encode(traffic.columns(200))
+        traffic.analysis.add_rows(np.repeat(matrix, 6, axis=0), START + minute * PANE)
+    now = START + 32 * PANE
+    report = traffic.analysis.report(now)
+    resumed = ModelAnalysis.from_state(traffic.analysis.to_state(), settings, reference())
+    assert resumed.report(now).verdicts == report.verdicts
+    plain = Traffic(analysis_of(reference()))
+    plain.send(now)
+    fresh = plain.analysis.report(now).verdicts[0].effects.psi_critical
+    rows = report.verdicts[0].rows
+    # six copies a row: the noise of 1/6 of the rows on both sides
+    assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
+        1 / 300 + 1 / 5000
+    )

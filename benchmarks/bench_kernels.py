@@ -1,4 +1,5 @@
-"""Nanoseconds a value of the counting kernels, beside numpy and boost-histogram.
+"""Nanoseconds a value of the counting kernels, beside numpy and boost-histogram; microseconds a feature of
+the effect sizes, beside scipy.
 
     python -m benchmarks.bench_kernels [--quick]
 
@@ -16,18 +17,26 @@ import tempfile
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import cycle
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from benchmarks import summary_cases
+from benchmarks.effect_cases import assert_effects, effect_cases
 from benchmarks.harness import RESULTS, Row, assert_same, measure, pin, print_table, save, versions
 from kernels.binning import EDGES, F64, I64, fill_cells
 from kernels.histogram import fill_block
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, NUMERIC, POS_INF
 from kernels.moments import deviation, empty_extremes, empty_sums, fill_sums, mean, unit_for
 from kernels.sketch import CELLS, fill_sketch
+from sidecar.drift.detector import Detector, false_alarm_panes
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.lanes import lane_table
+from sidecar.profile.learning import learn_reference
+from sidecar.profile.pane import Pane
 
 try:
     import boost_histogram
@@ -161,6 +170,44 @@ def moments_by_numpy(column: F64) -> tuple[float, ...]:
     return finite.size, finite.sum(), np.dot(finite, finite), finite.min(), finite.max()
 
 
+def detector_cases(quick: bool) -> Iterator[tuple[str, int, int, Callable[[], object]]]:
+    """Name, rows of a pane, features and call of a detector that takes in panes without drift.
+
+    `advance` is a closed pane, `evidence` the look into an open one; both with all that is around the kernel.
+    """
+    for width in (20, 100) if quick else (20, 100, 1000):
+        specs = [FeatureSpec(f"f{k}", "input", "numeric") for k in range(width)]
+        rng = np.random.default_rng(5)
+        features = learn_reference(specs, rng.normal(size=(2000, width)), [()] * width)
+        table = lane_table(specs, features)
+        for n_rows in (200, 2000):
+            panes = [Pane.empty(0, 0, width, table.lanes) for _ in range(16)]
+            for pane in panes:
+                pane.fill(table, rng.normal(size=(n_rows, width)))
+            detector = Detector(features, false_alarm_panes(90.0, 60.0), 0.01)
+            detector.advance(panes[0].counts, 0.0)
+            assert_same("streams follow the formula", *twin_of_detector(detector, panes[1].counts))
+            turn = cycle([pane.counts for pane in panes])
+            yield "advance", n_rows, width, partial(call_with, detector.advance, turn)
+            yield "evidence", n_rows, width, partial(call_with, detector.evidence, turn)
+
+
+def call_with(take: Callable[[I64, float], object], panes: Iterator[I64]) -> None:
+    """Gives the next pane."""
+    take(next(panes), 0.0)
+
+
+def twin_of_detector(detector: Detector, counts: I64) -> tuple[bool, bool]:
+    """Whether another pane does to the streams of one feature what the formula says."""
+    before, gains = detector.values.copy(), detector.gains
+    tallies = detector.rates.tally(counts)[detector.sides.rate_of]
+    detector.advance(counts, 0.0)
+    misses = tallies[:, 1] - tallies[:, 0]
+    ratio = tallies[:, :1] * gains[:, :, 0] + misses[:, None] * gains[:, :, 1]
+    expected = (1.0 + before) * np.exp(ratio)
+    return bool(np.allclose(detector.values, expected, rtol=1e-9, atol=1e-280)), True
+
+
 def import_seconds(cache: str) -> float:
     """Time that a fresh interpreter takes to import the kernels, with the given folder as numba's cache."""
     code = "import kernels.histogram"
@@ -171,6 +218,17 @@ def import_seconds(cache: str) -> float:
     return time.perf_counter() - start
 
 
+def effect_rows(quick: bool) -> list[dict[str, Any]]:
+    """Times the effect sizes of one feature and prints them."""
+    rows, printed = [], []
+    for name, n_features, call in effect_cases():
+        timing = measure(call, repeats=3 if quick else 9, min_s=0.02 if quick else 0.1).per(n_features)
+        rows.append(Row(name.strip(), timing, "ns/feature", {"cells": 32, "bins": 20}).to_json())
+        printed.append([name, f"{timing.best_ns / 1000:.2f}", f"{timing.median_ns / 1000:.2f}"])
+    print_table(("effect sizes", "best us/feature", "median"), printed)
+    return rows
+
+
 def main(arguments: Sequence[str] | None = None) -> int:
     """Runs the benchmark and stores its rows."""
     parser = argparse.ArgumentParser(prog="python -m benchmarks.bench_kernels")
@@ -179,6 +237,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     assert_twins()
     summary_cases.assert_twins()
+    assert_effects()
     with tempfile.TemporaryDirectory() as cache:  # before pinning: a compiler may use every core
         cold_s, warm_s = import_seconds(cache), import_seconds(cache)
     pin()
@@ -198,7 +257,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         timing = timing.per(n_values)
         rows.append(Row(name.strip(), timing, "ns/value", {"n_values": n_values}).to_json())
         printed.append([name, str(n_values), f"{timing.best_ns:.2f}", f"{timing.median_ns:.2f}"])
+    detected = []
+    for name, n_rows, width, call in detector_cases(given.quick):
+        timing = measure(call, repeats=3 if given.quick else 9, min_s=0.02 if given.quick else 0.1).per(width)
+        extra = {"n_rows": n_rows, "n_features": width}
+        rows.append(Row(f"detector: {name}", timing, "ns/feature", extra).to_json())
+        detected.append([name, str(n_rows), str(width), f"{timing.best_ns:.0f}", f"{timing.median_ns:.0f}"])
+    print_table(("detector", "rows", "features", "best ns/feature", "median"), detected)
     print_table(("kernel", "rows", "best ns/value", "median"), printed)
+    rows += effect_rows(given.quick)
     print(f"import, compiling everything: {cold_s:.2f} s; from a warm cache: {warm_s:.2f} s")
     if boost_histogram is None:
         print("missing: boost-histogram: not installed: pip install boost-histogram")
@@ -208,7 +275,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         folder=given.results,
         import_cold_s=cold_s,
         import_warm_s=warm_s,
-        versions=versions("numpy", "numba", "boost-histogram", "datasketches", "xxhash"),
+        versions=versions("numpy", "numba", "scipy", "boost-histogram", "datasketches", "xxhash"),
     )
     print(f"stored in {path}")
     return 0

@@ -76,15 +76,15 @@ class Bench:
         self.n_sent = 0
 
     def fill(self, n: int) -> None:
-        """Writes and publishes n records, as a worker would."""
+        """Writes and publishes n records, as a worker would: each begun now."""
         for number in range(n):
             head, body, answer_head, answer = self.messages[number % len(self.messages)]
             self.writer.count_seen()
             assert self.writer.try_exchange(
                 *(
                     self.n_sent,
-                    1,
-                    1,
+                    time.monotonic_ns(),
+                    time.time_ns(),
                     1000,
                     2000,
                     3000,

@@ -6,10 +6,11 @@ trials of a pane the log likelihood ratio is
 
     L = S ln(theta / u) + (n - S) ln((1 - theta) / (1 - u))
 
-and the stream's value follows M <- (M + 1) exp(L). Under any rate that the null allows, exp(L) has mean <=
-1, so E[M] grows by at most one a pane and E[panes until M >= A] >= A (Shin, Ramdas and Rinaldo 2024). L
-depends on sums only: order-free, additive over processes. Averages of e-detectors are e-detectors, whatever
-the dependence between them, so a feature's value is the mean over its streams.
+or any other sum of a gain for each success and one for each failure whose exponential has mean <= 1, and the
+stream's value follows M <- (M + 1) exp(L). Under any rate that the null allows, exp(L) has mean <= 1, so E[M]
+grows by at most one a pane and E[panes until M >= A] >= A (Shin, Ramdas and Rinaldo 2024). L
+depends on sums only: order-free, additive over processes. Weighted averages of e-detectors are e-detectors,
+whatever the dependence between them, so a feature's value is the mean over its streams.
 
 **M itself is kept, not its logarithm**: one exponential a stream instead of three and two logarithms. Below,
 nothing is lost, since M enters as M + 1; what would fall under 1e-300 stays there, so that 0 means "no
@@ -99,9 +100,9 @@ def _lower(values: F64, start: int, end: int, scale: float) -> None:
             values[d, k] *= scale
 
 
-@kernel("void(f8[:,::1], UniTuple(i8[::1], 2), f8[:,:,::1], f8, f8[:,::1], f8[:,::1])")
+@kernel("void(f8[:,::1], Tuple((i8[::1], i8[::1], f8[::1])), f8[:,:,::1], f8, f8[:,::1], f8[:,::1])")
 def advance_streams(
-    tallies: F64, layout: tuple[I64, I64], gains: F64, log_cap: float, values: F64, found: F64
+    tallies: F64, layout: tuple[I64, I64, F64], gains: F64, log_cap: float, values: F64, found: F64
 ) -> None:
     """Let every stream take in one pane, and give the value of each feature.
 
@@ -109,17 +110,18 @@ def advance_streams(
 
     Args:
         tallies: S and n of each rate, shape (R, 2), float64, 0 <= S <= n.
-        layout: the rate of each side, shape (D,), int64, and the first side of each feature and D at the end,
-            shape (F + 1,), int64.
+        layout: the rate of each side, shape (D,), int64; the first side of each feature and D at the end,
+            shape (F + 1,), int64; the weight of each side, shape (D,), float64, > 0, with a sum of 1 over the
+            sides of a feature.
         gains: what a success and a failure add to L, shape (D, K, 2), float64; both 0 for a stream at rest.
         log_cap: highest ln of a feature's mean, at most `HIGHEST_CAP`.
         values: M, shape (D, K), float64, 0 at the start; changed in place.
-        found: ln of the mean of M (-inf without streams or trials yet) and what the strongest stream, of
-            equals the first, was before this pane, shape (F, 2), float64, overwritten.
+        found: ln of the weighted mean of M (-inf without streams or trials yet) and what the strongest
+            stream, of equals the first, was before this pane, shape (F, 2), float64, overwritten.
 
     Cost: about 6 ns a stream: 270 streams of a feature with 23 edges take 1.6 us.
     """
-    rate_of, starts = layout
+    rate_of, starts, weights = layout
     alternatives = gains.shape[1]
     for f in range(found.shape[0]):
         start = starts[f]
@@ -139,7 +141,7 @@ def advance_streams(
                 elif shift > 0.0:
                     value = before * math.exp(-shift)
                 values[d, k] = value
-                total += value
+                total += weights[d] * value
                 if value > most:
                     most = value
                     most_before = before
@@ -147,7 +149,7 @@ def advance_streams(
         if total <= 0.0:
             found[f, 0] = -math.inf
             continue
-        log_mean = math.log(total / ((end - start) * alternatives)) + shift
+        log_mean = math.log(total / alternatives) + shift
         if log_mean > log_cap:
             _lower(values, start, end, math.exp(log_cap - log_mean + shift))
             log_mean = log_cap

@@ -35,8 +35,8 @@ def limited_moments(sums: I64, extremes: F64, scale: F64, moments: F64) -> None:
         sums: shape (4,), int64 (kernels.moments).
         extremes: smallest and largest finite value, shape (2,), float64.
         scale: pivot, unit, and the limits below and above, shape (4,), float64.
-        moments: rows, mean less pivot, and variance with n - 1, shape (3,), float64, overwritten; NaN where
-            there are too few rows.
+        moments: rows, mean less pivot in units, and variance with n - 1 in squared units, so that values of
+            any size fit; shape (3,), float64, overwritten; NaN where there are too few rows.
     """
     n = float(sums[0])
     moments[ROWS] = n
@@ -55,6 +55,6 @@ def limited_moments(sums: I64, extremes: F64, scale: F64, moments: F64) -> None:
     total += held_low - low + held_high - high
     squares += held_low * held_low - low * low + held_high * held_high - high * high
     centre = total / n
-    moments[MEAN] = centre * unit
+    moments[MEAN] = centre
     if n >= 2.0:
-        moments[VARIANCE] = unit * unit * max(squares - n * centre * centre, 0.0) / (n - 1.0)
+        moments[VARIANCE] = max(squares - n * centre * centre, 0.0) / (n - 1.0)

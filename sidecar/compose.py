@@ -9,6 +9,7 @@ from collections.abc import Callable
 
 from sidecar.config.address import TcpUpstream, parse_upstream
 from sidecar.config.model import Config
+from sidecar.config.river import check_river
 from sidecar.estate import Estate
 from sidecar.family import ChildMain
 from sidecar.log import Log
@@ -47,12 +48,13 @@ def run(read_config: Callable[[], Config]) -> int:
 
 
 def check_files(config: Config) -> None:
-    """Sees to it that the files which the settings name can be used.
+    """Sees to it that the files and libraries which the settings name can be used.
 
     Raises:
         BadReference: the reference file is none.
-        ConfigError: a certificate or key is none.
+        ConfigError: a certificate or key is none, or `river` is not installed.
     """
+    check_river(config.alarm.river)
     server_context(config.tls)
     upstream = parse_upstream(config.upstream)
     if isinstance(upstream, TcpUpstream) and upstream.tls:

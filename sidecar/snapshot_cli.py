@@ -38,6 +38,9 @@ def add_snapshot_verbs(verbs: Any) -> None:
     show.add_argument("file", metavar="FILE")
     show.add_argument("--reference", metavar="FILE", help="must be the one that was counted by")
     show.add_argument("--horizon", type=float, metavar="SECONDS", help="which window (default: the shortest)")
+    show.add_argument(
+        "--against", metavar="VERSION", help="judge the other versions of a model by what this one has seen"
+    )
     show.add_argument("--json", action="store_true")
     show.set_defaults(verb=_show)
 
@@ -64,7 +67,8 @@ def _show(options: argparse.Namespace) -> int:
     for key, part in snapshot.subjects.items():
         if reference is not None and reference.id != part.reference_id:
             _refuse(options, key, part, reference)
-        documents.append(_document(options, key, part))
+        if options.against is None or options.against != key[1]:
+            documents.append(_document(options, snapshot, key))
     if options.json:
         print(json.dumps([document for document, _ in documents], indent=2))
         return 0
@@ -83,20 +87,24 @@ def _refuse(options: argparse.Namespace, key: SubjectKey, part: SubjectPart, ref
 
 
 def _document(
-    options: argparse.Namespace, key: SubjectKey, part: SubjectPart
+    options: argparse.Namespace, snapshot: Snapshot, key: SubjectKey
 ) -> tuple[dict[str, Any], tuple[Difference, ...]]:
-    """The fleet's window of one subject, judged against its reference."""
+    """The fleet's window of one subject, judged against its reference or against another version's window."""
     from sidecar.drift.difference import compare_references
-    from sidecar.profile import codec, snapshot
 
-    layout = codec.decode(part.layout.encoded, options.file)
-    horizon_ns = _horizon_ns(options, key, part)
-    pane = snapshot.window_sum(part, horizon_ns, snapshot.end_of(part, horizon_ns))
-    differences = () if pane is None else compare_references(layout, _counted(layout, pane))
+    part = snapshot.subjects[key]
+    layout, pane, horizon_ns = _window(options, key, part)
+    judged_by: Reference | None = layout
+    if options.against is not None:
+        judged_by = _other_version(options, snapshot, key)
+    differences: tuple[Difference, ...] = ()
+    if pane is not None and judged_by is not None:
+        differences = compare_references(judged_by, _counted(layout, pane))
     document = {
         "model": key[0],
         "version": key[1],
         "role": key[2],
+        "against": options.against,
         "reference": {"id": part.reference_id, "rows": layout.rows},
         "origins": sorted(part.origins),
         "horizon_s": horizon_ns / NS,
@@ -108,6 +116,29 @@ def _document(
         "features": [difference.to_json() for difference in differences],
     }
     return document, differences
+
+
+def _window(
+    options: argparse.Namespace, key: SubjectKey, part: SubjectPart
+) -> tuple[Reference, Pane | None, int]:
+    """By which features was counted, the newest window of all origins, and its length."""
+    from sidecar.profile import codec
+    from sidecar.profile.snapshot import end_of, window_sum
+
+    horizon_ns = _horizon_ns(options, key, part)
+    pane = window_sum(part, horizon_ns, end_of(part, horizon_ns))
+    return codec.decode(part.layout.encoded, options.file), pane, horizon_ns
+
+
+def _other_version(options: argparse.Namespace, snapshot: Snapshot, key: SubjectKey) -> Reference | None:
+    """What the version judged against has counted; None before it has closed a pane."""
+    from sidecar.profile.snapshot import subject_name
+
+    other = (key[0], options.against, key[2])
+    if other not in snapshot.subjects:
+        raise BadSnapshot(f"{options.file}: expected {subject_name(other)} in it, got none")
+    layout, pane, _ = _window(options, other, snapshot.subjects[other])
+    return None if pane is None else _counted(layout, pane)
 
 
 def _counted(layout: Reference, pane: Pane) -> Reference:

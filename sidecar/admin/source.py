@@ -64,7 +64,7 @@ class AdminSource(Protocol):
         ...
 
     def snapshot(self) -> bytes:
-        """The closed panes of all subjects, msgpack (docs/snapshot-format.md)."""
+        """The closed panes of all subjects, msgpack (docs/snapshot-format.md); called on another thread."""
         ...
 
     def versions(self, model: str | None) -> Document | None:

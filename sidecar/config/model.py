@@ -8,6 +8,7 @@ from typing import Annotated, Literal
 
 from msgspec import Meta, Struct
 
+from sidecar.config.river import RiverConfig
 from sidecar.config.traffic import (
     BreakerConfig,
     DrainConfig,
@@ -202,12 +203,22 @@ class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True)
             )
         ),
     ] = "reference"
+    river: Annotated[
+        tuple[RiverConfig, ...],
+        Meta(
+            description=(
+                "Detectors of the library `river` (extra `river`) beside the alarm, shown in "
+                "`/api/v1/drift`: without any guarantee, not merged over workers, anew with every start."
+            )
+        ),
+    ] = ()
     season: Annotated[
-        Literal["hour_of_week", "none"],
+        Literal["hour_of_week", "learn", "none"],
         Meta(
             description=(
                 "Whether the alarm compares with the same hour of the week (UTC), where the reference was "
-                "built with hours of the week."
+                "built with hours of the week; `learn` takes the hours from the first four weeks of traffic "
+                "where the reference does not tell them (48 KB a numeric feature), what drifts in them too."
             )
         ),
     ] = "hour_of_week"

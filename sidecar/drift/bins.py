@@ -8,6 +8,8 @@ Categories are joined from the most frequent one down.
 
 from __future__ import annotations
 
+import math
+
 import numpy as np
 
 from kernels.binning import F64, I64
@@ -95,13 +97,15 @@ def typical_spread(feature: FeatureReference, clip: tuple[int, int]) -> float:
         clip: from `clip_edges`.
 
     Returns:
-        In the feature's unit; 0 for a constant.
+        In the feature's unit; 0 where at least 98 % are one value, since nothing between is told apart then,
+        and where no number can hold it.
     """
-    if feature.edges.size == 0:
+    if clip[1] - clip[0] < 2:
         return 0.0
     width = _quantile(feature, 0.75) - _quantile(feature, 0.25)
     whole = float(feature.edges[clip[1]]) - float(feature.edges[clip[0]])
-    return width if width > 1e-9 * whole else whole
+    spread = width if width > 1e-9 * whole else whole
+    return spread if math.isfinite(whole) else 0.0
 
 
 def moment_scale(feature: FeatureReference) -> F64:
@@ -116,7 +120,8 @@ def moment_scale(feature: FeatureReference) -> F64:
     if feature.edges.size == 0:
         return np.array([feature.pivot, feature.unit, -np.inf, np.inf])
     middle = _quantile(feature, 0.5)
-    low, high = middle + REACH * (feature.edges[[0, -1]] - middle)
+    with np.errstate(over="ignore"):  # behind the greatest number there is no limit
+        low, high = middle + REACH * (feature.edges[[0, -1]] - middle)
     return np.array([feature.pivot, feature.unit, low, high])
 
 
@@ -139,6 +144,11 @@ def kurtosis(feature: FeatureReference, limits: tuple[float, float]) -> float:
         [[min(ends[0], feature.edges[0])], feature.edges, [max(ends[1], feature.edges[-1])]]
     )
     shares = cells / cells.sum()
+    borders = borders / max(float(np.abs(borders).max()), 1e-300)  # no power of a huge value
+    width = float(borders[-1] - borders[0])
+    if width <= 0.0:
+        return float("nan")
+    borders = (borders - borders[0]) / width
     middles = 0.5 * (borders[1:] + borders[:-1])
     square = (0.5 * np.diff(borders)) ** 2  # a cell of half width h has moments h^2 / 3 and h^4 / 5
     away = (middles - float(shares @ middles)) ** 2

@@ -10,12 +10,12 @@ EPSILON = 1e-15
 STEPS = 1000  # more terms than any argument here needs
 
 
-def chi_square_cdf(value: float, freedom: int) -> float:
+def chi_square_cdf(value: float, freedom: float) -> float:
     """Probability that a chi-square variable is at most the value.
 
     Args:
         value: >= 0.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, > 0, not necessarily whole.
 
     Returns:
         The regularised incomplete gamma function P(freedom / 2, value / 2).
@@ -29,12 +29,12 @@ def chi_square_cdf(value: float, freedom: int) -> float:
     return scale * _series(shape, half) if half < shape + 1.0 else 1.0 - scale * _fraction(shape, half)
 
 
-def chi_square_tail(value: float, freedom: int) -> float:
+def chi_square_tail(value: float, freedom: float) -> float:
     """Probability that a chi-square variable exceeds the value: the p-value of such a statistic.
 
     Args:
         value: >= 0.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, > 0, not necessarily whole.
 
     Returns:
         0 to 1, to about 1e-13 relative however small.
@@ -74,12 +74,12 @@ def detectable_noncentrality(share: float, power: float, freedom: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def chi_square_quantile(share: float, freedom: int) -> float:
+def chi_square_quantile(share: float, freedom: float) -> float:
     """Value that a chi-square variable stays below with the given probability.
 
     Args:
         share: probability, 0 < share < 1.
-        freedom: degrees of freedom, >= 1.
+        freedom: degrees of freedom, > 0, not necessarily whole.
 
     Returns:
         The quantile, to about 1e-12 relative.
@@ -108,7 +108,7 @@ def _noncentral_tail(value: float, freedom: int, noncentrality: float) -> float:
     return total
 
 
-def _density(value: float, freedom: int) -> float:
+def _density(value: float, freedom: float) -> float:
     shape = freedom / 2.0
     return 0.5 * math.exp((shape - 1.0) * math.log(value / 2.0) - value / 2.0 - math.lgamma(shape))
 

@@ -1,10 +1,10 @@
 """The alarm: a tolerance e-detector over the rates of all features of one role.
 
 Every (rate, side, alternative) is one stream of `kernels.sequential`, which states the guarantee; a feature's
-value M is the mean over its streams, and the streams of a rate of its own (`ExtraRate`) make a group like a
-feature. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F groups and A panes, the k largest drift if
-the k-th is at least F A / k, for the largest such k. Then the mean over the groups has reached A, so without
-drift
+value M is the weighted mean over its streams, and the streams of a rate of its own (`ExtraRate`) make a group
+like a feature. The rule is e-d-BH (Dandapanthula and Ramdas 2025): with F groups and A panes, the k largest
+drift if the k-th is at least F A / k, for the largest such k. Then the mean over the groups has reached A, so
+without drift
 
     E[panes until the first alarm of this role] >= A
 
@@ -104,6 +104,9 @@ class Detector:
 
     Attributes:
         n_groups: G, features and rates of their own.
+        rates: what is watched, with the bands of the whole reference.
+        sides: the ends of bands that the streams belong to.
+        gains: of the bands in force, shape (D, K, 2).
         values: M of every stream, shape (D, K): the state, with what follows only explaining it.
         began_unix_s: from which pane each group's strongest stream has grown without a break, shape (G,).
         drift_since_unix_s: the same, kept from the alarm on while it holds, else NaN, shape (G,).
@@ -123,22 +126,23 @@ class Detector:
         self.features = tuple(features)
         self.width = len(self.features)
         of_reference = phi if reference_phi is None else reference_phi
-        self._rates = make_rates(features, tolerance, extra, of_reference)
-        self.n_groups = self._rates.n_groups
+        self.rates = make_rates(features, tolerance, extra, of_reference)
+        self.n_groups = self.rates.n_groups
         self._phi = self._of_rates(phi)
         self._seasonal = (
             None
             if seasons is None
-            else SeasonalRates(self._rates, self._of_rates(of_reference), features, seasons)
+            else SeasonalRates(self.rates, self._of_rates(of_reference), features, seasons)
         )
-        self._sides = make_sides(self._rates, all_of_them=seasons is not None)
-        self._gains = self._sides.gains(self._rates, self._phi)
+        self.sides = make_sides(self.rates, all_of_them=seasons is not None)
+        self.gains = self.sides.gains(self.rates, self._phi)
         self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
         self._log_cap = min(self._log_alarm + CAP_MARGIN, HIGHEST_CAP)
-        self.values = np.zeros(self._gains.shape[:2])
+        self._layout = (self.sides.rate_of, self.sides.starts, self.sides.weights(self.rates))
+        self.values = np.zeros(self.gains.shape[:2])
         self.began_unix_s = np.full(self.n_groups, np.nan)
         self.drift_since_unix_s = np.full(self.n_groups, np.nan)
-        self._since = np.zeros((self._rates.shares.size, 3))  # successes, trials and expected successes
+        self._since = np.zeros((self.rates.shares.size, 3))  # successes, trials and expected successes
 
     @property
     def n_streams(self) -> int:
@@ -224,7 +228,7 @@ class Detector:
             source, target = older._sides_of(feature), self._sides_of(feature)
             if older.values[source].shape == self.values[target].shape:
                 self.values[target] = older.values[source]
-                self._since[self._rates.groups == feature] = older._since[older._rates.groups == feature]
+                self._since[self.rates.groups == feature] = older._since[older.rates.groups == feature]
                 self.began_unix_s[feature] = older.began_unix_s[feature]
                 self.drift_since_unix_s[feature] = older.drift_since_unix_s[feature]
 
@@ -254,18 +258,17 @@ class Detector:
         of_group = np.ones(self.n_groups)
         if phi is not None:
             of_group[: self.width] = phi
-        return of_group[self._rates.groups]
+        return of_group[self.rates.groups]
 
     def _sides_of(self, group: int) -> slice:
-        return slice(int(self._sides.starts[group]), int(self._sides.starts[group + 1]))
+        return slice(int(self.sides.starts[group]), int(self.sides.starts[group + 1]))
 
     def _take(self, counts: I64, start_unix_s: float, extra: F64 | None) -> F64:
         """Moves the streams on in place; gives ln M of every group."""
-        tallies = self._rates.tally(counts, extra)
+        tallies = self.rates.tally(counts, extra)
         rates = self._rates_at(start_unix_s)
         found = np.empty((self.n_groups, 2))
-        layout = (self._sides.rate_of, self._sides.starts)
-        advance_streams(tallies, layout, self._gains, self._log_cap, self.values, found)
+        advance_streams(tallies, self._layout, self.gains, self._log_cap, self.values, found)
         afresh = np.isfinite(found[:, 0]) & (found[:, 1] <= 1.0)
         self.began_unix_s = np.where(afresh, start_unix_s, self.began_unix_s)
         self._since[afresh[rates.groups]] = 0.0
@@ -276,9 +279,9 @@ class Detector:
     def _rates_at(self, start_unix_s: float) -> Rates:
         """The rates of the hour, and its gains in force."""
         if self._seasonal is None:
-            return self._rates
+            return self.rates
         if self._seasonal.turn(start_unix_s):
-            self._gains = self._sides.gains(self._seasonal.rates, self._phi)
+            self.gains = self.sides.gains(self._seasonal.rates, self._phi)
         return self._seasonal.rates
 
     def _threshold(self, log_e: F64) -> float:
@@ -295,12 +298,20 @@ class Detector:
 
     def _moved(self, group: int, extremes: F64 | None) -> Moved:
         """What the strongest stream says; of equals the first, which is the sharpest alternative."""
-        sides = self._sides_of(group)
-        side = sides.start + int(np.argmax(self.values[sides].max(axis=1)))
-        rate = int(self._sides.rate_of[side])
+        sides = np.arange(self.sides.starts[group], self.sides.starts[group + 1])
+        strength = self.values[sides].max(axis=1)
+        side = int(sides[np.argmax(strength)])
+        rate = int(self.sides.rate_of[side])
+        if rate in self.rates.positions.at:  # says nothing of where; the quantile that went farthest does
+            along = self.rates.is_quantile[self.sides.rate_of[sides]] & (
+                self.sides.rises[sides] != self.sides.rises[side]
+            )
+            if along.any():
+                side = int(sides[along][np.argmax(strength[along])])
+                rate = int(self.sides.rate_of[side])
         feature = self.features[group] if group < self.width else None
         reach = None if extremes is None or group >= self.width else extremes[group]
-        return name_move(self._rates, rate, bool(self._sides.rises[side]), self._since, feature, reach)
+        return name_move(self.rates, rate, bool(self.sides.rises[side]), self._since, feature, reach)
 
 
 _STATE = ("values", "began_unix_s", "drift_since_unix_s", "_since")

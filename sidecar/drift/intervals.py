@@ -91,7 +91,7 @@ def detectable_rise(share: float, trials: float, reference_trials: float) -> flo
     known = share * (1.0 - share)
     noise = Z_CRITICAL * math.sqrt(known * (1.0 / trials + 1.0 / reference_trials))
     rise = noise
-    for _ in range(20):
+    for _ in range(6):  # each step leaves less than a fifth of the error
         risen = min(share + rise, 1.0)
         rise = noise + Z_POWER * math.sqrt(risen * (1.0 - risen) / trials + known / reference_trials)
     unseen = -math.expm1(math.log(1.0 - POWER) / trials)

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 
 from kernels import effect, shift
 from kernels.binning import I64
-from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF, POS_INF, TYPE_ERROR
+from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from sidecar.drift.chi_square import chi_square_tail
 from sidecar.drift.effects import ChiSquare, Effect
 from sidecar.drift.intervals import Share, measure_share
@@ -99,17 +99,19 @@ class Measured:
             By name; empty without rows.
         """
         lanes, reference = self.lanes, self.reference
-        here = (int(lanes.sum()), int(lanes[FIRST_PRESENT:].sum()))
-        there = (int(reference.sum()), int(reference[FIRST_PRESENT:].sum()))
+        here, there = int(self.window.rows), int(self.window.reference_rows)
+        missing, wrong = int(lanes[MISSING]), int(lanes[TYPE_ERROR])
+        known_missing, known_wrong = int(reference[MISSING]), int(reference[TYPE_ERROR])
+        rows, known_rows = here + missing + wrong, there + known_missing + known_wrong
         last = "out_of_range" if self.window.noise.ordered else "new_category"
         counted = {
-            "missing": (int(lanes[MISSING]), here[0], int(reference[MISSING]), there[0]),
-            "type_error": (int(lanes[TYPE_ERROR]), here[0], int(reference[TYPE_ERROR]), there[0]),
-            last: (self._outside(lanes), here[1], self._outside(reference), there[1]),
+            "missing": (missing, rows, known_missing, known_rows),
+            "type_error": (wrong, rows, known_wrong, known_rows),
+            last: (self._outside(lanes), here, self._outside(reference), there),
         }
         found = {
-            name: measure_share(count, trials, (known, rows), self.window.noise.design_effect)
-            for name, (count, trials, known, rows) in counted.items()
+            name: measure_share(count, trials, (known, of_all), self.window.noise.design_effect)
+            for name, (count, trials, known, of_all) in counted.items()
         }
         return {name: share for name, share in found.items() if share is not None}
 

@@ -10,6 +10,11 @@ here goes with s = phi (1/n + 1/m).
 * The two distribution functions differ by a Brownian bridge of variance s F (1 - F): Smirnov's law for the
   largest difference; for the area see sidecar.drift.area.
 * Means: s in reference variances. Logarithms of deviations: s (kurtosis - 1) / 4.
+
+The smallest true size that exceeds its critical value in 80 % of windows: for PSI s lambda, lambda being the
+noncentrality that does it (sidecar.drift.chi_square), and its root in their units for the others;
+for means and deviations (z(0.995) + z(0.8)) standard errors; for KS, Wasserstein and shares of categories the
+critical value and z(0.8) standard errors of what stands at its place.
 """
 
 from __future__ import annotations
@@ -43,10 +48,10 @@ class Noise:
         cells: single cells.
         design_effect: phi >= 1.
         least_binned: values that the statistics over bins need, before phi.
-        largest_variance: the largest q (1 - q) of one cell.
+        largest_variance: the largest q (1 - q) of one cell, > 0.
         area: noise of Wasserstein in reference interquartile ranges.
         kurtosis: of the reference; NaN for a constant.
-        moments: rows, mean less pivot and variance (kernels.shift), shape (3,).
+        moments: of the reference: rows, mean and variance in units (kernels.shift), shape (3,).
     """
 
     ordered: bool
@@ -92,7 +97,7 @@ class Window:
         noise: of the feature.
         spread: a reference interquartile range in the feature's unit; 0 for categories and constants.
         sizes: from `kernels.effect.measure_lanes`, shape (SIZES,).
-        moments: rows, mean less pivot, variance (kernels.shift), shape (3,); 0 rows when they were not given.
+        moments: rows, mean and variance in units (kernels.shift), shape (3,); 0 rows when not given.
     """
 
     noise: Noise

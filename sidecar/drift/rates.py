@@ -3,8 +3,10 @@
 A numeric feature's rates are its distribution function at every edge (share of present values below the
 edge); a categorical one's are the shares of `other` and of every category; both have the missing rate and
 that of type errors. Each is one run of lanes over another, so all rates of all features come from one
-cumulative sum. Rates that are no lanes (errors, duplicates, what a data quality check counts) are given as
-`ExtraRate`, and their successes and trials beside the counts; a success may be a fraction, y in [0, 1].
+cumulative sum. A numeric feature has its mean position as well (`sidecar.drift.position`), which finds
+shifts sooner than any single share. Rates that are no lanes (errors, duplicates, what a data quality check
+counts) are given as `ExtraRate`, and their successes and trials beside the counts; a success may be a
+fraction, y in [0, 1].
 
 **Out of range** is the outermost edges' business. They lie at the quantiles 0.001 and 0.999, so a share of
 values beyond everything seen shows there as `q0.001 down` or `q0.999 up` once it passes 0.1 % and the band.
@@ -17,10 +19,11 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
   delta^2 counts as delta^2 here, so that a change of 2 delta^2 is never an alarm however large the reference.
 * What the reference does not know: the highest v under which so few successes would still have come with
   probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
-  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each has half of the 5 % that the two may fail
-  with, over all rates, sides and features together. Not Bernstein's bound with q in place of the unknown
-  rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the feature's
-  design effect (`sidecar.profile.design_effect`).
+  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each may fail with 2 % (and the mean position's
+  bound with 1 %) over all rates, sides and features together. Not Bernstein's bound with q in place of the
+  unknown rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right.
+  Rows that depend on each other say less: m is divided by the feature's design effect
+  (`sidecar.profile.design_effect`).
 """
 
 from __future__ import annotations
@@ -35,12 +38,15 @@ from numpy.typing import NDArray
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF, TYPE_ERROR
 from kernels.sequential import count_rates
+from sidecar.drift.position import Positions, level_of, make_positions, position_bounds
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
 REFERENCE_RISK = 0.05  # probability that some band misses the true rate because the reference is finite
+RATE_RISK, EDGES_RISK, POSITION_RISK = 0.02, 0.02, 0.01  # its parts
 NOT_COUNTED = (-1, 0, 0, 0)
+POSITION = "position"
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +82,7 @@ class Rates:
         places: what a rate is about: "q0.95", "category=JFK", "missing".
         is_quantile: whether a higher rate means that a quantile has moved down, shape (R,), bool.
         tolerance: delta.
+        positions: the rates that are mean positions (sidecar.drift.position).
     """
 
     width: int
@@ -89,6 +96,7 @@ class Rates:
     places: tuple[str, ...]
     is_quantile: NDArray[np.bool_]
     tolerance: float
+    positions: Positions
 
     @property
     def n_groups(self) -> int:
@@ -111,6 +119,10 @@ class Rates:
         """
         tallies = np.zeros((self.shares.size, 2))
         count_rates(counts, self.runs, np.empty(counts.shape[1] + 1, dtype=np.int64), tallies)
+        positions = self.positions
+        if positions.at.size:
+            tallies[positions.at, 0] = positions.successes(counts)
+            tallies[positions.at, 1] = tallies[positions.edges_at[:, 0], 1]
         if extra is not None:
             if extra.shape != (self.given.size, 2):
                 raise ShapeMismatch(
@@ -151,8 +163,8 @@ def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64,
     if not shares.size:
         return shares, shares
     most = int(np.bincount(rates.groups).max())
-    level = math.log(2.0 * most * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
-    level_of_all = math.log(2.0 * rates.n_groups * n_bands / (REFERENCE_RISK / 2.0))
+    level = math.log(2.0 * most * rates.n_groups * n_bands / RATE_RISK)
+    level_of_all = math.log(2.0 * rates.n_groups * n_bands / EDGES_RISK)
     uniform = np.sqrt(level_of_all / (2.0 * np.maximum(rows, 1.0)))
     high = binomial_bound(shares, rows, level)
     low = 1.0 - binomial_bound(1.0 - shares, rows, level)
@@ -161,7 +173,15 @@ def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64,
     least = rates.tolerance * rates.tolerance
     middle = np.clip(shares, least, 1.0 - least)
     slack = 2.0 * rates.tolerance * np.sqrt(middle * (1.0 - middle))
-    return low - slack, high + slack
+    low, high = low - slack, high + slack
+    positions = rates.positions
+    if positions.at.size:
+        below = positions.below(shares)
+        of_edges = np.where(positions.edges_at >= 0, slack[positions.edges_at], 0.0)
+        wanted = level_of(POSITION_RISK, rates.n_groups, n_bands)
+        bounds = position_bounds(positions, below, of_edges, rows[positions.at], wanted)
+        low[positions.at], high[positions.at] = bounds
+    return low, high
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,6 +193,7 @@ class _Rate:
     place: str
     is_quantile: bool = False
     given: int = -1
+    is_position: bool = False
 
 
 def make_rates(
@@ -214,8 +235,20 @@ def make_rates(
         places=tuple(rate.place for rate in rates),
         is_quantile=np.array([rate.is_quantile for rate in rates], dtype=bool),
         tolerance=tolerance,
+        positions=_positions(features, rates),
     )
     return blank.at(blank.shares, blank.rows, 1)
+
+
+def _positions(features: Sequence[FeatureReference | None], rates: Sequence[_Rate]) -> Positions:
+    edges: dict[int, list[int]] = {}
+    for at, rate in enumerate(rates):
+        if rate.is_quantile:
+            edges.setdefault(rate.group, []).append(at)
+    mine = [at for at, rate in enumerate(rates) if rate.is_position]
+    places = [rates[at].group for at in mine]
+    of_edges = [np.array(edges[place], dtype=np.int64) for place in places]
+    return make_positions(features, mine, of_edges, places)
 
 
 def _extra_rates(extra: Sequence[ExtraRate], width: int) -> list[_Rate]:
@@ -308,6 +341,9 @@ def _rates_of(place: int, feature: FeatureReference, phi: float) -> list[_Rate]:
             below += count
             name = _quantile_name(below / present, present)
             rates.append(rate(NEG_INF, FIRST_CELL + cell + 1, FIRST_PRESENT, below, name, quantile=True))
+        if feature.edges.size:
+            position = _Rate(place, NOT_COUNTED, 0.5, present / phi, POSITION, is_position=True)
+            rates.append(position)
         return rates
     for code, text in enumerate(("other", *feature.categories)):
         lane = FIRST_CELL + code

@@ -47,6 +47,7 @@ class ModelReport:
         decayed: sums with halving weights, one for each half-life; copies.
         closed: the closed panes that are held, for snapshots.
         layout: by which features they were counted; None while one is being learnt.
+        river: what detectors of that library say, without guarantee.
     """
 
     model: str
@@ -64,6 +65,7 @@ class ModelReport:
     decayed: tuple[DecayedSum, ...] = ()
     closed: ClosedPanes = NOTHING_CLOSED
     layout: Layout | None = None
+    river: tuple[dict[str, Any], ...] = ()
 
     def drift_json(self) -> dict[str, Any]:
         """The body of `GET /api/v1/drift` for this role.
@@ -81,6 +83,7 @@ class ModelReport:
                 "rows": self.window.rows,
             },
             "features": [verdict.to_json() for verdict in self.verdicts],
+            **({"river": list(self.river)} if self.river else {}),
         }
 
     def feature_json(self, name: str) -> dict[str, Any] | None:

@@ -14,10 +14,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
+from sidecar.drift.position import position_gains
 from sidecar.drift.rates import Rates
 
 ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 LEAST_RATE = 1e-12
+POSITION_WEIGHT = 0.25
+RAREST = 0.001  # rarer rates have no more weight
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -52,9 +55,44 @@ class Sides:
         theta = odds * null / (1.0 - null + odds * null)
         gains = np.stack([np.log(theta / null), np.log((1.0 - theta) / (1.0 - null))], axis=2)
         gains[~self.rises] = gains[~self.rises][:, :, ::-1]
+        self._fill_positions(rates, gains)
         gains /= phi[self.rate_of][:, None, None]
         gains[vacuous] = 0.0
         return gains
+
+    def weights(self, rates: Rates) -> F64:
+        """Shares of the streams in the mean of their feature.
+
+        Args:
+            rates: R rates.
+
+        Returns:
+            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a quarter; the other
+            rates have weights in proportion to (q (1 - q))^(-1/4), since the many edges in the middle move
+            together, while a sentinel shows at one edge of the tail alone.
+        """
+        is_position = np.isin(self.rate_of, rates.positions.at)
+        group = rates.groups[self.rate_of]
+        weights = np.empty(self.rate_of.size)
+        with_both = np.isin(group, group[is_position]) & np.isin(group, group[~is_position])
+        for mine, part in ((is_position, POSITION_WEIGHT), (~is_position, 1.0 - POSITION_WEIGHT)):
+            share = np.clip(rates.shares[self.rate_of[mine]], RAREST, 1.0 - RAREST)
+            wanted = (share * (1.0 - share)) ** -0.25
+            total = np.bincount(group[mine], weights=wanted, minlength=rates.n_groups)
+            weights[mine] = np.where(with_both[mine], part, 1.0) * wanted / total[group[mine]]
+        return weights
+
+    def _fill_positions(self, rates: Rates, gains: F64) -> None:
+        positions = rates.positions
+        row_of = {int(rate): row for row, rate in enumerate(positions.at.tolist())}
+        sides = np.flatnonzero(np.isin(self.rate_of, positions.at))
+        if not sides.size:
+            return
+        rows = np.array([row_of[int(rate)] for rate in self.rate_of[sides]], dtype=np.int64)
+        rises = self.rises[sides]
+        limit = np.where(rises, rates.upper[self.rate_of[sides]], rates.lower[self.rate_of[sides]])
+        lower, upper = positions.below(rates.lower)[rows], positions.below(rates.upper)[rows]
+        gains[sides] = position_gains(positions.cells[rows], lower, upper, limit, rises)
 
 
 def make_sides(rates: Rates, *, all_of_them: bool) -> Sides:

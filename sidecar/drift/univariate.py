@@ -24,7 +24,7 @@ from sidecar.drift.bins import cell_widths, clip_edges, kurtosis, moment_scale, 
 from sidecar.drift.effects import STATISTICS, Effects
 from sidecar.drift.measured import Measured
 from sidecar.drift.noise import Noise, Window
-from sidecar.drift.noise import psi_noise as psi_noise  # for whoever looks for it beside PSI
+from sidecar.drift.noise import psi_noise as psi_noise  # re-exported
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.reference import FeatureReference
 
@@ -47,8 +47,9 @@ class Comparison:
         self._reference = _counts(feature.counts)
         self._plan = reading_plan(cells, ordered, min_rows)
         self._pseudo_count = PSEUDO_COUNT * design_effect  # half of a row that counts
-        self._widths = cell_widths(feature.edges, clip) if ordered else np.zeros(cells.size)
         self._spread = typical_spread(feature, clip) if ordered else 0.0
+        measurable = self._spread > 0.0
+        self._widths = cell_widths(feature.edges, clip) if measurable else np.zeros(cells.size)
         self._scale = moment_scale(feature)
         self._noise = self._reference_noise(feature, cells, min_rows, design_effect)
 
@@ -97,6 +98,7 @@ class Comparison:
     ) -> Noise:
         present = max(int(cells.sum()), 1)
         shares = cells / present
+        smooth = (cells + PSEUDO_COUNT) / (present + 2.0 * PSEUDO_COUNT)  # no cell is without noise
         moments = np.zeros(3)
         area = NO_AREA
         spread_of_squares = math.nan
@@ -112,7 +114,7 @@ class Comparison:
             cells=cells.size,
             design_effect=design_effect,
             least_binned=min_rows,
-            largest_variance=float((shares * (1.0 - shares)).max()),
+            largest_variance=float((smooth * (1.0 - smooth)).max()),
             area=area,
             kurtosis=spread_of_squares,
             moments=moments,

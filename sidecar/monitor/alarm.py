@@ -15,8 +15,11 @@ from sidecar.profile.history import NS
 from sidecar.profile.lanes import LaneTable
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.seasons import SeasonTally
 from sidecar.profile.units import Chosen, UnitTally
 
+SEASON_WEEKS = 4
+WEEK_NS = 168 * 3600 * NS
 OpenPanes = Sequence[tuple[I64, int]]
 
 
@@ -44,8 +47,10 @@ class Alarm:
         if settings.design_effect != "none" and design_effect.PART in parts:
             self._phi = dict(design_effect.unpack(parts[design_effect.PART]).effects)
             self._estimating = False
-        seasonal = settings.season == "hour_of_week" and seasons.PART in parts
+        seasonal = settings.season != "none" and seasons.PART in parts
         self._seasons = seasons.unpack(parts[seasons.PART]) if seasonal else None
+        self._tally: SeasonTally | None = None
+        self._tally_began_ns = -1  # begin of the first pane in it
         self._units = UnitTally(len(features), lanes)
         self._panes: list[I64] = []  # of which the design effects will be estimated
         self._learnt: frozenset[int] = frozenset()
@@ -92,18 +97,28 @@ class Alarm:
         if self._settings.unit == "request":
             self._units.fill(self._key(pane.start_unix_ns), table, rows, chosen, pane.counts)
 
-    def close(self, pane: Pane) -> None:
+    def close(self, pane: Pane) -> bool:
         """Moves on by a closed pane.
 
         Args:
             pane: with all its rows.
+
+        Returns:
+            Whether the design effects have become others.
         """
         counts = self._units.close(self._key(pane.start_unix_ns), pane.counts)
         self._detector.advance(counts, pane.start_unix_ns / NS)
-        if self._estimating and None not in self._features:
+        known = [feature for feature in self._features if feature is not None]
+        if len(known) < len(self._features):
+            return False
+        if self._settings.season == "learn" and self._seasons is None:
+            self._learn_season(known, counts, pane)
+        if self._estimating:
             self._panes.append(counts.copy())
             if len(self._panes) >= design_effect.LEAST_PANES:
                 self._estimate()
+                return True
+        return False
 
     def evidence(self, open_panes: OpenPanes, extremes: F64) -> Evidence:
         """With the open panes in their order; nothing changes.
@@ -135,6 +150,7 @@ class Alarm:
             "panes": [counts.astype("<i8").tobytes() for counts in self._panes],
             "units": self._units.to_state(),
             "learnt": [self._learnt_rows, self._learnt_units],
+            **self._season_state(),
         }
 
     def restore(self, state: dict[str, Any]) -> None:
@@ -154,8 +170,26 @@ class Alarm:
         ]
         self._units.restore(state["units"])
         self._learnt_rows, self._learnt_units = map(int, state["learnt"])
+        self._restore_season(state)
         self._detector = self._made()
         self._detector.restore(state["detector"])
+
+    def _season_state(self) -> dict[str, Any]:
+        """Hours that were learnt, or are being so; those of the reference's file are not repeated."""
+        if self._settings.season != "learn":
+            return {}
+        return {
+            "season": None if self._seasons is None else seasons.pack(self._seasons),
+            "tally": None if self._tally is None else seasons.pack(self._tally.seasons()),
+            "tally_began_ns": self._tally_began_ns,
+        }
+
+    def _restore_season(self, state: dict[str, Any]) -> None:
+        if self._settings.season != "learn":
+            return
+        self._seasons = None if state["season"] is None else seasons.unpack(state["season"])
+        self._tally = None if state["tally"] is None else SeasonTally.of(seasons.unpack(state["tally"]))
+        self._tally_began_ns = int(state["tally_began_ns"])
 
     def _key(self, start_unix_ns: int) -> int:
         """Of a pane; one that is cut by rows may come to begin earlier, but is the only one open."""
@@ -176,6 +210,15 @@ class Alarm:
             ],
             seasons=self._seasons,
         )
+
+    def _learn_season(self, features: Sequence[FeatureReference], counts: I64, pane: Pane) -> None:
+        if self._tally is None:
+            self._tally = SeasonTally({feature.spec.name: feature.counts.size for feature in features})
+            self._tally_began_ns = pane.start_unix_ns
+        self._tally.add(pane.start_unix_ns / NS, list(counts))
+        if pane.end_unix_ns - self._tally_began_ns >= SEASON_WEEKS * WEEK_NS:
+            self._seasons, self._tally = self._tally.seasons(), None
+            self._detector = self._made()
 
     def _estimate(self) -> None:
         """Design effects from the first panes; the evidence so far took rows for more than they are worth."""

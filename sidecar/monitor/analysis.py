@@ -18,6 +18,7 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.drift.report import ModelReport
+from sidecar.drift.river_detectors import RiverDetectors
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.errors import ShapeMismatch, SidecarError
@@ -87,6 +88,7 @@ class ModelAnalysis:
         self._table = lane_table(self.specs, naming.known)
         self._history = History(settings.plan(), self.width, self._table.lanes, epoch)
         self.accumulators: dict[str, Accumulator] = {}
+        self._river = RiverDetectors(settings.river, self.specs)
         self._alarm = Alarm(settings, reference, self._table.lanes, naming.known)
         self._use(naming.known)
 
@@ -177,12 +179,14 @@ class ModelAnalysis:
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
             layout=self._layout,
+            river=tuple(self._river.to_json()),
         )
 
     def _fill(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> None:
         wanted = self._learning.active and matrix.ndim == 2 and matrix.shape[1] == self.width
         taken = self._learn(matrix, chosen, pane) if wanted else 0  # may change the table
         self._count(matrix[taken:], None if chosen is None else chosen[taken:], pane)
+        self._river.fill(matrix, pane.start_unix_ns / NS)
         for accumulator in self.accumulators.values():
             accumulator.fill(matrix, pane.start_unix_ns)
 
@@ -192,7 +196,8 @@ class ModelAnalysis:
 
     def _close_due(self) -> None:
         for pane in self._history.close_due():
-            self._alarm.close(pane)
+            if self._alarm.close(pane):
+                self._compare()
             for accumulator in self.accumulators.values():
                 accumulator.close(pane.start_unix_ns, pane.end_unix_ns)
         for accumulator in self.accumulators.values():
@@ -275,13 +280,14 @@ class ModelAnalysis:
                     vocabulary.code(text)
         if state["learnt"] is not None:
             self._take_learnt(codec.decode(state["learnt"], "learnt reference"))
-        else:
+        elif self._learning.columns:
             gathered = np.frombuffer(state["learning"], dtype="<f8").astype(np.float64)
-            self._learning.restore(gathered.reshape(-1, max(1, len(self._learning.columns))))
+            self._learning.restore(gathered.reshape(-1, len(self._learning.columns)))
         self._history.restore(state["history"])
         for name, accumulator in self.accumulators.items():
             accumulator.restore(state["accumulators"][name])
         self._alarm.restore(state["alarm"])
+        self._compare()
 
     def _learn(self, matrix: F64, chosen: Chosen | None, pane: Pane) -> int:
         """Takes the rows that are still wanted, counting what is known of them; gives their number."""
@@ -311,16 +317,23 @@ class ModelAnalysis:
         self._use(tuple(features))
 
     def _use(self, features: tuple[FeatureReference | None, ...]) -> None:
-        settings = self._settings
         self._features = features
         self._table = lane_table(self.specs, features)
-        self._comparisons = tuple(
-            None if feature is None else Comparison(feature, settings.min_rows) for feature in features
-        )
         self._alarm.use(features, self._learning.columns)
+        self._compare()
         known = [feature for feature in features if feature is not None]
         rows = max((feature.rows for feature in known), default=0)
         self._layout = Layout.of(rows, known) if len(known) == len(features) else None
+
+    def _compare(self) -> None:
+        """Effect sizes take the alarm's design effects for their noise."""
+        phi = self._alarm.design_effects
+        self._comparisons = tuple(
+            None
+            if feature is None
+            else Comparison(feature, self._settings.min_rows, phi.get(feature.spec.name, 1.0))
+            for feature in self._features
+        )
 
     def _reference_identity(self) -> tuple[str | None, int]:
         """Id and rows of the file; else of what was learnt; while learning the rows so far."""

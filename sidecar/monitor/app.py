@@ -33,7 +33,7 @@ from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
-from sidecar.monitor.origin import pod_identity
+from sidecar.monitor.origin import take_identity
 from sidecar.monitor.readings import model_families, process_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
@@ -80,8 +80,8 @@ class Monitor:
         log: Log,
     ) -> None:
         clock: Clock = SystemClock()
-        self.epoch = clock.unix_ns()
-        self.origin = f"{pod_identity(environ)}/{self.epoch}"
+        saved = _load_checkpoint(state_path, log)
+        self.identity = take_identity(environ, clock.unix_ns(), saved)
         self._config = config
         self._rings = rings
         self._board = board
@@ -91,9 +91,9 @@ class Monitor:
         self._beat_s = 0.0
         self.admin_faults = FaultCount()
         self.control = LevelControl(config.tap.ratio, config.tap.cpu_budget_cores)
-        self.subjects = Subjects(config, _load_reference(config, log), self._wake, self.epoch)
+        self.subjects = Subjects(config, _load_reference(config, log), self._wake, self.identity.epoch)
         self.statistician = self._make_statistician(clock, state_path)
-        self._restore(state_path)
+        self._restore(saved)
         self.meters = TrafficMeters(parse_upstream(config.upstream))
         self.exports: Exports = make_exports(
             environ,
@@ -126,7 +126,7 @@ class Monitor:
             lag_ns=lambda: self.intake.lag_ns,
             clock=clock,
             started_unix_ns=started_unix_ns,
-            origin=self.origin,
+            origin=self.identity.origin,
         )
 
     def families(self) -> list[Family]:
@@ -188,7 +188,7 @@ class Monitor:
             clock,
             state_path,
             self._config.state.every_s,
-            lambda: {"origin": self.origin},
+            self.identity.to_state,
             self._log,
             lambda: self.intake.caught_up_unix_ns,
         )
@@ -196,18 +196,9 @@ class Monitor:
     def _wake(self) -> None:
         self.statistician.wake()
 
-    def _restore(self, state_path: Path | None) -> None:
-        if state_path is None:
-            self._log.warning("no_checkpoint", reason="no folder can be written; set state.path")
-            return
-        try:
-            state: dict[str, Any] | None = load_state(state_path)
-        except BadState as exc:
-            self._log.warning("checkpoint_ignored", reason=str(exc))
-            return
-        if state is not None:
-            self.origin = str(state.get("origin", self.origin))
-            for fault in self.subjects.restore(state.get("subjects", [])):
+    def _restore(self, saved: dict[str, Any]) -> None:
+        if saved:
+            for fault in self.subjects.restore(saved.get("subjects", [])):
                 self._log.warning("checkpoint_ignored", reason=fault)
             self._log.info("resumed", subjects=len(self.subjects.all()))
 
@@ -260,6 +251,18 @@ async def _serve(
     await loop.run_in_executor(None, monitor.stop, config.drain.monitor_s)
     await runner.cleanup()
     log.info("ended")
+
+
+def _load_checkpoint(state_path: Path | None, log: Log) -> dict[str, Any]:
+    """What the monitor before this one has left; empty when there is nothing to go on with."""
+    if state_path is None:
+        log.warning("no_checkpoint", reason="no folder can be written; set state.path")
+        return {}
+    try:
+        return load_state(state_path) or {}
+    except BadState as exc:
+        log.warning("checkpoint_ignored", reason=str(exc))
+        return {}
 
 
 def _load_reference(config: Config, log: Log) -> Reference | None:

@@ -21,6 +21,7 @@ from sidecar.telemetry.names import (
     PROCESS_RESTARTS,
     QUALITY_VIOLATIONS,
     REFERENCE_ROWS,
+    ROWS_LATE,
     TAP_SHARE,
     WINDOW_ROWS,
 )
@@ -62,6 +63,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
     observations: list[Point] = []
     missing: list[Point] = []
     violations: list[Point] = []
+    late: list[Point] = []
     window_rows: list[Point] = []
     reference_rows: list[Point] = []
     for subject in subjects:
@@ -69,6 +71,9 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         if report is None:
             continue
         subject_attributes = _subject_attributes(report)
+        late += [
+            Point((*subject_attributes, ("reason", reason)), n) for reason, n in subject.analysis.late.items()
+        ]
         window_rows.append(Point(subject_attributes, report.window.rows))
         reference_rows.append(Point(subject_attributes, report.reference_rows))
         violations += _violations(subject, subject_attributes)
@@ -86,6 +91,7 @@ def model_families(subjects: Sequence[Subject]) -> list[Family]:
         Family(FEATURE_OBSERVATIONS, observations),
         Family(FEATURE_MISSING, missing),
         Family(QUALITY_VIOLATIONS, violations),
+        Family(ROWS_LATE, late),
         Family(WINDOW_ROWS, window_rows),
         Family(REFERENCE_ROWS, reference_rows),
     ]

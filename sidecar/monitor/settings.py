@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.config.model import Config, FeatureConfig
+from sidecar.config.river import RiverConfig
 from sidecar.profile.history import NS, WindowKind, WindowPlan
 from sidecar.profile.reference import Reference
 
@@ -30,6 +31,7 @@ class AnalysisSettings:
         unit: what counts as independent for the detector.
         design_effect: where its design effects come from.
         season: whether the detector compares with the same hour of the week.
+        river: detectors of that library; no part of a checkpoint.
     """
 
     pane_s: float = 60.0
@@ -46,7 +48,8 @@ class AnalysisSettings:
     half_lives_s: tuple[float, ...] = ()
     unit: Literal["request", "row"] = "request"
     design_effect: Literal["reference", "auto", "none"] = "reference"
-    season: Literal["hour_of_week", "none"] = "hour_of_week"
+    season: Literal["hour_of_week", "learn", "none"] = "hour_of_week"
+    river: tuple[RiverConfig, ...] = ()
 
     @classmethod
     def from_config(cls, config: Config, model: str) -> AnalysisSettings:
@@ -77,6 +80,7 @@ class AnalysisSettings:
             unit=config.alarm.unit,
             design_effect=config.alarm.design_effect,
             season=config.alarm.season,
+            river=config.alarm.river,
         )
 
     def plan(self) -> WindowPlan:

@@ -66,6 +66,8 @@ class PaneCutter(Protocol):
     def runs(self, stamps: I64) -> Iterator[Run]:
         """Cuts a block; the caller fills each run, and closes what is due, before it asks for the next.
 
+        The time is that of the run's rows already; its pane is never due by them alone.
+
         Args:
             stamps: time of each row in nanoseconds of unix time, shape (n,), int64, n >= 1.
 
@@ -133,8 +135,8 @@ class TimePanes:
         low, high = int(stamps.min()), int(stamps.max())
         number = high // self.pane_ns
         if low // self.pane_ns == number and number >= self._watermark // self.pane_ns:
-            yield Run(0, len(stamps), self._pane(number))
             self.now_unix_ns = max(self.now_unix_ns, high)
+            yield Run(0, len(stamps), self._pane(number))
             return
         newest = np.maximum.accumulate(np.maximum(stamps, self.now_unix_ns))  # no row is late for itself
         watermark = (newest - self.lateness_ns) // self.pane_ns
@@ -146,9 +148,9 @@ class TimePanes:
         places = np.where(stale, -1, np.maximum(numbers, watermark))
         borders = [0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(places)]
         for start, stop in pairwise(borders):
+            self.now_unix_ns = int(newest[stop - 1])
             if places[start] >= 0:
                 yield Run(start, stop, self._pane(int(places[start])))
-            self.now_unix_ns = max(self.now_unix_ns, int(newest[stop - 1]))
 
     def advance(self, now_unix_ns: int) -> None:
         self.now_unix_ns = max(self.now_unix_ns, now_unix_ns)
@@ -238,8 +240,8 @@ class RowPanes:
             low, high = int(stamps[start:stop].min()), int(stamps[start:stop].max())
             pane.start_unix_ns = min(pane.start_unix_ns, low)
             pane.end_unix_ns = max(pane.end_unix_ns, high + 1)
-            yield Run(start, stop, pane)
             self.now_unix_ns = max(self.now_unix_ns, high)
+            yield Run(start, stop, pane)
             start = stop
 
     def advance(self, now_unix_ns: int) -> None:

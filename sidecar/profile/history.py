@@ -9,10 +9,10 @@ number each began. What an earlier epoch had closed beyond that number, between 
 death, is for the resumed monitor as if it had never been; `sidecar.profile.snapshot` leaves it out of merges.
 
 **Memory** of F features, in bytes of arrays: open panes (`sidecar.profile.cutting`), windows
-(`sidecar.profile.window`) and 8 F (L + 1) a half-life; `most_bytes` adds them up. 1,000 numeric features,
-three default horizons, panes of a minute and counts of 2 bytes at rest: 15.1 MB of open panes, 32.9 MB of
-windows, 48 KB a feature together; a report holds 9.0 MB more. Shorter panes cost no more granules than the
-limit, and 2.0 MB for every further pane that the lateness keeps open.
+(`sidecar.profile.window`) and 8 F (L + 1) a half-life; `most_bytes` adds them up. 1,000 numeric
+features, the default horizons, panes of a minute and counts of 2 bytes at rest: 15.1 MB of open panes and
+35.4 MB of windows, 51 KB a feature; a report holds 8.2 MB more. Shorter panes cost no more granules than the
+limit, and 1.9 MB for every further pane that the lateness keeps open.
 """
 
 from __future__ import annotations

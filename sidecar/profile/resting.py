@@ -65,7 +65,7 @@ class RestingPane:
         Returns:
             The pane.
         """
-        return replace(self, sketches=self.sketches[:, :0])
+        return replace(self, sketches=self.sketches[:, :0].copy())  # a view would keep them
 
     def wake(self) -> Pane:
         """A wide copy, to be added to.

@@ -124,6 +124,18 @@ class SeasonTally:
         """
         self.counts += other.counts
 
+    @classmethod
+    def of(cls, seasons: Seasons) -> SeasonTally:
+        """Goes on from what was gathered.
+
+        Args:
+            seasons: from `seasons`.
+
+        Returns:
+            A tally of the same.
+        """
+        return cls(dict(seasons.widths), np.stack([_unpacked(block) for block in seasons.hours]))
+
     def seasons(self) -> Seasons:
         """What was gathered.
 

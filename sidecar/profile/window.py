@@ -17,7 +17,7 @@ with fewer than 256 rows in every cell of a granule, 2 with fewer than 65,536, e
     sum of a window    F (8 L + 48), and 8 F K more in the judged window
 
 `window_bytes` is this formula. F = 1,000, L = 36, horizons of 5 minutes, 1 hour and 24 hours, panes of a
-minute, w = 2: 9.6 MB + 7.2 MB + 7.9 MB of granules and 8.2 MB of sums.
+minute, w = 2: 11.5, 7.3 and 8.4 MB of granules and 8.2 MB of sums.
 """
 
 from __future__ import annotations

@@ -9,7 +9,7 @@ from pathlib import Path
 from sidecar.telemetry.instrument import Instrument
 from sidecar.telemetry.names import INSTRUMENTS
 from sidecar.telemetry.prometheus import metric_name
-from sidecar.telemetry.reasons import ACCESS_LOG_LOSSES, DROP_REASONS, OUTCOMES, STATISTICS, Reason
+from sidecar.telemetry.reasons import ACCESS_LOG_LOSSES, DROP_REASONS, LATE_ROWS, OUTCOMES, STATISTICS, Reason
 
 _INTRODUCTION = """\
 # Metrics
@@ -47,6 +47,7 @@ def document() -> str:
         "always `sidecar.exchanges.seen = analysed + sampled_out + in_flight + sum(dropped)`.\n\n"
         f"{_reason_table('reason', DROP_REASONS)}"
     )
+    parts.append(f"## Late rows of `model.rows.late`\n\n{_reason_table('reason', LATE_ROWS)}")
     parts.append(f"## Lost lines of the access log\n\n{_reason_table('reason', ACCESS_LOG_LOSSES)}")
     parts.append(f"## Outcomes of `sidecar.exchanges`\n\n{_reason_table('outcome', OUTCOMES)}")
     parts.append(f"## Statistics of `model.feature.drift`\n\n{_reason_table('statistic', STATISTICS)}")

@@ -339,6 +339,13 @@ QUALITY_VIOLATIONS = Instrument(
     "Values, rows (duplicate_rows), blocks of rows (constant) and messages (shape) with such a fault.",
     (*_FEATURE, "kind"),
 )
+ROWS_LATE = Instrument(
+    "model.rows.late",
+    "counter",
+    "{row}",
+    "Rows whose time is not that of the pane that they count in, by reason.",
+    ("model", "version", "role", "reason"),
+)
 WINDOW_ROWS = Instrument(
     "model.window.rows", "gauge", "{row}", "Rows in the window that is judged.", ("model", "version", "role")
 )

@@ -34,6 +34,12 @@ DROP_REASONS = tuple(
     Reason(counter.name, counter.meaning) for counter in COUNTERS if counter.role == "dropped"
 )
 
+LATE_ROWS = (
+    Reason("behind", "came more than window.lateness_s behind a newer row; counts in the oldest open pane"),
+    Reason("stale", "is older than the judged window; left out"),
+    Reason("ahead", "lies further ahead of the clock than window.lateness_s; counts as of now"),
+)
+
 OUTCOMES = (
     Reason("ok", "answered whole, whatever the status"),
     Reason("upstream_connect", "no connection to the model server"),

@@ -9,11 +9,14 @@ import subprocess
 import sys
 import threading
 import time
+import urllib.request
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from sidecar.profile.resting import RestingPane
+from sidecar.profile.snapshot import Snapshot, SubjectKey, decode, encode, merge
 from tests.support.lifecycle import (
     StreamingUpstream,
     draining,
@@ -40,6 +43,23 @@ def upstream() -> Iterator[FakeUpstream]:
 
 def url(upstream: FakeUpstream) -> str:
     return f"http://127.0.0.1:{upstream.port}"
+
+
+def snapshot_of(sidecar: Sidecar) -> Snapshot | None:
+    """What the monitor has closed, once there is anything."""
+    with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.admin}/api/v1/snapshot", timeout=10) as answer:
+        snapshot = decode(answer.read(), "told")
+    return snapshot if snapshot.subjects else None
+
+
+def granules_of(snapshot: Snapshot, key: SubjectKey) -> list[tuple[int, RestingPane]]:
+    """Number and panes of the longest horizon."""
+    return [
+        (first, pane)
+        for origin in snapshot.subjects[key].origins.values()
+        for (horizon_ns, first), pane in origin.granules.items()
+        if horizon_ns == 600_000_000_000
+    ]
 
 
 def run(*arguments: str, **variables: str) -> tuple[int, str]:
@@ -137,6 +157,41 @@ class TestKill:
             eventually(lambda: len(sidecar.events("monitoring")) > 1, 60)
             after = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])
         assert (after["id"], after["rows"]) == (before, 100)
+
+    def test_snapshots_of_a_monitor_and_of_its_successor_count_no_row_twice(
+        self, upstream: FakeUpstream
+    ) -> None:
+        variables = {
+            "SIDECAR_STATE__EVERY_S": "0.5",
+            "SIDECAR_REFERENCE__AUTO_ROWS": "100",
+            "SIDECAR_WINDOW__PANE_S": "0.2",
+            "SIDECAR_WINDOW__LATENESS_S": "0.1",
+            "SIDECAR_WINDOW__HORIZONS_S": "[0.2, 600]",
+        }
+        snapshots: list[tuple[str, Snapshot]] = []
+        with Sidecar(url(upstream), **variables) as sidecar:
+            sidecar.monitored()
+            post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
+            learnt = eventually(lambda: snapshot_of(sidecar) and sidecar.get("/api/v1/drift"))
+            now_s = learnt["window"]["end_unix_s"]
+            eventually(lambda: sidecar.get("/api/v1/drift")["window"]["end_unix_s"] > now_s + 1)
+            for generation in (1, 2, 3):
+                for _ in range(4):
+                    post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(50)])
+                    last = eventually(lambda: snapshot_of(sidecar))
+                    snapshots.append((f"{len(snapshots)}", last))
+                if generation < 3:
+                    os.kill(sidecar.pid("monitor"), signal.SIGKILL)
+                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n, 60)
+            n_sent = 150 + 12 * 50
+            assert sidecar.settled(n_sent)["analysed"] == n_sent
+        merged = merge(snapshots)
+        assert encode(merge(snapshots[::-1])) == encode(merged)
+        for key, part in merged.subjects.items():
+            (origin,) = part.origins.values()
+            assert len(origin.epochs) == 3
+            alive = sum(pane.rows for _, pane in granules_of(last, key))
+            assert 0 < sum(pane.rows for _, pane in granules_of(merged, key)) == alive <= n_sent
 
     def test_a_killed_worker_is_back_within_a_second(self, upstream: FakeUpstream) -> None:
         with Sidecar(url(upstream)) as sidecar:

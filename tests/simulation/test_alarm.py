@@ -59,18 +59,18 @@ def test_no_drift(n, worlds, panes):
 @pytest.mark.parametrize(
     ("change", "n", "limit"),
     [
-        (moved_by(0.25), 200, 8),
+        (moved_by(0.25), 200, 6),
         (moved_by(0.25), 2000, 1),
         (moved_by(0.5), 200, 2),
         (moved_by(0.5), 2000, 1),
         (moved_by(1.0), 200, 1),
         (moved_by(1.0), 2000, 1),
-        (wider, 200, 5),
+        (wider, 200, 7),
         (wider, 2000, 1),
-        (sentinel(0.02), 200, 5),
+        (sentinel(0.02), 200, 4),
         (sentinel(0.02), 2000, 1),
         (sentinel(0.005), 200, 80),
-        (sentinel(0.005), 2000, 11),
+        (sentinel(0.005), 2000, 13),
     ],
 )
 def test_panes_until_the_alarm(change, n, limit):
@@ -150,32 +150,32 @@ def hours_until_alarm(detector, world, weeks, first, n, shift):
 
 
 def test_seasons():
-    """Daily and weekly cycles, four weeks of reference and four of traffic, panes of an hour.
+    """Daily and weekly cycles, four weeks of reference, one of traffic, panes of an hour.
 
-    The static reference alarms every night and every weekend. The one by hours is silent, and finds half a
-    deviation as soon as a static reference does in traffic without any season.
+    The static reference alarms every night and every weekend, the one by hours never. Half a deviation, begun
+    at several times of the day and held against a detector that starts then, is found as soon by both.
     """
-    static = seasonal = 0
-    found, level = [], []
+    false = {"static": 0, "seasonal": 0}
+    delays = {"static": [], "seasonal": []}
     for seed in range(3):
         weeks = Weeks(np.random.default_rng(seed))
         world, seasons = in_seasons(weeks, 300, reference_weeks=4)
         assert len(seasons.hours) * 3600.0 == WEEK_S
-        hours = range(168 * 4, 168 * 6)
-        detector = Detector(world.features, PANES, DELTA, seasons=seasons)
-        seasonal += false_alarms(detector, world, weeks, hours, 300)
-        static += false_alarms(Detector(world.features, PANES, DELTA), world, weeks, hours, 300)
-        found.append(hours_until_alarm(detector, world, weeks, 168 * 6 + 50, 300, 0.5))
-        calm = Weeks(np.random.default_rng(seed), daily=0.0, weekly=0.0)
-        flat, _ = in_seasons(calm, 300, reference_weeks=1)
-        level.append(hours_until_alarm(Detector(flat.features, PANES, DELTA), flat, calm, 168, 300, 0.5))
-    assert static >= 20
-    assert seasonal * 10 <= static
-    assert np.median(found) <= np.median(level) + 2
+        traffic = range(168 * 4, 168 * 5)
+        for name, given in (("static", None), ("seasonal", seasons)):
+            detector = Detector(world.features, PANES, DELTA, seasons=given)
+            false[name] += false_alarms(detector, world, weeks, traffic, 300)
+            for begin in (50, 56, 62, 68, 110):
+                detector = Detector(world.features, PANES, DELTA, seasons=given)
+                delays[name].append(hours_until_alarm(detector, world, weeks, 168 * 6 + begin, 300, 0.5))
+    assert false["static"] >= 100
+    assert false["seasonal"] * 10 <= false["static"]
+    # equal within half a pane, though the season itself helps the static one to alarm
+    assert np.mean(delays["seasonal"]) <= np.mean(delays["static"]) + 0.5
 
 
 def test_pods_that_average_their_values():
-    """Five pods of 200 rows: added they find 0.25 sigma sooner than averaged; averaged they keep the promise."""
+    """Five pods of 200 rows: added they find a change no later than averaged; without one neither alarms."""
     for change in (None, moved_by(0.5)):
         worlds = [independent(1, 10_000, change=change, traffic_seed=100 + pod) for pod in range(5)]
         pods = [Detector(world.features, PANES, DELTA) for world in worlds]

@@ -93,7 +93,7 @@ def border_run_lengths(rng, null, n, least, *, repeats, longest):
     """Panes until M >= A of independent features of one rate each, all panes at the end of the band."""
     thetas = [odds * null / (1.0 - null + odds * null) for odds in ODDS]
     gains = np.array([[math.log(t / null), math.log((1 - t) / (1 - null))] for t in thetas])
-    layout = (np.arange(repeats), np.arange(repeats + 1))
+    layout = (np.arange(repeats), np.arange(repeats + 1), np.ones(repeats))
     values, found = np.zeros((repeats, len(ODDS))), np.empty((repeats, 2))
     gains = np.ascontiguousarray(np.broadcast_to(gains, (repeats, *gains.shape)))
     lengths = np.full(repeats, longest)

@@ -116,6 +116,12 @@ class FakeSource:
     def metrics_text(self, openmetrics: bool) -> str:
         return render([single(LEVEL, 1)], openmetrics=openmetrics)
 
+    def versions(self, model: str | None) -> dict[str, Any] | None:
+        drift = self.drift(model, None)
+        if drift is None:
+            return None
+        return {"model": "flights", "versions": [{"version": "1", "roles": [drift]}]}
+
     def snapshot(self) -> bytes:
         return b"\x81\xa1v\x01"
 

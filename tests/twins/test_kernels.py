@@ -103,7 +103,7 @@ def test_detector_is_the_plain_recursion(seed, log_cap):
     null, theta = 0.2, 0.3
     panes = [(int(rng.binomial(n, 0.22)), n) for n in rng.integers(0, 30, size=40).tolist()]
     gains = np.array([[[math.log(theta / null), math.log((1 - theta) / (1 - null))]]])
-    layout = (np.zeros(1, dtype=np.int64), np.array([0, 1]))
+    layout = (np.zeros(1, dtype=np.int64), np.array([0, 1]), np.ones(1))
     values, found = np.zeros((1, 1)), np.empty((1, 2))
     for successes, trials in panes:
         tallies = np.array([[float(successes), float(trials)]])

@@ -20,6 +20,7 @@ from tests.support.admin_source import FakeSource
         "/api/v1/shadow",
         "/api/v1/performance",
         "/api/v1/alerts",
+        "/api/v1/versions",
         "/api/v1/snapshot",
     ],
 )

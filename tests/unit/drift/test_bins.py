@@ -69,6 +69,9 @@ class TestScale:
     def test_constants_have_no_spread_but_atoms_do(self):
         mostly = numeric(np.r_[np.zeros(900), np.linspace(1, 2, 100)])
         assert typical_spread(mostly, clip_edges(mostly.cells)) > 0.9
+        for value in (0.0, 0.1, -1e300):
+            constant = numeric(np.full(500, value))
+            assert typical_spread(constant, clip_edges(constant.cells)) == 0.0
         assert typical_spread(numeric(np.full(50, np.nan)), (0, 0)) == 0.0
 
     def test_limits_lie_half_as_far_again_as_the_outermost_edges(self):
@@ -80,6 +83,12 @@ class TestScale:
 
     def test_without_edges_there_is_no_limit(self):
         assert moment_scale(numeric(np.full(50, np.nan)))[2:].tolist() == [-math.inf, math.inf]
+
+    @pytest.mark.filterwarnings("error")
+    def test_the_greatest_numbers_have_no_limit_and_no_spread(self):
+        feature = numeric(1.7e308 * np.linspace(-1.0, 1.0, 400))
+        assert moment_scale(feature)[2:].tolist() == [-math.inf, math.inf]
+        assert typical_spread(feature, clip_edges(feature.cells)) == 0.0
 
 
 class TestKurtosis:

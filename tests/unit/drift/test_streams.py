@@ -8,6 +8,8 @@ import pytest
 
 from sidecar.drift.rates import ExtraRate, make_rates
 from sidecar.drift.streams import ODDS, make_sides
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.learning import learn_reference
 
 RATES = make_rates([], 0.01, [ExtraRate("a", 0.3, 1e4), ExtraRate("b", 0.0, 1e4), ExtraRate("c", 1.0, 1e4)])
 
@@ -49,3 +51,20 @@ def test_side_at_rest_gains_nothing():
     vacuous = replace(RATES, upper=np.array([1.0, 0.1, 1.2]), lower=np.array([0.2, -0.1, 0.9]))
     gains = sides.gains(vacuous, np.ones(3))
     assert [bool(gains[d].any()) for d in range(6)] == [False, True, True, False, False, True]
+
+
+def test_weights_of_a_feature_add_up_to_one():
+    rng = np.random.default_rng(1)
+    specs = [FeatureSpec("n", "input", "numeric"), FeatureSpec("c", "input", "categorical")]
+    rows = np.column_stack([rng.normal(size=2000), rng.choice([1.0, 2.0], size=2000)])
+    rates = make_rates(
+        learn_reference(specs, rows, [(), ("a", "b")]), 0.01, [ExtraRate("errors", 0.1, 100.0)]
+    )
+    sides = make_sides(rates, all_of_them=False)
+    weights = sides.weights(rates)
+    groups = rates.groups[sides.rate_of]
+    assert np.bincount(groups, weights=weights) == pytest.approx([1.0, 1.0, 1.0])
+    assert weights[np.isin(sides.rate_of, rates.positions.at)].sum() == pytest.approx(0.25)
+    middle, tail = (rates.places.index(place) for place in ("q0.5", "q0.001"))
+    of_rate = {place: weights[sides.rate_of == place].max() for place in (middle, tail)}
+    assert of_rate[tail] == pytest.approx(of_rate[middle] * (0.25 / 0.000999) ** 0.25, rel=0.05)

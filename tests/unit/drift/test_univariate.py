@@ -287,7 +287,7 @@ class TestOneOddRow:
     """One wild row of n moves no number further than one row within the reference's own reach can."""
 
     @pytest.mark.parametrize("outlier", [1000.0, 1e6, -1e300, np.inf, -np.inf])
-    @pytest.mark.parametrize("rows", [200, 5000])
+    @pytest.mark.parametrize("rows", [200, 1000])
     @pytest.mark.parametrize("shift", [0.0, 1.0])
     def test_outlier(self, outlier, rows, shift):
         rng = np.random.default_rng(0)
@@ -296,7 +296,7 @@ class TestOneOddRow:
         before = numbers_of(feature, column)
         reach = 1.5 * max(-feature.edges[0], feature.edges[-1]) + 0.05  # where the outermost value is held
         ordinary = []
-        for value in np.r_[np.linspace(-reach, reach, 41), feature.edges]:
+        for value in np.r_[np.linspace(-reach, reach, 9), feature.edges[::4], feature.edges[-1]]:
             ordinary.append(numbers_of(feature, np.r_[value, column[1:]]))
         after = numbers_of(feature, np.r_[outlier, column[1:]])
         for name, number in after.items():

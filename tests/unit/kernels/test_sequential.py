@@ -16,7 +16,9 @@ def advanced(values, tallies, streams, log_cap=500.0):
     """One feature's sides of one alternative each; streams are (rate, gains). Gives values and found."""
     values = np.array(values, dtype=np.float64).reshape(-1, 1)
     found = np.empty((1, 2))
-    layout = (np.array([rate for rate, _ in streams], dtype=np.int64), np.array([0, len(streams)]))
+    rate_of = np.array([rate for rate, _ in streams], dtype=np.int64)
+    weights = np.full(len(streams), 1.0 / len(streams))
+    layout = (rate_of, np.array([0, len(streams)]), weights)
     of_streams = np.array([gain for _, gain in streams]).reshape(-1, 1, 2)
     advance_streams(np.array(tallies, dtype=np.float64), layout, of_streams, log_cap, values, found)
     return values[:, 0], found[0]
@@ -55,7 +57,7 @@ def test_side_at_rest_keeps_its_stream():
 def test_nothing_seen_yet():
     assert advanced([0.0], [[0.0, 0.0]], [(0, gains(0.1, 0.2))])[1][0] == -math.inf
     found = np.empty((1, 2))
-    nothing = (np.zeros(0, dtype=np.int64), np.zeros(2, dtype=np.int64))
+    nothing = (np.zeros(0, dtype=np.int64), np.zeros(2, dtype=np.int64), np.empty(0))
     advance_streams(np.empty((0, 2)), nothing, np.empty((0, 6, 2)), 10.0, np.empty((0, 6)), found)
     assert found[0, 0] == -math.inf
 

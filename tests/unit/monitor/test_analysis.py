@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgpack
 import numpy as np
@@ -12,6 +13,7 @@ from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.settings import NS, AnalysisSettings
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.codec import seal
+from sidecar.profile.design_effect import DesignEffects, pack
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 
@@ -284,3 +286,142 @@ def test_first_output_is_the_prediction_of_the_reference():
     assert analysis.specs == (FeatureSpec("late", "output", "numeric"),)
     analysis.add_rows(np.random.default_rng(3).random(size=(300, 1)), START)
     assert states(analysis.report(START)) == {"late": "ok"}
+
+
+class Recorder:
+    """An accumulator that remembers what it was told."""
+
+    def __init__(self):
+        self.rows = {}
+        self.closed = []
+        self.expired = 0
+
+    def fill(self, rows, unix_ns):
+        self.rows[unix_ns] = self.rows.get(unix_ns, 0) + len(rows)
+
+    def close(self, start_unix_ns, end_unix_ns):
+        self.closed.append((start_unix_ns, end_unix_ns))
+
+    def expire(self, unix_ns):
+        self.expired = unix_ns
+
+    def to_state(self):
+        return {"rows": self.rows, "closed": self.closed}
+
+    def restore(self, state):
+        self.rows, self.closed = dict(state["rows"]), [tuple(pane) for pane in state["closed"]]
+
+
+def test_what_follows_the_rows_sees_each_in_its_pane_and_every_closing():
+    traffic = Traffic(analysis_of())  # the first rows are learnt from, and seen all the same
+    recorder = traffic.analysis.accumulators["seen"] = Recorder()
+    for at in (START, START + PANE, START + PANE - 1, START + 2 * PANE):
+        traffic.send(at, 300)
+    assert recorder.rows == {START: 600, START + PANE: 300, START + 2 * PANE: 300}
+    assert recorder.closed == [(START, START + PANE)]
+    assert recorder.expired == START + 2 * PANE
+    again = Recorder()
+    state = msgpack.unpackb(msgpack.packb(traffic.analysis.to_state()), strict_map_key=False)
+    ModelAnalysis.from_state(state, SETTINGS, None, accumulators={"seen": again})
+    assert (again.rows, again.closed) == (recorder.rows, recorder.closed)
+
+
+def test_evidence_of_several_open_panes_is_that_of_closed_ones():
+    """Waiting for late rows costs no time: what is open counts pane by pane."""
+    late, prompt = (
+        Traffic(analysis_of(reference(), replace(SETTINGS, lateness_s=lateness_s)))
+        for lateness_s in (1000.0, 0.0)
+    )
+    for pane in range(12):
+        for each in (late, prompt):
+            each.send(START + pane * PANE, shift=0.4 if pane > 6 else 0.0)
+    one, two = (each.analysis.report(START).drift_json() for each in (late, prompt))
+    assert one["features"][0]["log_e"] == two["features"][0]["log_e"]
+    assert one == two
+
+
+def test_decayed_sums_are_told_with_their_effective_size():
+    settings = replace(SETTINGS, half_lives_s=(60.0, 3600.0))
+    traffic = Traffic(analysis_of(reference(), settings))
+    for pane in range(10):
+        traffic.send(START + pane * PANE, 300)
+    short, long = traffic.analysis.report(START).feature_json("age")["decayed"]
+    assert (short["half_life_s"], long["half_life_s"]) == (60.0, 3600.0)
+    assert short["rows"] == pytest.approx(900, abs=5)  # (2 x 300)^2 / (4/3 x 300)
+    assert 2900 < long["rows"] <= 3000
+    assert long["psi"] < 0.05
+
+
+def test_tumbling_windows_judge_the_last_complete_stretch():
+    traffic = Traffic(analysis_of(reference(), replace(SETTINGS, window_kind="tumbling")))
+    for pane in range(8):
+        traffic.send(START + pane * PANE, 100)
+    report = traffic.analysis.report(START)
+    first = START // (5 * PANE) * 5 * PANE
+    assert report.window.rows == 500 - 100 * ((START - first) // PANE) or report.window.rows == 500
+    assert report.window.end_unix_ns % (5 * PANE) == 0
+
+
+def test_panes_by_rows_move_the_detector_on_at_their_last_row():
+    traffic = Traffic(analysis_of(reference(), replace(SETTINGS, pane_rows=250)))
+    recorder = traffic.analysis.accumulators["seen"] = Recorder()
+    traffic.send(START, 600)
+    traffic.send(START + 7, 200)
+    assert recorder.closed == [(START, START + 1), (START, START + 1), (START, START + 8)]
+    assert traffic.analysis.report(START).window.rows == 800
+
+
+def test_a_day_of_clock_jumps_loses_no_row_unnamed():
+    """Clocks that are set back and forth: every row is counted, or named as stale."""
+    settings = replace(SETTINGS, horizons_s=(300.0, 864_000.0))
+    traffic = Traffic(analysis_of(reference(), settings))
+    rng = np.random.default_rng(8)
+    now, sent = START, 0
+    for _ in range(200):
+        now += int(rng.choice([NS, 30 * NS, 700 * NS, -400 * NS, -5 * NS]))
+        rows = traffic.analysis.encoder.encode(traffic.columns(3))
+        stamps = now + rng.integers(-20 * NS, 20 * NS, 3)
+        traffic.analysis.add_block(rows, stamps, now)
+        sent += 3
+    late = traffic.analysis.late
+    assert min(late.values()) > 0
+    assert traffic.analysis.report(0).horizons[1][1].rows == sent - late["stale"]
+
+
+def test_design_effects_reach_the_effect_sizes():
+    """What the reference says of its rows' dependence widens the noise that a size is held against."""
+    plain = reference()
+    told = seal(
+        plain.rows,
+        plain.features,
+        created_unix_s=0.0,
+        provenance={},
+        parts={"design_effects": pack(DesignEffects({"age": 1.4}, 50, 60.0))},
+    )
+    critical = []
+    for given in (plain, told):
+        traffic = Traffic(analysis_of(given))
+        traffic.send(START)
+        verdicts = traffic.analysis.report(START + NS).verdicts
+        critical.append(next(v.effects.psi_critical for v in verdicts if v.spec.name == "age"))
+    assert critical[1] == pytest.approx(1.4 * critical[0], rel=0.01)
+
+
+def test_design_effects_measured_on_traffic_survive_a_checkpoint():
+    settings = AnalysisSettings(features=("age", "income"), auto_rows=500, design_effect="auto")
+    traffic = Traffic(analysis_of(reference(), settings))
+    for minute in range(32):
+        matrix = traffic.analysis.encoder.encode(traffic.columns(200))
+        traffic.analysis.add_rows(np.repeat(matrix, 6, axis=0), START + minute * PANE)
+    now = START + 32 * PANE
+    report = traffic.analysis.report(now)
+    resumed = ModelAnalysis.from_state(traffic.analysis.to_state(), settings, reference())
+    assert resumed.report(now).verdicts == report.verdicts
+    plain = Traffic(analysis_of(reference()))
+    plain.send(now)
+    fresh = plain.analysis.report(now).verdicts[0].effects.psi_critical
+    rows = report.verdicts[0].rows
+    # six copies a row: the noise of 1/6 of the rows on both sides
+    assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
+        1 / 300 + 1 / 5000
+    )

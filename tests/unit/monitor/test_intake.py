@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -101,6 +102,15 @@ def test_an_exchange_is_settled_by_its_routes_policy_before_anything_else(
     found = accounting([bench.pair.segment])
     assert (found["seen"], found["in_flight"]) == (1, 0)
     assert read_counter(bench.pair.segment, fate) == 1
+
+
+def test_it_says_when_it_last_had_caught_up(bench: Bench) -> None:
+    assert bench.intake.caught_up_unix_ns == 0
+    for number in range(300):
+        exchange(bench, number, TAKEN)
+    before = time.time_ns()
+    bench.turn()
+    assert before <= bench.intake.caught_up_unix_ns <= time.time_ns()
 
 
 def test_pieces_of_tunnels_are_counted_and_are_no_part_of_a_body(bench: Bench) -> None:

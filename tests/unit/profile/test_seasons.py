@@ -113,3 +113,11 @@ def test_damaged_part(change, message):
     with pytest.raises(BadReference) as caught:
         unpack(msgspec.msgpack.encode(fields | change))
     assert str(caught.value) == message
+
+
+def test_tally_goes_on_from_what_was_packed():
+    one, other = tally_of(6), tally_of(7)
+    resumed = SeasonTally.of(unpack(pack(one.seasons())))
+    one.merge(other)
+    resumed.merge(other)
+    assert pack(resumed.seasons()) == pack(one.seasons())

@@ -148,8 +148,10 @@ def test_long_window_slides_by_granules() -> None:
 
 @pytest.mark.parametrize(
     ("width", "sketches", "limit"),
-    [(1, False, 360), (20, False, 360), (100, False, 360), (1000, False, 69), (10_000, False, 16)]
-    + [(1, True, 360), (20, True, 360), (100, True, 131), (1000, True, 16)],
+    [
+        *[(1, False, 360), (20, False, 360), (100, False, 360), (1000, False, 69), (10_000, False, 16)],
+        *[(1, True, 360), (20, True, 360), (100, True, 131), (1000, True, 16)],
+    ],
 )
 def test_many_features_have_fewer_granules(width: int, sketches: bool, limit: int) -> None:
     assert granule_limit(width, 36, sketches=sketches) == limit

@@ -1,0 +1,240 @@
+from __future__ import annotations
+
+import re
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+
+import msgspec
+import numpy as np
+import pytest
+
+from sidecar.errors import BadSnapshot
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.history import ClosedPanes
+from sidecar.profile.lanes import lane_table
+from sidecar.profile.learning import learn_reference
+from sidecar.profile.pane import Pane
+from sidecar.profile.resting import RestingPane, at_rest
+from sidecar.profile.snapshot import (
+    Layout,
+    Snapshot,
+    decode,
+    encode,
+    end_of,
+    horizons_of,
+    merge,
+    subject_name,
+    subject_part,
+    window_sum,
+)
+
+SPECS = [FeatureSpec("a", "input", "numeric")]
+FEATURES = learn_reference(SPECS, np.arange(50.0)[:, None], [()])
+TABLE = lane_table(SPECS, FEATURES)
+LAYOUT = Layout.of(50, FEATURES)
+KEY = ("m", "1", "input")
+
+
+def granule(first: int, last: int, epoch: int = 1, rows: int = 0) -> RestingPane:
+    pane = Pane.empty(10 * first, 10 * last + 10, 1, TABLE.lanes)
+    pane.fill(TABLE, np.full((rows or last - first + 1, 1), 3.0))
+    pane.drop_sketches()
+    return at_rest(pane, first, last, epoch)
+
+
+def told(
+    *granules: RestingPane,
+    epochs: tuple[tuple[int, int], ...] = ((1, 0),),
+    origin: str = "pod",
+    reference: str = "sha256:r",
+    layout: Layout = LAYOUT,
+    key: tuple[str, str | None, str] = KEY,
+) -> Snapshot:
+    closed = ClosedPanes(epochs, ((1000, tuple(granules)),))
+    return Snapshot({key: subject_part(reference, layout, origin, closed)})
+
+
+def joined(*snapshots: Snapshot) -> Snapshot:
+    return merge([(f"{number}.msgpack", snapshot) for number, snapshot in enumerate(snapshots)])
+
+
+def covered(snapshot: Snapshot, origin: str = "pod") -> list[tuple[int, int, int]]:
+    granules = snapshot.subjects[KEY].origins[origin].granules
+    return [(granules[key].first, granules[key].last, granules[key].epoch) for key in sorted(granules)]
+
+
+def rows_in(snapshot: Snapshot) -> int:
+    total = window_sum(snapshot.subjects[KEY], 1000, 1000)
+    return 0 if total is None else total.rows
+
+
+def test_origins_are_added() -> None:
+    fleet = joined(told(granule(1, 1), granule(2, 2)), told(granule(1, 1), origin="other"))
+    assert rows_in(fleet) == 3
+    assert list(fleet.subjects[KEY].origins) == ["pod", "other"]
+
+
+def test_a_pane_told_twice_counts_once() -> None:
+    fleet = joined(told(granule(1, 1), granule(2, 2)), told(granule(2, 2), granule(3, 3)))
+    assert covered(fleet) == [(1, 1, 1), (2, 2, 1), (3, 3, 1)]
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_a_granule_that_has_grown_replaces_what_it_was(turn: int) -> None:
+    fleet = joined(*[told(granule(1, 2)), told(granule(1, 4))][::turn])
+    assert covered(fleet) == [(1, 4, 1)]
+    assert rows_in(fleet) == 4
+
+
+@pytest.mark.parametrize("turn", [1, -1])
+def test_what_a_killed_monitor_closed_behind_its_checkpoint_is_left_out(turn: int) -> None:
+    """It had closed 4 when it was killed; its checkpoint was of 2, and its successor closed 3 anew."""
+    dead = told(*(granule(number, number) for number in (1, 2, 3, 4)))
+    alive = told(granule(2, 2), granule(3, 3, epoch=7, rows=5), epochs=((1, 0), (7, 2)))
+    fleet = joined(*[dead, alive][::turn])
+    assert covered(fleet) == [(1, 1, 1), (2, 2, 1), (3, 3, 7)]
+    assert rows_in(fleet) == 7
+
+
+def test_two_deaths_behind_one_checkpoint() -> None:
+    first = told(granule(1, 1), granule(2, 2))
+    second = told(granule(1, 1), granule(2, 2, epoch=5, rows=3), epochs=((1, 0), (5, 1)))
+    third = told(granule(1, 1), granule(2, 2, epoch=9, rows=4), epochs=((1, 0), (9, 1)))
+    assert covered(joined(first, second, third)) == [(1, 1, 1), (2, 2, 9)]
+    assert covered(joined(third, second)) == [(1, 1, 1), (2, 2, 9)]
+
+
+def test_a_granule_that_reaches_behind_the_checkpoint_is_left_out_as_a_whole() -> None:
+    dead = told(granule(1, 3))
+    alive = told(granule(1, 2), epochs=((1, 0), (7, 2)))
+    assert covered(joined(dead, alive)) == [(1, 2, 1)]
+    assert covered(joined(dead, told(epochs=((1, 0), (7, 2))))) == []
+
+
+@pytest.mark.parametrize(
+    ("other", "message"),
+    [
+        (
+            told(reference="sha256:q"),
+            "1.msgpack: 'm' version '1' input: expected reference sha256:r, got sha256:q",
+        ),
+        (
+            told(layout=Layout("sha256:l", b"")),
+            f"1.msgpack: 'm' version '1' input: expected features counted by {LAYOUT.id}, got sha256:l",
+        ),
+        (
+            told(granule(1, 1, rows=9)),
+            "1.msgpack: 'm' version '1' input: origin 'pod': expected one pane 1 to 1, got two",
+        ),
+        (
+            told(epochs=((1, 3),)),
+            "1.msgpack: 'm' version '1' input: origin 'pod': expected epoch 1 after 0, got after 3",
+        ),
+    ],
+)
+def test_what_contradicts_is_refused(other: Snapshot, message: str) -> None:
+    with pytest.raises(BadSnapshot) as caught:
+        joined(told(granule(1, 1)), other)
+    assert str(caught.value) == message
+
+
+def test_other_subjects_may_have_other_references() -> None:
+    fleet = joined(told(granule(1, 1)), told(granule(1, 1), reference="sha256:q", key=("m", "2", "input")))
+    assert sorted(fleet.subjects) == [("m", "1", "input"), ("m", "2", "input")]
+
+
+def test_a_window_ends_at_the_newest_granule_and_reaches_back_one_horizon() -> None:
+    part = told(granule(1, 1), granule(150, 150), granule(201, 201)).subjects[KEY]
+    assert horizons_of(part) == [1000]
+    assert end_of(part, 1000) == 2020
+    total = window_sum(part, 1000, 2020)
+    assert total is not None
+    assert (total.rows, total.start_unix_ns, total.end_unix_ns) == (2, 1500, 2020)
+    assert window_sum(part, 1000, 100_000) is None
+    assert end_of(part, 5) == 0
+
+
+def test_bytes_do_not_depend_on_the_order_of_anything() -> None:
+    keys: list[tuple[str, str | None, str]] = [
+        KEY,
+        ("m", None, "input"),
+        ("m", "", "output"),
+        ("a", "9", "input"),
+    ]
+    parts = [told(granule(1, 1), granule(2, 2), origin=origin, key=key) for key in keys for origin in "yx"]
+    assert encode(joined(*parts)) == encode(joined(*parts[::-1]))
+    again = decode(encode(joined(*parts)), "s")
+    assert set(again.subjects) == set(keys)
+    assert encode(again) == encode(joined(*parts))
+
+
+def test_names_of_subjects() -> None:
+    assert subject_name(KEY) == "'m' version '1' input"
+    assert subject_name(("m", None, "output")) == "'m' output"
+
+
+def test_the_page_names_the_keys_of_the_bytes_in_their_order() -> None:
+    page = (Path(__file__).resolve().parents[3] / "docs" / "snapshot-format.md").read_text()
+    named = [
+        key
+        for cell in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
+        for key in re.findall(r"`(\w+)`", cell)
+    ]
+    whole = msgspec.msgpack.decode(encode(told(granule(1, 1))))
+    (subject,) = whole["subjects"]
+    (origin,) = subject["origins"]
+    (packed,) = origin["granules"]
+    assert named == [*whole, *subject, *origin, *packed]
+
+
+def document(**changes: Any) -> bytes:
+    plain = msgspec.msgpack.decode(encode(told(granule(1, 1))))
+    return msgspec.msgpack.encode(plain | changes)
+
+
+@pytest.mark.parametrize(
+    ("data", "message"),
+    [
+        (b"", "s: expected a sidecar snapshot, got an empty file"),
+        (document()[:-3], "s: expected a sidecar snapshot, got a file that is cut off or damaged"),
+        (b"\x93\x01\x02\x03", "s: expected a sidecar snapshot, got other data"),
+        (
+            msgspec.msgpack.encode({"magic": "sidecar-reference"}),
+            "s: expected a sidecar snapshot, got other data",
+        ),
+        (document(version=2), "s: expected snapshot version 1, got 2"),
+        (document(layouts={}), f"s: expected the fields of a snapshot, got KeyError('{LAYOUT.id}')"),
+        (document(layouts={LAYOUT.id: b"x"}), "s: layout: expected a sidecar reference, got other data"),
+        (document(subjects=[{}]), "s: expected the fields of a snapshot, got KeyError('model')"),
+    ],
+)
+def test_other_bytes_are_refused(data: bytes, message: str) -> None:
+    with pytest.raises(BadSnapshot) as caught:
+        decode(data, "s")
+    assert str(caught.value) == message
+
+
+@pytest.mark.parametrize(
+    "change",
+    [{"role": "both"}, {"version": 1}, {"origins": [{}]}, {"origins": 5}, {"layout": "sha256:other"}],
+)
+def test_subjects_that_are_none_are_refused(change: dict[str, Any]) -> None:
+    (subject,) = msgspec.msgpack.decode(document())["subjects"]
+    with pytest.raises(BadSnapshot, match="s: expected the fields of a snapshot, got "):
+        decode(document(subjects=[subject | change]), "s")
+
+
+def test_a_subject_twice_is_refused() -> None:
+    (subject,) = msgspec.msgpack.decode(document())["subjects"]
+    with pytest.raises(BadSnapshot) as caught:
+        decode(document(subjects=[subject, subject]), "s")
+    assert str(caught.value) == "s: expected every subject once, got one twice"
+
+
+@pytest.mark.parametrize("at", range(0, 600, 7))
+def test_a_byte_that_was_turned_is_refused_or_still_a_snapshot(at: int) -> None:
+    data = bytearray(encode(told(granule(1, 1), granule(2, 2))))
+    data[at % len(data)] ^= 0x55
+    with suppress(BadSnapshot):
+        decode(bytes(data), "s")

@@ -176,7 +176,7 @@ def run_lengths(least: float, n: int, null: float, repeats: int, seed: int) -> n
     thetas = [odds * null / (1.0 - null + odds * null) for odds in ODDS]
     one = [[math.log(t / null), math.log((1 - t) / (1 - null))] for t in thetas]
     gains = np.ascontiguousarray(np.tile(one, (repeats, 1, 1)))
-    layout = (np.arange(repeats), np.arange(repeats + 1))
+    layout = (np.arange(repeats), np.arange(repeats + 1), np.ones(repeats))
     values, found = np.zeros((repeats, len(ODDS))), np.empty((repeats, 2))
     tallies = np.full((repeats, 2), float(n))
     most = int(LONGEST * least)

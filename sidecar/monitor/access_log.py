@@ -19,7 +19,7 @@ from datetime import UTC, datetime
 from functools import lru_cache
 
 from sidecar.clock import Clock
-from sidecar.config.model import AccessLogConfig
+from sidecar.config.outlets import AccessLogConfig
 from sidecar.http1.request import read_request_id
 from sidecar.log import Log
 from sidecar.monitor.heads import RequestLine

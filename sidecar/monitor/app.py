@@ -106,21 +106,9 @@ class Monitor:
             clock=clock,
             log=log,
         )
-        readers = [RingReader(ring, fd) for ring, fd in zip(rings, hand_off_fds, strict=True)]
         self.access_log = make_access_log(config.access_log, clock, log)
         self.mirror = Mirror(config, clock, log) if config.shadows else None
-        self.intake = Intake(
-            readers,
-            self.subjects,
-            self.meters,
-            self.exports.offer,
-            clock,
-            log,
-            config.tap.body_limit_bytes,
-            self.access_log,
-            longest_pause_s(config) + SILENCE_SLACK_S,
-            self.mirror,
-        )
+        self.intake = self._make_intake(clock, hand_off_fds)
         self.views = Views(
             rings=rings,
             subjects=self.subjects,
@@ -132,6 +120,20 @@ class Monitor:
             started_unix_ns=started_unix_ns,
             origin=self.identity.origin,
             mirror=self.mirror,
+        )
+
+    def _make_intake(self, clock: Clock, hand_off_fds: Sequence[int]) -> Intake:
+        return Intake(
+            [RingReader(ring, fd) for ring, fd in zip(self._rings, hand_off_fds, strict=True)],
+            self.subjects,
+            self.meters,
+            self.exports.offer,
+            clock,
+            self._log,
+            self._config.tap.body_limit_bytes,
+            self.access_log,
+            longest_pause_s(self._config) + SILENCE_SLACK_S,
+            self.mirror,
         )
 
     def families(self) -> list[Family]:

@@ -449,6 +449,7 @@ def test_no_file_is_forgotten():
         "evidently_binned_distances.json",
         "kappa.json",
         "nannyml_car_loan_categories.json",
+        "nannyml_reconstruction.json",
         "scipy_distances.json",
     }
     assert {path.name for path in GOLD.glob("*.json")} - extracts == set(N_CASES)

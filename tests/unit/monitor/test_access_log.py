@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 
 from sidecar.clock import SystemClock
-from sidecar.config.model import AccessLogConfig
+from sidecar.config.outlets import AccessLogConfig
 from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
 from sidecar.ring.record import NO_ADDRESS, Outcome

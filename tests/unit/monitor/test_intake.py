@@ -10,7 +10,7 @@ import pytest
 from sidecar.clock import SystemClock
 from sidecar.config.address import TcpUpstream
 from sidecar.config.load import load_config
-from sidecar.config.model import AccessLogConfig
+from sidecar.config.outlets import AccessLogConfig
 from sidecar.log import Log
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake

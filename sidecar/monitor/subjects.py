@@ -125,7 +125,7 @@ class Subjects:
         if subject is None:
             return False
         matrix = subject.analysis.encoder.encode(columns)
-        if self._by_request:
+        if self._by_request and len(matrix) > 1:
             for rows, stamp in marked(matrix, unix_ns, exchange_id):
                 self._send(subject.ring, rows, stamp)
         else:

@@ -148,7 +148,7 @@ class Subjects:
             return False
         subject.quality.note(columns.schema)
         matrix = subject.analysis.encoder.encode(columns)
-        if self._by_request:
+        if self._by_request and len(matrix) > 1:
             for rows, stamp in marked(matrix, unix_ns, exchange_id):
                 self._send(subject.ring, rows, stamp)
         else:

@@ -10,9 +10,11 @@ import math
 
 import numpy as np
 import pytest
+from scipy.stats import norm
 
 from sidecar.drift.detector import Detector
 from sidecar.drift.fleet import average_log_e
+from sidecar.drift.rates import make_rates
 from sidecar.profile.units import UnitTally
 from tests.simulation.alarm_worlds import (
     WEEK_S,
@@ -46,6 +48,25 @@ def sentinel(share):
         rows[rng.random(len(rows)) < share, 3] = -999.0
 
     return change
+
+
+@pytest.mark.parametrize("m", [300, 3000])
+def test_bands_hold_the_truth(m):
+    """Without tolerance: of 200 references of 20 features at most 5 % have a band that misses its rate."""
+    missed, closest = 0, 1.0
+    for seed in range(200):
+        features = independent(seed, m).features
+        rates = make_rates(features, 0.0)
+        edges = np.concatenate([feature.edges for feature in features])
+        truth = rates.shares.copy()
+        truth[rates.is_quantile] = norm.cdf(edges)
+        positions = rates.positions
+        truth[positions.at] = positions.mean(positions.below(truth))
+        inside = np.minimum(truth - rates.lower, rates.upper - truth)
+        missed += bool((inside < 0.0).any())
+        closest = min(closest, float((inside / (rates.upper - rates.lower)).min()))
+    assert missed <= 10
+    assert closest < 0.1  # and they are no wider than they must be
 
 
 @pytest.mark.parametrize(("n", "worlds", "panes"), [(200, 6, 800), (2000, 3, 200)])

@@ -1,11 +1,13 @@
 from __future__ import annotations
 
 from threading import Thread
+from typing import Literal
 
 import numpy as np
 import pytest
 
 from sidecar.config.load import load_config
+from sidecar.config.model import AlarmConfig, Config
 from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, Subjects
 from sidecar.payload.columns import Columns
 from sidecar.payload.message import Message
@@ -70,6 +72,7 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
+<<<<<<< HEAD
 MOMENT = 1_700_000_000 * 10**9
 
 
@@ -151,3 +154,26 @@ def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
     assert subject.quality.to_state()["start_unix_ns"] == 300 * second
     assert subject.quality_report is not None
     assert subject.quality_report.rows == 60
+=======
+@pytest.mark.parametrize(("unit", "chosen"), [("request", 1), ("row", 7)])
+def test_one_row_of_a_message_stands_for_its_exchange(unit: Literal["request", "row"], chosen: int) -> None:
+    subjects = Subjects(Config(alarm=AlarmConfig(unit=unit)), None, lambda: None)
+    places = []
+    for exchange_id in range(40):
+        assert subjects.push(columns(7, 2), "input", "m", None, 1001, exchange_id)
+        stamps: list[int] = []
+        subjects.all()[0].ring.drain(lambda block, times: stamps.extend(times.tolist()))  # noqa: B023
+        assert len(stamps) == 7
+        assert set(stamps) <= {1000, 1001}
+        assert stamps.count(1000) == chosen
+        places.append(stamps.index(1000))
+    assert len(set(places)) == (7 if unit == "request" else 1)
+
+
+def test_single_row_stands_for_its_exchange() -> None:
+    subjects = Subjects(Config(), None, lambda: None)
+    assert subjects.push(columns(1, 2), "input", "m", None, 1001, 5)
+    seen: list[int] = []
+    subjects.all()[0].ring.drain(lambda block, times: seen.extend(times.tolist()))
+    assert seen == [1000]
+>>>>>>> wt-detector

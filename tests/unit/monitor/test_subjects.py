@@ -72,7 +72,6 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
 
 
-<<<<<<< HEAD
 MOMENT = 1_700_000_000 * 10**9
 
 
@@ -154,7 +153,8 @@ def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
     assert subject.quality.to_state()["start_unix_ns"] == 300 * second
     assert subject.quality_report is not None
     assert subject.quality_report.rows == 60
-=======
+
+
 @pytest.mark.parametrize(("unit", "chosen"), [("request", 1), ("row", 7)])
 def test_one_row_of_a_message_stands_for_its_exchange(unit: Literal["request", "row"], chosen: int) -> None:
     subjects = Subjects(Config(alarm=AlarmConfig(unit=unit)), None, lambda: None)
@@ -176,4 +176,3 @@ def test_single_row_stands_for_its_exchange() -> None:
     seen: list[int] = []
     subjects.all()[0].ring.drain(lambda block, times: seen.extend(times.tolist()))
     assert seen == [1000]
->>>>>>> wt-detector

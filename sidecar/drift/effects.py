@@ -32,7 +32,7 @@ class Effect:
             is None.
         value: the size.
         critical: without drift the size exceeds this in 1 % of windows.
-        interval: holds the true size with 95 %.
+        interval: holds the true size with 95 %; PSI's lies about the debiased value.
         detectable: a true change of this size exceeds `critical` in 80 % of such windows; a smaller one is
             easily missed.
     """

@@ -201,7 +201,7 @@ def _cramers_v(window: Window, value: float) -> Explained:
 
 
 def _ks(window: Window, value: float) -> Explained:
-    """The band holds at all times of a growing window; both sides share the 5 %."""
+    """The band holds at all times of a growing window, at each of a sliding one; both sides share the 5 %."""
     phi, risk = window.noise.design_effect, (1.0 - CONFIDENCE) / 2.0
     least = max(1.0, window.noise.least_rows("ks") / phi)
     now = lil_band(max(window.rows / phi, least), least, SLOPE, _lil_constant(risk))

@@ -19,10 +19,10 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
   delta^2 counts as delta^2 here, so that a change of 2 delta^2 is never an alarm however large the reference.
 * What the reference does not know: the highest v under which so few successes would still have come with
   probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
-  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. Each may fail with 2 % (and the mean position's
-  bound with 1 %) over all rates, sides and features together. Not Bernstein's bound with q in place of the
-  unknown rate, since that one is too small where it matters: at q = 0 it gives L / 3m while L / m is right.
-  Rows that depend on each other say less: m is divided by the feature's design effect
+  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. They may fail with 3 % and 1.5 % (and the mean
+  position's bound with 0.5 %) over all rates, sides and features together. Not Bernstein's bound with q in
+  place of the unknown rate, since that one is too small where it matters: at q = 0 it gives L / 3m while
+  L / m is right. Rows that depend on each other say less: m is divided by the feature's design effect
   (`sidecar.profile.design_effect`).
 """
 
@@ -44,7 +44,7 @@ from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
 REFERENCE_RISK = 0.05  # probability that some band misses the true rate because the reference is finite
-RATE_RISK, EDGES_RISK, POSITION_RISK = 0.02, 0.02, 0.01  # its parts
+RATE_RISK, EDGES_RISK, POSITION_RISK = 0.03, 0.015, 0.005  # its parts
 NOT_COUNTED = (-1, 0, 0, 0)
 POSITION = "position"
 

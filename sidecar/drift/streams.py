@@ -19,7 +19,7 @@ from sidecar.drift.rates import Rates
 
 ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 LEAST_RATE = 1e-12
-POSITION_WEIGHT = 0.25
+POSITION_WEIGHT = 0.2
 RAREST = 0.001  # rarer rates have no more weight
 
 
@@ -67,8 +67,8 @@ class Sides:
             rates: R rates.
 
         Returns:
-            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a quarter; the other
-            rates have weights in proportion to (q (1 - q))^(-1/4), since the many edges in the middle move
+            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a fifth; the other
+            rates have weights in proportion to (q (1 - q))^(-1/2), since the many edges in the middle move
             together, while a sentinel shows at one edge of the tail alone.
         """
         is_position = np.isin(self.rate_of, rates.positions.at)
@@ -77,7 +77,7 @@ class Sides:
         with_both = np.isin(group, group[is_position]) & np.isin(group, group[~is_position])
         for mine, part in ((is_position, POSITION_WEIGHT), (~is_position, 1.0 - POSITION_WEIGHT)):
             share = np.clip(rates.shares[self.rate_of[mine]], RAREST, 1.0 - RAREST)
-            wanted = (share * (1.0 - share)) ** -0.25
+            wanted = (share * (1.0 - share)) ** -0.5
             total = np.bincount(group[mine], weights=wanted, minlength=rates.n_groups)
             weights[mine] = np.where(with_both[mine], part, 1.0) * wanted / total[group[mine]]
         return weights

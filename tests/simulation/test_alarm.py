@@ -88,10 +88,10 @@ def test_no_drift(n, worlds, panes):
         (moved_by(1.0), 2000, 1),
         (wider, 200, 7),
         (wider, 2000, 1),
-        (sentinel(0.02), 200, 4),
+        (sentinel(0.02), 200, 5),
         (sentinel(0.02), 2000, 1),
         (sentinel(0.005), 200, 80),
-        (sentinel(0.005), 2000, 13),
+        (sentinel(0.005), 2000, 11),
     ],
 )
 def test_panes_until_the_alarm(change, n, limit):

@@ -76,6 +76,7 @@ def test_every_statistic_is_explained() -> None:
         "version",
         "name",
         "role",
+        "input",
         "kind",
         "window",
         "id",

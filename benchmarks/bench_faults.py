@@ -34,7 +34,7 @@ from benchmarks.arena import NOTHING, Arena, Cores, Standing, open_upstream, sta
 from benchmarks.children import Child, NotStarted
 from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, open_hung_shadow, status_of
 from benchmarks.payloads import PAYLOADS
-from benchmarks.peers.registry import ROOT, SIDECAR
+from benchmarks.peers.registry import ROOT, sidecar_here
 from benchmarks.proxy_measure import open_run
 from benchmarks.wrk_load import run_wrk
 
@@ -64,9 +64,9 @@ def open_sidecars(folder: Path, states: Sequence[State], cores: Cores) -> Iterat
         port, upstream = open_upstream(folder, cores, children)
         arena = Arena(folder, cores, port, [Standing(NOTHING, NOTHING, port, upstream)])
         for state in states:
-            peer = replace(SIDECAR, name=state.name, label=state.title, template="sidecar-state.yaml")
+            peer = replace(sidecar_here(), name=state.name, label=state.title, template="sidecar-state.yaml")
             settings = json.dumps(_settings(state, disk, shadow))[1:-1]
-            stand_up(arena, peer, SIDECAR.find() or "", children, SETTINGS=settings)
+            stand_up(arena, peer, peer.find() or "", children, SETTINGS=settings)
         if arena.missing:
             raise NotStarted("; ".join(arena.missing.values()))
         yield arena, disk

@@ -19,6 +19,7 @@ from benchmarks.payloads import IMAGE, JSON_LENGTH, LARGE, SMALL_ANSWER, STREAM_
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parent.parent
+COMPILED = ROOT / ".bench-compiled"
 
 Find = Callable[[], str | None]
 
@@ -108,8 +109,23 @@ def _find_module(name: str) -> Find:
     return find
 
 
-def _find_sidecar() -> str | None:
-    return sys.executable if (ROOT / "sidecar" / "__main__.py").is_file() else None
+def _find_compiled() -> str | None:
+    """Where `make bench` has installed the worker compiled, as the image has it."""
+    return str(COMPILED) if any(COMPILED.glob("sidecar/proxy/exchange.*.so")) else None
+
+
+def _find_interpreted() -> str | None:
+    return str(ROOT) if (ROOT / "sidecar" / "__main__.py").is_file() else None
+
+
+def _run_sidecar(folder: str, config: Path, _values: dict[str, str]) -> list[str]:
+    """Of the folder: what Python runs lies first where it is started."""
+    return ["env", "-C", folder, sys.executable, "-m", "sidecar", "run", "--config", str(config.absolute())]
+
+
+def _sidecar_version(folder: str) -> str:
+    command = ["env", "-C", folder, sys.executable, "-m", "sidecar", "--version"]
+    return subprocess.run(command, capture_output=True, text=True, timeout=30, check=True).stdout.strip()
 
 
 def _said(*arguments: str) -> Callable[[str], str]:
@@ -186,15 +202,31 @@ PEERS: tuple[Peer, ...] = (
         lambda _binary: f"aiohttp {versions('aiohttp')['aiohttp']}",
     ),
     Peer(
-        "sidecar",
-        "sidecar, everything tapped",
+        "interpreted",
+        "sidecar, everything tapped, in pure Python",
         "sidecar/__main__.py does not exist",
         "sidecar.yaml",
-        _find_sidecar,
-        lambda binary, config, _values: [binary, "-m", "sidecar", "run", "--config", str(config)],
-        lambda _binary: f"sidecar {versions('model-sidecar')['model-sidecar'] or 'of this checkout'}",
+        _find_interpreted,
+        _run_sidecar,
+        _sidecar_version,
+        _sidecar_role,
+        has_admin=True,
+    ),
+    Peer(
+        "sidecar",
+        "sidecar, everything tapped, compiled as in the image",
+        "SIDECAR_COMPILE=1 pip install --no-deps --target .bench-compiled .",
+        "sidecar.yaml",
+        _find_compiled,
+        _run_sidecar,
+        _sidecar_version,
         _sidecar_role,
         has_admin=True,
     ),
 )
-SIDECAR = PEERS[-1]
+INTERPRETED, SIDECAR = PEERS[-2:]
+
+
+def sidecar_here() -> Peer:
+    """The sidecar compiled where that is installed, else in pure Python."""
+    return SIDECAR if SIDECAR.find() else INTERPRETED

@@ -11,9 +11,9 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from kernels.moments import deviation, mean
-from kernels.quantile import approx_quantile
 from sidecar.drift.effects import Effects
 from sidecar.drift.multivariate import JointEffects
+from sidecar.drift.quantiles import quantiles_of
 from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.decay import DecayedSum
@@ -24,8 +24,8 @@ from sidecar.profile.reference import FeatureReference
 from sidecar.profile.snapshot import Layout
 from sidecar.profile.table import finite
 
+NO_SKETCH = np.zeros(0, dtype=np.int64)
 NOTHING_CLOSED = ClosedPanes((), ())
-QUANTILES = (0.01, 0.05, 0.25, 0.5, 0.75, 0.95, 0.99)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -131,14 +131,20 @@ class ModelReport:
         return {
             "edges": feature.edges.tolist() if numeric else None,
             "categories": None if numeric else ["other", *feature.categories],
-            "reference": _side(feature, feature.counts, feature.sums, feature.extremes),
-            "current": _side(feature, lanes, self.window.sums[place], self.window.extremes[place]),
+            "reference": _side(feature, feature.counts, feature.sums, feature.extremes, NO_SKETCH),
+            "current": _side(
+                feature,
+                lanes,
+                self.window.sums[place],
+                self.window.extremes[place],
+                self.window.sketches[place],
+            ),
             "horizons": [_horizon(seconds, pane, place, comparison) for seconds, pane in self.horizons],
             "decayed": [_decayed(sums, place, feature.counts.size, comparison) for sums in self.decayed],
         }
 
 
-def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> dict[str, Any]:
+def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64, sketch: I64) -> dict[str, Any]:
     cells = lanes[FIRST_CELL:].copy()
     fields: dict[str, Any] = {
         "rows": int(lanes.sum()),
@@ -151,16 +157,13 @@ def _side(feature: FeatureReference, lanes: I64, sums: I64, extremes: F64) -> di
     if feature.spec.kind == "categorical":
         return fields
     low, high = extremes.tolist()
-    quantiles = {
-        f"{share:g}": finite(approx_quantile(feature.edges, cells, low, high, share)) for share in QUANTILES
-    }
     return {
         **fields,
         "mean": finite(mean(sums, feature.pivot, feature.unit)),
         "sd": finite(deviation(sums, feature.unit)),
         "min": finite(low),
         "max": finite(high),
-        "quantiles": quantiles,
+        "quantiles": quantiles_of(feature, cells, extremes, sketch),
     }
 
 

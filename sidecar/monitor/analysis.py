@@ -17,6 +17,7 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64, I64
+from sidecar.drift.quantiles import reach_of
 from sidecar.drift.report import ModelReport
 from sidecar.drift.river_detectors import RiverDetectors
 from sidecar.drift.univariate import Comparison
@@ -179,7 +180,8 @@ class ModelAnalysis:
         self.advance(now_unix_ns)
         sums = self._history.sums()
         judged = sums[0]
-        evidence = self._alarm.evidence(self._history.open_panes() or [self._no_rows()], judged.extremes)
+        reach = reach_of(judged, self._features)
+        evidence = self._alarm.evidence(self._history.open_panes() or [self._no_rows()], reach)
         reference_id, reference_rows = self._reference_identity()
         return ModelReport(
             model=self.model,

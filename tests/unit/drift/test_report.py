@@ -5,7 +5,8 @@ import json
 import numpy as np
 
 from sidecar.drift.detector import Evidence
-from sidecar.drift.report import QUANTILES, ModelReport
+from sidecar.drift.quantiles import QUANTILES
+from sidecar.drift.report import ModelReport
 from sidecar.drift.univariate import Comparison
 from sidecar.drift.verdict import judge
 from sidecar.profile.feature import FeatureSpec

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+import json
+
+from sidecar.config.shadow import ShadowConfig
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.job import Job
+from sidecar.mirror.shadow import Shadow
+from sidecar.monitor.shadow_readings import shadow_families
+from sidecar.telemetry.prometheus import render
+
+PATH = "/v2/models/m/infer"
+
+
+def answer(value: float, **more: object) -> Answer:
+    output = {"name": "y", "datatype": "FP64", "shape": [1], "data": [value]}
+    return Answer(200, {}, json.dumps({"outputs": [output]}).encode(), 0.01, **more)  # type: ignore[arg-type]
+
+
+def fed() -> Shadow:
+    shadow = Shadow(ShadowConfig(name="s", url="http://127.0.0.1:1", concurrency=3), 1 << 20, 0.0)
+    for number, shown in enumerate((1.0, 2.0)):
+        job = Job(number, bytes(8), "POST", PATH, PATH, {}, b"{}", answer(1.0))
+        assert shadow.take(job, 0.0)
+        shadow.end(job, answer(shown), 0.0)
+    shadow.skip("tunnel")
+    return shadow
+
+
+def test_what_is_known_of_a_shadow_is_exported() -> None:
+    text = render(shadow_families([fed()]))
+    assert 'model_shadow_exchanges_total{shadow="s",mirrored="true",reason="answered"} 2' in text
+    assert 'model_shadow_exchanges_total{shadow="s",mirrored="false",reason="tunnel"} 1' in text
+    assert 'model_shadow_compared_total{shadow="s"} 2' in text
+    assert 'model_shadow_disagreement{shadow="s",bound="rate"} 0.5' in text
+    assert 'model_shadow_verdict{shadow="s",verdict="undecided"} 1' in text
+    assert 'model_shadow_verdict{shadow="s",verdict="worse"} 0' in text
+    assert 'model_shadow_latency_seconds{shadow="s",side="primary",quantile="0.5"}' in text
+
+
+def test_what_is_not_known_yet_has_no_point() -> None:
+    shadow = Shadow(ShadowConfig(name="s", url="http://127.0.0.1:1"), 1 << 20, 0.0)
+    text = render(shadow_families([shadow]))
+    assert "model_shadow_latency_seconds{" not in text
+    assert 'bound="rate"' not in text
+    assert 'model_shadow_compared_total{shadow="s"} 0' in text
+
+
+def test_without_shadows_there_is_nothing() -> None:
+    assert shadow_families([]) == []

@@ -74,8 +74,8 @@ def _disagreement(own: Attributes, entry: dict[str, Any]) -> list[Point]:
 
 def _latency(own: Attributes, entry: dict[str, Any]) -> list[Point]:
     return [
-        Point((*own, ("side", side), ("quantile", quantile)), entry["latency"][f"{side}_{name}_s"])
+        Point((*own, ("side", side), ("percentile", name)), entry["latency"][f"{side}_{name}_s"])
         for side in SIDES
-        for quantile, name in (("0.5", "p50"), ("0.99", "p99"))
+        for name in ("p50", "p99")
         if entry["latency"][f"{side}_{name}_s"] is not None
     ]

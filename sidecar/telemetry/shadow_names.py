@@ -37,8 +37,8 @@ SHADOW_LATENCY = Instrument(
     "model.shadow.latency",
     "gauge",
     "s",
-    "Latency of good answers by side and quantile.",
-    (*_SHADOW, "side", "quantile"),
+    "Latency of good answers by side and percentile.",
+    (*_SHADOW, "side", "percentile"),
 )
 SHADOW_VERDICT = Instrument(
     "model.shadow.verdict",

@@ -52,7 +52,7 @@ def test_drift_is_found_in_the_feature_that_drifts_and_in_no_other(upstream: Fak
         post_all(sidecar.traffic, rows(rng, 5000))
         eventually(lambda: features(sidecar)["x[0]"]["state"] == "ok")
         assert {entry["state"] for name, entry in features(sidecar).items() if name != "y"} == {"ok"}
-        post_all(sidecar.traffic, rows(rng, 4000, shift=1.0))
+        post_all(sidecar.traffic, rows(rng, 10_000, shift=1.0))  # one row of 20 counts for the alarm
         drifted = eventually(lambda: features(sidecar)["x[0]"]["state"] == "drift" and features(sidecar))
         assert drifted["x[0]"]["moved"]["direction"] == "up"
         assert drifted["x[0]"]["log_e"] >= drifted["x[0]"]["log_e_threshold"]

@@ -74,11 +74,13 @@ const modelQuery = () => {
 
 async function poll() {
   try {
-    const [status, drift] = await Promise.all([ask("/api/v1/status"), ask(`/api/v1/drift?${modelQuery()}`)]);
+    const [status, drift, shadow] = await Promise.all(
+      [ask("/api/v1/status"), ask(`/api/v1/drift?${modelQuery()}`), ask("/api/v1/shadow")]);
     showToken(false);
     at("main").hidden = false;
     showStatus(status ?? {});
     showDrift(drift ?? { features: [] });
+    showShadows(shadow?.shadows ?? []);
     await showDetail();
     view.answeredMs = Date.now();
     view.fault = "";
@@ -218,7 +220,14 @@ function row(feature) {
 function moved(where) {
   if (!where) return "–";
   const arrow = { up: "↑ ", down: "↓ " }[where.direction] ?? "";
-  return `${arrow}${where.at}${arrow ? "" : ` ${where.direction ?? ""}`}`;
+  return `${arrow}${where.at}${arrow ? "" : ` ${where.direction ?? ""}`}${howFar(where)}`;
+}
+
+// A quantile by the value that it was and is, a share by itself.
+function howFar(where) {
+  if (isNumber(where.from_value) && isNumber(where.to_value)) return `: ${number(where.from_value)} → ${number(where.to_value)}`;
+  if (isNumber(where.from) && isNumber(where.to)) return `: ${percent(where.from)} → ${percent(where.to)}`;
+  return "";
 }
 
 // A bar whose tick is the limit at two thirds of its length, so that being over it is seen at once.
@@ -235,6 +244,54 @@ function meterCell(value, limit, width, overClass) {
       shape("rect", { y: 2, width: share * width, height: 8, rx: 3, class: over ? `fill ${overClass}` : "fill" }),
       shape("line", { x1: tick, x2: tick, y1: 0, y2: 12, class: "tick" })),
     number(value, 2));
+  return made;
+}
+
+// --- shadows
+
+function showShadows(shadows) {
+  at("shadows").hidden = shadows.length === 0;
+  at("shadow-rows").replaceChildren(...shadows.map(shadowRow));
+  const parts = shadows.flatMap((shadow) => (shadow.segments ?? []).slice(0, 3).map((part) =>
+    `${shadow.name} differs most where ${part.where.map((cell) => `${cell.feature} ${cell.cell}`).join(" and ")}: `
+      + `${percent(part.rate)} of ${count(part.requests)} requests, ${percent(part.rate_elsewhere)} elsewhere`));
+  at("shadow-parts").textContent = parts.join(" · ");
+}
+
+function shadowRow(shadow) {
+  const both = (left, right) => `${left} / ${right}`;
+  const cell = (text) => element("td", { className: "number", textContent: text });
+  const latency = shadow.latency ?? {}, disagreement = shadow.disagreement ?? {}, errors = shadow.errors ?? {};
+  const skipped = Object.entries(shadow.skipped ?? {}).sort((a, b) => b[1] - a[1]).slice(0, 2);
+  return element("tr", {},
+    element("th", { scope: "row", textContent: shadow.name },
+      element("span", { className: "role", textContent: shadow.enabled ? "" : "off" })),
+    element("td", {}, element("span", { className: `badge ${shadow.verdict}`, textContent: shadow.verdict })),
+    intervalCell((shadow.findings ?? []).find((finding) => finding.name === "agreement"), 120),
+    cell(both(percent(disagreement.rate), percent(disagreement.noise))),
+    cell(both(count(errors.primary), count(errors.shadow))),
+    cell(both(duration(latency.primary_p50_s), duration(latency.shadow_p50_s))),
+    cell(both(duration(latency.primary_p99_s), duration(latency.shadow_p99_s))),
+    cell(count(shadow.compared)),
+    element("td", { textContent: skipped.map(([reason, n]) => `${DROP_WORDS(reason)} ${count(n)}`).join(" · ") || "–" }));
+}
+
+// Where the truth lies, on a line from 0 to four margins or to what is known; the tick is the margin.
+function intervalCell(finding, width) {
+  const made = element("td");
+  if (!finding || !isNumber(finding.low) || !isNumber(finding.high)) return Object.assign(made, { textContent: "–", className: "soft" });
+  const low = Math.max(0, finding.low), high = Math.max(0, finding.high);
+  const end = Math.max(4 * finding.margin, high) || 1;
+  const x = (value) => (width * Math.min(value, end)) / end;
+  const state = { worse: "over", undecided: "unusual" }[finding.state] ?? "";
+  const words = `${percent(low)} to ${percent(high)}, margin ${percent(finding.margin)}`;
+  made.append(
+    shape("svg", { class: "meter", width, height: 12, role: "img", "aria-label": words },
+      shape("title", {}, words),
+      shape("rect", { y: 2, width, height: 8, rx: 3, class: "track" }),
+      shape("rect", { y: 2, x: x(low), width: Math.max(2, x(high) - x(low)), height: 8, rx: 3, class: `fill ${state}` }),
+      shape("line", { x1: x(finding.margin), x2: x(finding.margin), y1: 0, y2: 12, class: "tick" })),
+    `${percent(low)} – ${percent(high)}`);
   return made;
 }
 

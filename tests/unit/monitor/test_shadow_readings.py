@@ -35,7 +35,7 @@ def test_what_is_known_of_a_shadow_is_exported() -> None:
     assert 'model_shadow_disagreement{shadow="s",bound="rate"} 0.5' in text
     assert 'model_shadow_verdict{shadow="s",verdict="undecided"} 1' in text
     assert 'model_shadow_verdict{shadow="s",verdict="worse"} 0' in text
-    assert 'model_shadow_latency_seconds{shadow="s",side="primary",quantile="0.5"}' in text
+    assert 'model_shadow_latency_seconds{shadow="s",side="primary",percentile="p50"}' in text
 
 
 def test_what_is_not_known_yet_has_no_point() -> None:

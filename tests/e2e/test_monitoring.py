@@ -64,7 +64,7 @@ def test_drift_is_found_in_the_feature_that_drifts_and_in_no_other(upstream: Fak
         assert (
             'model_feature_drifted{model="m",version="1",role="input",feature="x[0]"} 1' in sidecar.metrics()
         )
-        assert sidecar.settled(550)["analysed"] == 550
+        assert sidecar.settled(550)["analysed"] == 850
 
 
 def test_every_exchange_is_accounted_for_by_what_became_of_it(upstream: FakeUpstream) -> None:

@@ -11,6 +11,7 @@ import sys
 import tomllib
 from pathlib import Path
 
+EXTRAS = ("parquet", "river", "dask")  # those of users; tests and benchmarks take what is new
 BOUND = re.compile(r"([A-Za-z0-9_.\-]+)(?:\[[a-z,]+\])?>=([0-9.]+)")
 
 
@@ -18,7 +19,8 @@ def lowest(pyproject: str) -> list[str]:
     """`name==version` for every dependency of the product; those without a bound are an error."""
     project = tomllib.loads(pyproject)["project"]
     pins = []
-    for requirement in [*project["dependencies"], *project["optional-dependencies"]["parquet"]]:
+    extras = [requirement for extra in EXTRAS for requirement in project["optional-dependencies"][extra]]
+    for requirement in [*project["dependencies"], *extras]:
         match = BOUND.fullmatch(requirement)
         if match is None:
             raise SystemExit(f"pyproject.toml: expected 'name>=version', got {requirement!r}")

@@ -44,7 +44,7 @@ def open_envelope(
         raise BadReference(f"{name}: expected a sidecar {word}, got {got if data else 'an empty file'}")
     try:
         outer: dict[str, Any] = msgspec.msgpack.decode(data)
-    except ValueError as exc:
+    except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
         raise BadReference(f"{name}: expected a whole {word}, got a file that is cut off or damaged") from exc
     if outer.get("version") != version:
         raise BadReference(f"{name}: expected {word} version {version}, got {outer.get('version')!r}")

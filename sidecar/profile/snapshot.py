@@ -185,7 +185,7 @@ def decode(data: bytes, name: str) -> Snapshot:
     """
     try:
         document = msgspec.msgpack.decode(data)
-    except (ValueError, RecursionError) as exc:
+    except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
         got = "a file that is cut off or damaged" if data else "an empty file"
         raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {got}") from exc
     if not isinstance(document, dict) or document.get("magic") != MAGIC:

@@ -2,16 +2,15 @@
 
 from __future__ import annotations
 
+import distributed
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from sidecar.cli import main
 from sidecar.profile import cluster, codec
 from sidecar.profile.partial_codec import load_partial
 from tests.support.tables import make_rows, write_csv
-
-distributed = pytest.importorskip("distributed")
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
 
 ROLES = ["--score", "score", "--label", "late", "--time", "when", "--hour-of-week", "--segment", "city"]
 

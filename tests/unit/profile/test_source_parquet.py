@@ -78,12 +78,18 @@ def test_texts_in_several_blocks(tmp_path, monkeypatch):
     assert [text for each in found for text in texts(each.columns["t"])] == values
 
 
-@pytest.mark.parametrize("fixed", [True, False])
-def test_arrays_of_numbers(tmp_path, fixed):
-    kind = pyarrow.list_(pyarrow.float32(), 2) if fixed else pyarrow.list_(pyarrow.int64())
-    (found,) = read(written(tmp_path, {"e": pyarrow.array([[3, 4], None, [6, 8]], kind)}))
+def test_arrays_of_numbers(tmp_path):
+    column = pyarrow.array([[3, 4], None, [6, 8, 0]], pyarrow.list_(pyarrow.int64()))
+    (found,) = read(written(tmp_path, {"e": column}))
     assert found.columns["e"].numbers == pytest.approx([5.0, np.nan, 10.0], nan_ok=True)
-    assert found.columns["e"].dimensions.tolist() == [2, 0, 2]
+    assert found.columns["e"].dimensions.tolist() == [2, 0, 3]
+
+
+def test_arrays_of_one_length(tmp_path):
+    column = pyarrow.array([[3, 4], [6, 8]], pyarrow.list_(pyarrow.float32(), 2))
+    (found,) = read(written(tmp_path, {"e": column}))
+    assert found.columns["e"].numbers == pytest.approx([5.0, 10.0])
+    assert found.columns["e"].dimensions.tolist() == [2, 2]
 
 
 @pytest.mark.parametrize(

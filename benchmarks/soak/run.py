@@ -13,7 +13,7 @@ from typing import Any
 
 from benchmarks.arena import get
 from benchmarks.children import Child, free_port
-from benchmarks.peers.registry import ROOT, SIDECAR
+from benchmarks.peers.registry import INTERPRETED, ROOT, sidecar_here
 from benchmarks.soak.answers import UNHASHED_TAG
 from benchmarks.soak.callers import Caller
 from benchmarks.soak.faults import Hands, Stage, schedule
@@ -85,7 +85,8 @@ def run_soak(settings: Settings, folder: Path, say: Callable[[str], None] = lamb
     stage = Stage(folder, ports, settings.seed, settings.sabotage)
     config = folder / "sidecar.yaml"
     config.write_text(json.dumps(configuration(ports, folder)), encoding="utf-8")  # JSON is YAML
-    command = SIDECAR.command(SIDECAR.find() or "", config, {})
+    peer = sidecar_here()
+    command = peer.command(peer.find() or "", config, {})
     sidecar: Child | None = None
     try:
         stage.start("upstream")
@@ -105,7 +106,7 @@ def _soak(
 ) -> Report:
     tally = Tally()
     report = Report(tally)
-    watch = Watch(sidecar.pid, SIDECAR.role_of)
+    watch = Watch(sidecar.pid, INTERPRETED.role_of)
     at_rest = _settle_down(lambda: _accounting(ports), lambda _found: True)
     before = _figures(watch)
     tally.n_seen_surely = int(at_rest["seen"])

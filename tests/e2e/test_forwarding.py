@@ -23,7 +23,7 @@ def upstream() -> Iterator[FakeUpstream]:
 def sidecar(upstream: FakeUpstream) -> Iterator[Sidecar]:
     limits = {"SIDECAR_LIMITS__HEAD_BYTES": "8192", "SIDECAR_LIMITS__BODY_BYTES": "4000000"}
     timeouts = {
-        "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "1",
+        "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "3",
         "SIDECAR_TIMEOUTS__HEAD_S": "1",
         "SIDECAR_TIMEOUTS__BODY_IDLE_S": "1",
     }
@@ -226,7 +226,7 @@ class TestFaults:
         with sidecar.connect() as caller:
             caller.sendall(request("/held", close=False))
             eventually(lambda: len(upstream.requests) > before)
-        assert upstream.aborted.wait(0.9)
+        assert upstream.aborted.wait(2.5)  # before the time-out would cancel it
 
     def test_a_head_that_never_ends_is_a_408(self, sidecar: Sidecar) -> None:
         assert problem(sidecar.send(b"GET / HTTP/1.1\r\n"))[:2] == (408, "downstream")

@@ -12,7 +12,7 @@ back to the pool (or is closing), so the sink may take another one at once.
 from __future__ import annotations
 
 import asyncio
-from typing import Protocol, cast
+from typing import Any, Protocol, cast
 
 from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BadFraming, HeadTooLarge, UpstreamError, WireError
@@ -157,6 +157,10 @@ class UpstreamConnection:
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         self.transport = cast(asyncio.Transport, transport)
         self.transport.set_write_buffer_limits(high=self._limits.buffer_bytes)
+        if transport.get_extra_info("sslcontext") is not None:
+            # While reading is paused, uvloop goes on taking what TCP brings; if TCP then ends without TLS's
+            # own end, it throws away what it has taken. So it takes no more as long as anything waits there.
+            cast(Any, transport).set_read_buffer_limits(high=1, low=0)
 
     def data_received(self, data: bytes) -> None:
         sink = self._sink

@@ -17,6 +17,7 @@ from tests.support.certificates import Authority, overwrite
 from tests.support.raw_upstream import RawUpstream, read_head, read_to_end
 from tests.support.running import Sidecar, eventually, request, split
 from tests.support.tls_peers import (
+    ask,
     callers_tls,
     connect,
     keep_answering,
@@ -181,7 +182,6 @@ class TestExchanges:
             while len(received) < len(body):
                 received += connection.recv(1 << 20)
             connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: %d\r\n\r\n" % len(body) + received)
-            connection.recv(1)  # stays open until the answer has been passed on, as servers do
 
         pair = authority.issue("localhost")
         variables = {**callers_tls(pair), **upstream_tls(ca=authority.ca)}
@@ -190,12 +190,7 @@ class TestExchanges:
             Sidecar(url(server), **variables) as sidecar,
             connect(sidecar, authority.trusting_context()) as caller,
         ):
-            caller.sendall(request("/", body, close=False))  # and stays: how it ends is another test's
-            received = b""
-            while len(received.partition(b"\r\n\r\n")[2]) < len(body):
-                received += (more := caller.recv(1 << 20))
-                assert more
-            assert split(received)[::2] == (200, body)
+            assert split(ask(caller, request("/", body)))[::2] == (200, body)
 
     def test_an_answer_cut_short_by_a_lost_connection_is_no_whole_one(self, authority: Authority) -> None:
         """An end of TCP without TLS's own may be anybody's doing, so it ends no body."""

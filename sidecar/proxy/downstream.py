@@ -31,6 +31,7 @@ if TYPE_CHECKING:  # the worker composes this
 _RESET_ON_CLOSE: Final = struct.pack("ii", 1, 0)
 _NEVER: Final = float("inf")
 _LINGER_S: Final = 2.0  # how long a caller may go on sending once our side has ended
+_FIRST_REQUEST_S: Final = 2.0  # when draining, for a caller that has connected and not asked yet
 
 
 class DownstreamConnection(Caller):
@@ -261,9 +262,14 @@ class DownstreamConnection(Caller):
             self.transport.close()
 
     def drain(self) -> None:
-        """Closes the connection if it is idle; otherwise the exchange does when it is done."""
+        """Closes the connection if it is idle; otherwise the exchange does when it is done. A caller that has
+        not asked yet is no idle one: its first request may be on the way."""
         if self._exchange is None and self._tunnel is None and not self._buffer and not self._ended:
-            self._linger()
+            if self._n_requests:
+                self._linger()
+            else:
+                limit_s = self._worker.config.drain.limit_s
+                self.expect_within(min(_FIRST_REQUEST_S, limit_s / 2))
 
     def _next_request(self) -> None:
         if self._exchange is None and self._buffer and not self._ended and not self.transport.is_closing():

@@ -26,6 +26,7 @@ def sidecar(upstream: FakeUpstream) -> Iterator[Sidecar]:
         "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "3",
         "SIDECAR_TIMEOUTS__HEAD_S": "1",
         "SIDECAR_TIMEOUTS__BODY_IDLE_S": "1",
+        "SIDECAR_TIMEOUTS__HALF_CLOSE_S": "0",  # who ends his side has gone, however soon
     }
     with Sidecar(f"http://127.0.0.1:{upstream.port}", **limits, **timeouts) as running:
         yield running

@@ -64,6 +64,8 @@ class TestReload:
 class TestDrain:
     def test_idle_callers_are_closed_at_once_and_that_is_all_there_is_to_wait_for(self) -> None:
         with Conversation() as talk:
+            talk.caller_sends(GET)
+            talk.server_sends(OK)
             draining = talk.start_drain()
             assert talk.caller.ended
             assert not draining.done()
@@ -71,6 +73,20 @@ class TestDrain:
             assert draining.done()
             assert draining.result() == 0
             assert talk.servers[0].closed
+
+    def test_a_caller_that_has_not_asked_yet_gets_two_seconds_to_and_one_answer(self) -> None:
+        with Conversation() as talk:
+            talk.start_drain()
+            talk.time_passes(1.9)
+            assert not talk.caller.ended
+            talk.caller_sends(GET)
+            talk.server_sends(OK)
+            assert b"connection: close\r\n" in talk.caller.take()
+            assert talk.caller.ended
+        with Conversation() as talk:
+            talk.start_drain()
+            talk.time_passes(2.1)
+            assert talk.caller.closed
 
     def test_an_exchange_gets_its_answer_and_no_further_one_begins(self) -> None:
         with Conversation() as talk:

@@ -204,7 +204,7 @@ def make_parser() -> argparse.ArgumentParser:
 
 def _add_run(run: argparse.ArgumentParser) -> None:
     run.add_argument("--config", metavar="FILE", help="YAML or TOML; flags win over it")
-    run.add_argument("--upstream", metavar="URL", help="the model server: http://host:port or unix:/path")
+    run.add_argument("--upstream", metavar="URL", help="the model server: http(s)://host:port or unix:/path")
     run.add_argument("--listen", metavar="HOST:PORT", help="for callers (default 0.0.0.0:9000)")
     run.add_argument("--health", metavar="HOST:PORT", help="/livez and /readyz (default 0.0.0.0:9001)")
     run.add_argument(

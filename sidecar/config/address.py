@@ -60,12 +60,13 @@ def parse_listen(text: str, path: str) -> ListenAddress:
     return ListenAddress(bare, int(port))
 
 
-def parse_upstream(text: str, path: str = "upstream") -> Upstream:
+def parse_upstream(text: str, path: str = "upstream", expected: str = _UPSTREAM) -> Upstream:
     """Reads `http://host[:port]`, `https://host[:port]` or `unix:/path`.
 
     Args:
         text: the setting.
         path: its name, for the error.
+        expected: what is allowed there, for the error.
 
     Raises:
         ConfigError: anything else, among it a path, a query, credentials or an IPv6 zone in the URL.
@@ -73,10 +74,10 @@ def parse_upstream(text: str, path: str = "upstream") -> Upstream:
     if text.startswith("unix:") and len(text) > len("unix:/"):
         return UnixUpstream(text.removeprefix("unix:").removeprefix("//"))
     if "@" in text:
-        raise ConfigError(path, _UPSTREAM, "a URL with credentials")  # which are not shown
+        raise ConfigError(path, expected, "a URL with credentials")  # which are not shown
     match = _URL.fullmatch(text)
     if match is None:
-        raise ConfigError(path, _UPSTREAM, repr(text))
+        raise ConfigError(path, expected, repr(text))
     scheme, name, literal, digits = match.groups()
     host = name.lower() if literal is None else _ipv6(literal, path)
     port = _DEFAULT_PORTS[scheme.lower()] if digits is None else int(digits)

@@ -2,30 +2,25 @@
 
 from __future__ import annotations
 
-import difflib
+import math
 import re
 import tomllib
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from typing import Any, Literal, get_type_hints
 
 import msgspec
 import yaml
 
-from sidecar.config.address import TcpUpstream, is_loopback, parse_listen, parse_upstream
+from sidecar.config.check import check_config
+from sidecar.config.explain import explain
 from sidecar.config.model import Config
-from sidecar.config.routes import compile_path
-from sidecar.config.shadow import ShadowConfig
 from sidecar.errors import ConfigError
 
 FileFormat = Literal["yaml", "toml"]
 PREFIX = "SIDECAR_"
-ALPN = ("http/1.1", "h2")  # what the proxy speaks to callers
 
+_MERGE = "tag:yaml.org,2002:merge"
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*|file:[^}]+)\}")
-_TARGET = re.compile(r"/[!-~]*")
-_SHADOW_URL = re.compile(r"https?://[^/?#\s@]+(?:/[!-~]*)?")
-_UNKNOWN = re.compile(r"Object contains unknown field `([^`]*)`(?: - at `\$\.?([^`]*)`)?")
-_INVALID = re.compile(r"Expected (.*?)(?:, got (.*?))?(?: - at `\$\.?([^`]*)`)?")
 
 
 def load_config(
@@ -60,14 +55,36 @@ def load_config(
     try:
         config = msgspec.convert(filled, Config)
     except msgspec.ValidationError as exc:
-        raise _explain(str(exc), filled) from None
-    _check(config)
+        raise explain(str(exc), filled) from None
+    check_config(config)
     return config
+
+
+class _Loader(yaml.SafeLoader):
+    """Refuses what YAML's own loader takes silently: the second of two equal keys, and keys that are no
+    text."""
+
+    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
+        seen: set[str] = set()
+        for key, _ in node.value:
+            if key.tag == _MERGE:  # `<<: *defaults`, whose keys are there to be set again
+                continue
+            name = self.construct_object(key, deep=True)
+            if not isinstance(name, str):
+                raise yaml.MarkedYAMLError(
+                    None, None, f"expected a key of text, got {name!r}", key.start_mark
+                )
+            if name in seen:
+                raise yaml.MarkedYAMLError(
+                    None, None, f"expected a key once, got {name} twice", key.start_mark
+                )
+            seen.add(name)
+        return super().construct_mapping(node, deep)
 
 
 def _parse(text: str, file_format: FileFormat) -> dict[str, Any]:
     try:
-        settings = tomllib.loads(text) if file_format == "toml" else yaml.safe_load(text)
+        settings = tomllib.loads(text) if file_format == "toml" else yaml.load(text, _Loader)
     except tomllib.TOMLDecodeError as exc:
         raise ConfigError("file", "TOML", str(exc)) from None
     except yaml.YAMLError as exc:
@@ -126,6 +143,8 @@ def _fill(value: Any, environ: Mapping[str, str], read_file: Callable[[str], str
         }
     if isinstance(value, list):
         return [_fill(item, environ, read_file, f"{path}[{place}]") for place, item in enumerate(value)]
+    if isinstance(value, float) and not math.isfinite(value):
+        raise ConfigError(path, "a finite number", str(value))
     if not isinstance(value, str):
         return value
 
@@ -147,122 +166,3 @@ def _secret_file(name: str, read_file: Callable[[str], str] | None, path: str) -
         return read_file(name).rstrip("\n")
     except (OSError, UnicodeDecodeError) as exc:
         raise ConfigError(path, f"a readable file {name}", str(getattr(exc, "strerror", exc))) from None
-
-
-def _explain(message: str, settings: dict[str, Any]) -> ConfigError:
-    """Turns msgspec's words into `path: expected ..., got ...`, with the nearest known key for an unknown
-    one."""
-    unknown = _UNKNOWN.fullmatch(message)
-    if unknown:
-        parent = unknown[2] or ""
-        keys = _known_keys(parent)
-        near = difflib.get_close_matches(unknown[1], keys, n=1, cutoff=0.5)
-        expected = f"a known key, perhaps {near[0]!r}" if near else f"one of {', '.join(sorted(keys))}"
-        return ConfigError(f"{parent}.{unknown[1]}".lstrip("."), expected, f"{unknown[1]!r}")
-    invalid = _INVALID.fullmatch(message)
-    if invalid is None:
-        return ConfigError("configuration", "valid settings", message)
-    path = invalid[3] or "configuration"
-    return ConfigError(
-        path, invalid[1].replace("`", ""), _found(path, settings, (invalid[2] or "").replace("`", ""))
-    )
-
-
-def _known_keys(path: str) -> list[str]:
-    schema: Any = Config
-    for key in re.findall(r"[a-z_]+", path):
-        schema = _struct_within(get_type_hints(schema).get(key))
-        if schema is None:
-            return []
-    return list(get_type_hints(schema))
-
-
-def _struct_within(hint: Any) -> Any:
-    if isinstance(hint, type) and issubclass(hint, msgspec.Struct):
-        return hint
-    for inner in getattr(hint, "__args__", ()):
-        found = _struct_within(inner)
-        if found is not None:
-            return found
-    return None
-
-
-def _found(path: str, settings: Any, type_name: str) -> str:
-    """The offending value, unless it may be a secret."""
-    value = settings
-    for key in re.findall(r"[A-Za-z_]+|\d+", path):
-        try:
-            value = value[int(key)] if key.isdecimal() else value[key]
-        except (KeyError, IndexError, TypeError):
-            return type_name or "nothing"
-    if "token" in path or isinstance(value, (dict, list)):
-        return type_name or type(value).__name__
-    return repr(value)
-
-
-def _check(config: Config) -> None:
-    """What a type cannot say."""
-    _check_tls(config)
-    parse_listen(config.listen, "listen")
-    parse_listen(config.health, "health")
-    admin = parse_listen(config.admin, "admin")
-    path = config.health_check.path
-    if path is not None and _TARGET.fullmatch(path) is None:
-        raise ConfigError("health_check.path", "a path that begins with /", repr(path))
-    size = config.tap.ring_bytes
-    if size & (size - 1):
-        raise ConfigError("tap.ring_bytes", "a power of two in [65536, 1073741824]", str(size))
-    if not is_loopback(admin) and not config.admin_server.token:
-        raise ConfigError(
-            "admin_server.token", f"a token, since {config.admin} is not a loopback address", "none"
-        )
-    if list(config.window.horizons_s) != sorted(config.window.horizons_s):
-        raise ConfigError("window.horizons_s", "lengths in rising order", str(list(config.window.horizons_s)))
-    if config.window.horizons_s[0] < config.window.pane_s:
-        raise ConfigError(
-            "window.horizons_s",
-            f"at least one pane of {config.window.pane_s} s",
-            str(config.window.horizons_s[0]),
-        )
-    for place, path in enumerate(config.tap.paths):
-        compile_path(path, f"tap.paths[{place}]")
-    for place, route in enumerate(config.routes):
-        compile_path(route.path, f"routes[{place}].path")
-    _check_names("models", [model.name for model in config.models])
-    _check_shadows(config.shadows)
-
-
-def _check_names(setting: str, names: Sequence[str]) -> None:
-    twice = sorted(name for name in names if names.count(name) > 1)
-    if twice:
-        raise ConfigError(setting, "one entry a name", f"{twice[0]!r} twice")
-
-
-def _check_shadows(shadows: Sequence[ShadowConfig]) -> None:
-    _check_names("shadows", [shadow.name for shadow in shadows])
-    for place, shadow in enumerate(shadows):
-        setting = f"shadows[{place}]"
-        if _SHADOW_URL.fullmatch(shadow.url) is None:
-            raise ConfigError(f"{setting}.url", "http://host:port or https://host:port", repr(shadow.url))
-        for number, path in enumerate(shadow.routes):
-            compile_path(path, f"{setting}.routes[{number}]")
-        _check_names(f"{setting}.fields", [field.name for field in shadow.fields])
-
-
-def _check_tls(config: Config) -> None:
-    """Files of TLS that nobody would read are a mistake: the connection would not be what was asked for."""
-    upstream, tls, files = parse_upstream(config.upstream), config.tls, config.upstream_tls
-    for name, value in (("key", tls.key), ("client_ca", tls.client_ca)):
-        if value is not None and tls.certificate is None:
-            raise ConfigError(f"tls.{name}", "tls.certificate beside it", "none")
-    if not tls.alpn:
-        raise ConfigError("tls.alpn", "at least one protocol", "none")
-    for place, protocol in enumerate(tls.alpn):
-        if protocol not in ALPN:
-            raise ConfigError(f"tls.alpn[{place}]", " or ".join(ALPN), repr(protocol))
-    if files.key is not None and files.certificate is None:
-        raise ConfigError("upstream_tls.key", "upstream_tls.certificate beside it", "none")
-    if not (isinstance(upstream, TcpUpstream) and upstream.tls):
-        for name in ("ca", "certificate", "server_name"):
-            if getattr(files, name) is not None:
-                raise ConfigError(f"upstream_tls.{name}", "an https:// upstream", repr(config.upstream))

@@ -106,6 +106,29 @@ class TestSecrets:
             "a: [",
             "file: expected YAML, got line 1, column 5: expected the node content, but found '<stream end>'",
         ),
+        ("log_format: xml", "log_format: expected one of auto, text, json, got 'xml'"),
+        (
+            "alarm: {river: [{detector: adwin, feature: a}]}",
+            "alarm.river[0].detector: expected one of ADWIN, PageHinkley, DDM, KSWIN, got 'adwin'",
+        ),
+        ("routes: [{tap: false}]", "routes[0].path: expected a value, got none"),
+        ("window: {horizons_s: [.inf]}", "window.horizons_s[0]: expected a finite number, got inf"),
+        ("window: {half_lives_s: [0]}", "window.half_lives_s[0]: expected float > 0.0, got 0"),
+        ("window: {half_lives_s: [60, .inf]}", "window.half_lives_s[1]: expected a finite number, got inf"),
+        (
+            "window: {horizons_s: [300, 300]}",
+            "window.horizons_s: expected lengths in rising order, got [300.0, 300.0]",
+        ),
+        ("window: {pane_rows: 1}", "window.pane_rows: expected int >= 10, got 1"),
+        (
+            "models: [{name: a}, {name: b, features: [x, {name: y, column: x}]}]",
+            "models[1].features: expected one entry a name, got 'x' twice",
+        ),
+        (
+            "tap: {ratio: 1}\nworkers: 1\ntap: {ratio: 0}",
+            "file: expected YAML, got line 3, column 1: expected a key once, got tap twice",
+        ),
+        ("tap: {1: a}", "file: expected YAML, got line 1, column 7: expected a key of text, got 1"),
     ],
 )
 def test_a_wrong_setting_is_named_with_what_was_expected(text: str, message: str) -> None:
@@ -171,3 +194,9 @@ def test_an_alias_within_itself_is_an_error_and_no_endless_loop() -> None:
     with pytest.raises(ConfigError) as caught:
         load_config("tap: &tap {ratio: 0.5, inner: *tap}")
     assert str(caught.value) == "file: expected a YAML alias that is not within itself, got one that is"
+
+
+def test_keys_that_a_yaml_alias_brings_may_be_set_again() -> None:
+    text = "pool: &few {connections: 4, waiting: 8}\nbreaker: {<<: {failures: 1, open_s: 2}, failures: 3}"
+    config = load_config(text)
+    assert (config.pool.waiting, config.breaker.failures, config.breaker.open_s) == (8, 3, 2.0)

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any
 
 from sidecar import __version__
 from sidecar.compiled import worker_code
-from sidecar.errors import BadReference, BadSnapshot, ConfigError, SidecarError, StartError
+from sidecar.errors import BadRecording, BadReference, BadSnapshot, ConfigError, SidecarError, StartError
 
 if TYPE_CHECKING:  # for annotations; the verbs import it when they run
     from sidecar.config.model import Config
@@ -38,7 +38,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     options = make_parser().parse_args(argv)
     try:
         return int(options.verb(options))
-    except (ConfigError, BadReference, BadSnapshot) as exc:
+    except (ConfigError, BadRecording, BadReference, BadSnapshot) as exc:
         return _complain(exc, BAD_USE)
     except StartError as exc:
         return _complain(exc, NO_START)
@@ -197,6 +197,9 @@ def make_parser() -> argparse.ArgumentParser:
     from sidecar.verdict_cli import add_verdict_verb
 
     add_verdict_verb(verbs)
+    from sidecar.replay_cli import add_replay_verb
+
+    add_replay_verb(verbs, _load)
     warm = verbs.add_parser("warm", help="compile every kernel into the cache (for image builds)")
     warm.set_defaults(verb=_warm)
     return parser

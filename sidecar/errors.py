@@ -130,5 +130,9 @@ class BadSnapshot(SidecarError):
     """A snapshot cannot be used, or snapshots cannot be merged."""
 
 
+class BadRecording(SidecarError):
+    """Recorded traffic cannot be read."""
+
+
 class ShapeMismatch(SidecarError):
     """Two arrays that must have one shape do not: a programming fault."""

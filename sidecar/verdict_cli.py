@@ -7,6 +7,7 @@ import json
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -47,7 +48,7 @@ def _verdict(options: argparse.Namespace) -> int:
         if entry["verdict"] != "undecided" or left_s <= 0.0:
             break
         time.sleep(min(LOOK_S, left_s))
-    print(json.dumps(entry) if options.json else _text(entry))
+    print(json.dumps(entry) if options.json else describe(entry))
     return DONE if entry["verdict"] in ACCEPTED[options.require] else NEGATIVE
 
 
@@ -76,7 +77,12 @@ def _token(path: str) -> str:
         raise ConfigError("--token-file", "a readable file", f"{path}: {exc.strerror}") from None
 
 
-def _text(entry: dict[str, Any]) -> str:
+def describe(entry: Mapping[str, Any]) -> str:
+    """What is known of a shadow, in a few lines.
+
+    Args:
+        entry: of `GET /api/v1/shadow`, or the report of a replay.
+    """
     lines = [f"{entry['name']}: {entry['verdict']} ({entry['compared']:,} answers compared)"]
     for finding in entry["findings"]:
         numbers = (_number(finding[name]) for name in ("estimate", "low", "high"))

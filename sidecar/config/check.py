@@ -7,6 +7,7 @@ import re
 from sidecar.config.address import TcpUpstream, is_loopback, parse_listen, parse_upstream
 from sidecar.config.check_shadows import check_names, check_shadows, check_upstream_tls
 from sidecar.config.model import Config
+from sidecar.config.recording import RecordingConfig
 from sidecar.config.routes import compile_path
 from sidecar.errors import ConfigError
 
@@ -54,6 +55,18 @@ def check_config(config: Config) -> None:
         columns = [item if isinstance(item, str) else item.column or item.name for item in model.features]
         check_names(f"models[{place}].features", columns)
     check_shadows(config.shadows)
+    _check_recording(config.recording)
+
+
+def _check_recording(recording: RecordingConfig) -> None:
+    for place, path in enumerate(recording.routes):
+        compile_path(path, f"recording.routes[{place}]")
+    if recording.segment_bytes > recording.most_bytes:
+        raise ConfigError(
+            "recording.segment_bytes",
+            f"at most recording.most_bytes ({recording.most_bytes})",
+            str(recording.segment_bytes),
+        )
 
 
 def _check_tls(config: Config) -> None:

@@ -30,7 +30,7 @@ def check_shadows(shadows: Sequence[ShadowConfig]) -> None:
     check_names("shadows", [shadow.name for shadow in shadows])
     for place, shadow in enumerate(shadows):
         setting = f"shadows[{place}]"
-        _check_url(shadow.url, f"{setting}.url")
+        check_url(shadow.url, f"{setting}.url")
         check_upstream_tls(f"{setting}.tls", shadow.tls, shadow.url.startswith("https:"), shadow.url)
         _check_heads(shadow, setting)
         for number, path in enumerate(shadow.routes):
@@ -73,7 +73,16 @@ def check_upstream_tls(setting: str, files: UpstreamTlsConfig, over_tls: bool, u
             raise ConfigError(f"{setting}.{name}", f"an https:// {what}", repr(url))
 
 
-def _check_url(url: str, path: str) -> None:
+def check_url(url: str, path: str) -> None:
+    """Sees to it that a server can be asked at a URL.
+
+    Args:
+        url: its URL, perhaps with a path.
+        path: of the setting, or a flag.
+
+    Raises:
+        ConfigError: "shadows[0].url: expected a port in 1..65535, got 99999".
+    """
     if "@" in url.partition("://")[2].partition("/")[0]:
         raise ConfigError(path, _URL, "a URL with credentials")  # which are not shown
     parts = _PARTS.fullmatch(url)

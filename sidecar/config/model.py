@@ -9,6 +9,7 @@ from typing import Annotated, Literal
 from msgspec import Meta, Struct
 
 from sidecar.config.outlets import AccessLogConfig, AdminConfig, StateConfig
+from sidecar.config.recording import RecordingConfig
 from sidecar.config.river import RiverConfig
 from sidecar.config.shadow import ShadowConfig
 from sidecar.config.traffic import (
@@ -359,3 +360,4 @@ class Config(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     admin_server: AdminConfig = AdminConfig()
     models: tuple[ModelConfig, ...] = ()
     shadows: tuple[ShadowConfig, ...] = ()
+    recording: RecordingConfig = RecordingConfig()

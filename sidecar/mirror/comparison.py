@@ -31,8 +31,6 @@ from sidecar.payload.registry import decode
 
 LATENCY_PARTS = 64  # cells an octave: 1.6 %
 QUANTILES = (0.5, 0.99)
-N_FINDINGS = 2 + len(QUANTILES)  # agreement, errors, and a latency each
-
 _JSON = msgspec.json.Decoder()
 
 
@@ -45,14 +43,17 @@ class ShadowComparison:
     Args:
         config: the shadow's.
         body_limit_bytes: longest body once its content coding is undone.
+        judge_latency: False where the two sides' times were not taken side by side.
 
     Attributes:
         compared: pairs whose outputs were compared.
         undecoded: good pairs whose outputs could not be read.
     """
 
-    def __init__(self, config: ShadowConfig, body_limit_bytes: int) -> None:
+    def __init__(self, config: ShadowConfig, body_limit_bytes: int, *, judge_latency: bool = True) -> None:
         self._config = config
+        self._quantiles = QUANTILES if judge_latency else ()
+        self._alpha = config.alpha / (2 + len(self._quantiles))  # agreement, errors, and a latency each
         self._body_limit_bytes = body_limit_bytes
         self._statuses = StatusMatrix()
         self._outputs = OutputComparison(config.fields)
@@ -98,11 +99,11 @@ class ShadowComparison:
 
     def findings(self) -> tuple[Finding, ...]:
         """What is known at this moment; valid however often it is asked for."""
-        margins, alpha = self._config.margins, self._config.alpha / N_FINDINGS
+        margins, alpha = self._config.margins, self._alpha
         return (
             judge_agreement(self._disagreements, self._noise, margins.disagreement, alpha),
             judge_errors(*self._statuses.discordant(), self._statuses.pairs, margins.errors, alpha),
-            *(judge_latency(*self._latencies, share, margins.latency, alpha) for share in QUANTILES),
+            *(judge_latency(*self._latencies, share, margins.latency, alpha) for share in self._quantiles),
         )
 
     def verdict(self) -> State:
@@ -115,8 +116,7 @@ class ShadowComparison:
         Returns:
             Numbers, texts, lists and None only.
         """
-        alpha = self._config.alpha / N_FINDINGS / 2.0
-        raw, noise = (share_sequence(*sums, alpha) for sums in (self._disagreements, self._noise))
+        raw, noise = (share_sequence(*sums, self._alpha / 2.0) for sums in (self._disagreements, self._noise))
         primary_errors, shadow_errors = self._statuses.errors()
         findings = self.findings()
         return {
@@ -141,7 +141,7 @@ class ShadowComparison:
     def _latency_json(self) -> dict[str, float | None]:
         named = zip(("primary", "shadow"), self._latencies, strict=True)
         return {
-            f"{name}_p{round(share * 100)}_s": json_number(side.quantile(share))
+            f"{name}_p{round(share * 100)}_s": json_number(side.quantile(share)) if self._quantiles else None
             for name, side in named
             for share in QUANTILES
         }

@@ -6,8 +6,8 @@ import json
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Literal, Protocol
 
-from sidecar.config.shadow import ShadowConfig
 from sidecar.mirror.answer import Answer
 
 _INFERENCE = re.compile(
@@ -15,6 +15,16 @@ _INFERENCE = re.compile(
 )
 _SEQUENCE = re.compile(rb'"sequence_id"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
 _SHARED_MEMORY = b'"shared_memory_region"'
+
+
+class Grouping(Protocol):
+    """What stays whole when a share is taken; settings of a shadow or of the recording."""
+
+    @property
+    def by(self) -> Literal["request", "session", "sequence"]: ...
+
+    @property
+    def session_header(self) -> str: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,6 +40,7 @@ class Job:
         headers: of the request, lower-case names.
         body: of the request.
         primary: the primary's answer.
+        start_unix_ns: when the request's first byte came.
     """
 
     number: int
@@ -40,6 +51,7 @@ class Job:
     headers: Mapping[str, str]
     body: bytes
     primary: Answer
+    start_unix_ns: int = 0
 
     @property
     def size_bytes(self) -> int:
@@ -56,11 +68,11 @@ class Job:
         """Whether tensors lie in memory that only the primary can see."""
         return _SHARED_MEMORY in self.body
 
-    def key(self, config: ShadowConfig) -> str:
+    def key(self, config: Grouping) -> str:
         """What it belongs to.
 
         Args:
-            config: the shadow's; says whether requests, sessions or sequences stay whole.
+            config: says whether requests, sessions or sequences stay whole.
 
         Returns:
             The session or sequence; the request's own id when it has none.

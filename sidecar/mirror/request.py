@@ -7,8 +7,15 @@ is for one hop only, the shadow's host, `x-shadow`, a trace of its own that name
 
 from __future__ import annotations
 
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
+
+from sidecar.config.shadow import ShadowConfig
+from sidecar.mirror.job import Job
+from sidecar.payload.route import origin_form
+
+NOISE_NAME = "primary"  # `x-shadow` of requests that the primary gets a second time
 
 CREDENTIALS = frozenset({"authorization", "proxy-authorization", "cookie", "x-api-key"})
 _LEFT_OUT = CREDENTIALS | {
@@ -44,6 +51,31 @@ class Copy:
     target: str
     headers: Mapping[str, str]
     body: bytes
+
+
+def copy_of(job: Job, config: ShadowConfig, *, again: bool) -> Copy:
+    """The copy of a job's request, with a trace of its own.
+
+    Args:
+        job: an exchange that is over.
+        config: the shadow's.
+        again: whether it goes to the primary a second time: as the caller sent it, but for `x-shadow`.
+
+    Returns:
+        The copy.
+    """
+    return copy_request(
+        job.method,
+        job.target,
+        job.headers,
+        job.body,
+        shadow=NOISE_NAME if again else config.name,
+        host=None if again else config.host,
+        added={} if again else config.headers,
+        trace_id=secrets.token_bytes(16),
+        primary_span_id=job.span_id,
+        span_id=secrets.token_bytes(8),
+    )
 
 
 def copy_request(
@@ -85,10 +117,4 @@ def copy_request(
     kept["traceparent"] = f"00-{trace_id.hex()}-{span_id.hex()}-01"
     kept["tracestate"] = f"{TRACE_VENDOR}=primary:{primary_span_id.hex()}"
     kept.update({name.lower(): value for name, value in added.items()})
-    return Copy(method, _origin_form(target), kept, body)
-
-
-def _origin_form(target: str) -> str:
-    if target.startswith("/") or "://" not in target:
-        return target
-    return "/" + target.partition("://")[2].partition("/")[2]
+    return Copy(method, origin_form(target), kept, body)

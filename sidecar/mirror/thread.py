@@ -7,23 +7,26 @@ it. Nothing here is ever waited for by the thread that reads the ring.
 from __future__ import annotations
 
 import asyncio
-import secrets
 import threading
 from collections.abc import Callable, Coroutine, Sequence
 from typing import Any
 
 from sidecar.clock import Clock
 from sidecar.config.model import Config
-from sidecar.config.shadow import ShadowConfig
 from sidecar.log import Log
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.job import Job
-from sidecar.mirror.request import Copy, copy_request
+from sidecar.mirror.request import copy_of
 from sidecar.mirror.sender import Sender
 from sidecar.mirror.shadow import Shadow
 
-NOISE_NAME = "primary"  # `x-shadow` of requests that the primary gets a second time
 START_S = 10.0
+
+Note = Callable[[str, Job, Answer, bool], None]
+
+
+def _note_nothing(_shadow: str, _job: Job, _answer: Answer, _again: bool) -> None:
+    """Nobody wants to know."""
 
 
 class Mirror:
@@ -33,6 +36,8 @@ class Mirror:
         config: the settings: shadows, where the model server is, the bodies' limit.
         clock: for rates, ramps and breakers.
         log: where faults are told.
+        note: told of every answer that is compared, in the order of the comparisons: whose comparison, the
+            job, the answer, whether it is the primary's second one. Called by: the mirror's thread.
 
     Attributes:
         shadows: in the order of the configuration.
@@ -44,8 +49,10 @@ class Mirror:
         config: Config,
         clock: Clock,
         log: Log,
+        note: Note = _note_nothing,
     ) -> None:
         self._clock = clock
+        self._note = note
         self._log = log
         self._config = config
         self.shadows = tuple(
@@ -149,13 +156,15 @@ class Mirror:
         sender = self._senders[shadow.config.name][0]
         answer = Answer(0, failure="broken")
         try:
-            answer = await sender.send(_copy(job, shadow.config.name, shadow.config))
+            answer = await sender.send(copy_of(job, shadow.config, again=False))
         finally:
+            self._note(shadow.config.name, job, answer, False)
             self._contained(lambda: shadow.end(job, answer, self._now_s()))
 
     async def _ask_again(self, shadow: Shadow, job: Job) -> None:
         """Through the same kind of sender, so that the two differ in nothing but the server."""
-        again = await self._senders[shadow.config.name][1].send(_copy(job, NOISE_NAME, shadow.config))
+        again = await self._senders[shadow.config.name][1].send(copy_of(job, shadow.config, again=True))
+        self._note(shadow.config.name, job, again, True)
         self._contained(lambda: shadow.comparison.add_noise(job, again))
 
     def _contained(self, work: Callable[[], None]) -> None:
@@ -164,18 +173,3 @@ class Mirror:
         except Exception as exc:  # noqa: BLE001 - one pair's fault must not stop the mirror
             self.n_faults += 1
             self._log.limited("mirror_fault", fault=f"{type(exc).__name__}: {exc}")
-
-
-def _copy(job: Job, name: str, config: ShadowConfig) -> Copy:
-    return copy_request(
-        job.method,
-        job.target,
-        job.headers,
-        job.body,
-        shadow=name,
-        host=config.host if name != NOISE_NAME else None,
-        added=config.headers if name != NOISE_NAME else {},
-        trace_id=secrets.token_bytes(16),
-        primary_span_id=job.span_id,
-        span_id=secrets.token_bytes(8),
-    )

@@ -36,6 +36,7 @@ from sidecar.monitor.intake import Intake
 from sidecar.monitor.level import LEVELS, LevelControl
 from sidecar.monitor.origin import take_identity
 from sidecar.monitor.readings import model_families, process_families
+from sidecar.monitor.recording import Recorder
 from sidecar.monitor.shadow_readings import shadow_families
 from sidecar.monitor.state import BadState, load_state
 from sidecar.monitor.statistician import Statistician
@@ -107,7 +108,10 @@ class Monitor:
             log=log,
         )
         self.access_log = make_access_log(config.access_log, clock, log)
-        self.mirror = Mirror(config, clock, log) if config.shadows else None
+        self.recorder = (
+            Recorder(config.recording, __version__, clock, log) if config.recording.path is not None else None
+        )
+        self.mirror = self._make_mirror(clock) if config.shadows else None
         self.intake = self._make_intake(clock, hand_off_fds)
         self.views = Views(
             rings=rings,
@@ -133,8 +137,13 @@ class Monitor:
             self._config.tap.body_limit_bytes,
             self.access_log,
             longest_pause_s(self._config) + SILENCE_SLACK_S,
-            self.mirror,
+            [taker for taker in (self.recorder, self.mirror) if taker is not None],
         )
+
+    def _make_mirror(self, clock: Clock) -> Mirror:
+        if self.recorder is None:
+            return Mirror(self._config, clock, self._log)
+        return Mirror(self._config, clock, self._log, self.recorder.note)
 
     def families(self) -> list[Family]:
         """All metric families but the exports' own."""
@@ -147,6 +156,7 @@ class Monitor:
             *self.meters.families(),
             *self.intake.tunnels.families(),
             *(self.access_log.families() if self.access_log is not None else ()),
+            *(self.recorder.families() if self.recorder is not None else ()),
             Family(ATTRIBUTES_FOLDED, self.meters.folded()),
             single(ADMIN_FAULTS, self.admin_faults.count),
             *ring_families(self._rings),
@@ -158,6 +168,8 @@ class Monitor:
     def start(self) -> None:
         """Starts the threads."""
         self.statistician.start()
+        if self.recorder is not None:
+            self.recorder.start()
         if self.mirror is not None:
             self.mirror.start()
         self.intake.start()
@@ -192,6 +204,8 @@ class Monitor:
         in_time = self.intake.stop(limit_s / 2)
         if self.mirror is not None:
             in_time = self.mirror.stop(max(0.1, end_s - time.monotonic())) and in_time
+        if self.recorder is not None:  # behind who gives it records
+            in_time = self.recorder.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.statistician.stop(max(0.1, end_s - time.monotonic())) and in_time
         in_time = self.exports.shutdown(max(0.1, end_s - time.monotonic())) and in_time
         if not in_time:

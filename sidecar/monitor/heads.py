@@ -7,6 +7,8 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from sidecar.payload.route import path_of
+
 KEPT_HEADS = 2048  # of at most a few KiB each
 
 
@@ -50,14 +52,3 @@ def _read_headers(raw: bytes) -> Mapping[str, str]:
             key, value = name.lower(), value.strip(" \t")  # no more: other blanks are bytes of the value
             headers[key] = f"{headers[key]}, {value}" if key in headers else value
     return headers
-
-
-def path_of(target: str) -> str:
-    """The path of a request target.
-
-    Args:
-        target: origin form (`/v2?x=1`), absolute form (`http://host/v2`) or `*`.
-    """
-    if not target.startswith("/") and "://" in target:
-        target = "/" + target.partition("://")[2].partition("/")[2]
-    return target.partition("?")[0]

@@ -17,11 +17,10 @@ from collections.abc import Callable, Sequence
 from sidecar.clock import Clock
 from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
 from sidecar.log import Log
-from sidecar.mirror.thread import Mirror
 from sidecar.monitor.access_log import AccessLog
 from sidecar.monitor.assembly import LONGEST_SILENCE_S, Assembly
 from sidecar.monitor.heads import HeadReader, RequestLine
-from sidecar.monitor.mirroring import offer_exchange
+from sidecar.monitor.mirroring import JobTaker, offer_exchange
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
 from sidecar.monitor.tunnels import TunnelMeters, Tunnels
@@ -83,7 +82,7 @@ class Intake:
         body_limit_bytes: longest body once its content coding is undone.
         access_log: gets a line an exchange, if there is one.
         longest_silence_s: an exchange in pieces that is silent for longer has ended without its record.
-        mirror: gets every exchange, if there are shadows.
+        takers: get every exchange that is over: the recorder, the mirror.
 
     Attributes:
         lag_ns: age of the oldest record of the last batch.
@@ -103,9 +102,9 @@ class Intake:
         body_limit_bytes: int,
         access_log: AccessLog | None = None,
         longest_silence_s: float = LONGEST_SILENCE_S,
-        mirror: Mirror | None = None,
+        takers: Sequence[JobTaker] = (),
     ) -> None:
-        self._mirror = mirror
+        self._takers = takers
         self.tunnels = TunnelMeters()
         self._access_log = access_log
         self._lanes = [Lane(reader, self.tunnels, longest_silence_s) for reader in readers]
@@ -190,8 +189,8 @@ class Intake:
             if not record.already_settled:
                 self._measure(record, request)
             bodies = self._bodies(record, lane)
-            if self._mirror is not None and not record.already_settled:
-                offer_exchange(self._mirror, record, request, bodies, self._heads)
+            if self._takers and not record.already_settled:
+                offer_exchange(self._takers, record, request, bodies, self._heads)
             return self._analyse(record, request, bodies)
         except Exception as exc:  # noqa: BLE001 - one record's fault must not stop the monitor
             self._note_fault("record_fault", exc)

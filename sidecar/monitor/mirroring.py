@@ -1,12 +1,12 @@
-"""From an exchange's record to the job that shadows are offered, or why it is none."""
+"""From an exchange's record to the job that the recorder and the shadows are offered, or why it is none."""
 
 from __future__ import annotations
 
-from typing import Literal
+from collections.abc import Sequence
+from typing import Literal, Protocol
 
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.job import Job
-from sidecar.mirror.thread import Mirror
 from sidecar.monitor.heads import HeadReader, RequestLine
 from sidecar.ring.entry import ExchangeRecord
 from sidecar.ring.record import ExchangeFlag, Outcome
@@ -21,17 +21,25 @@ _TUNNEL = int(ExchangeFlag.TUNNEL)
 _NS = 1e-9
 
 
+class JobTaker(Protocol):
+    """Who wants exchanges that are over; never waits."""
+
+    def offer(self, job: Job) -> None: ...
+
+    def skip(self, reason: str) -> None: ...
+
+
 def offer_exchange(
-    mirror: Mirror,
+    takers: Sequence[JobTaker],
     record: ExchangeRecord,
     request: RequestLine,
     bodies: tuple[bytes, bytes] | None,
     heads: HeadReader,
 ) -> None:
-    """Offers an exchange that is over to all shadows, or counts why it cannot be mirrored.
+    """Offers an exchange that is over to all who want one, or has them count why it is of no use.
 
     Args:
-        mirror: the shadows.
+        takers: at least one; asked in this order.
         record: the exchange's.
         request: its head.
         bodies: both sides' bodies, None when pieces are missing.
@@ -39,9 +47,12 @@ def offer_exchange(
     """
     reason = unfit(record, bodies is not None)
     if reason is not None or bodies is None:
-        mirror.skip(reason or "incomplete")
+        for taker in takers:
+            taker.skip(reason or "incomplete")
         return
-    mirror.offer(_job(record, request, bodies, heads))
+    job = _job(record, request, bodies, heads)
+    for taker in takers:
+        taker.offer(job)
 
 
 def unfit(record: ExchangeRecord, is_whole: bool) -> Unfit | None:
@@ -85,4 +96,5 @@ def _job(record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, byte
         headers=request.headers,
         body=bodies[0],
         primary=primary,
+        start_unix_ns=record.start_unix_ns,
     )

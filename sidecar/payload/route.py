@@ -56,3 +56,23 @@ def _match(pattern: re.Pattern[str], path: str) -> Route | None:
         return None
     model, version, verb = found.groups()
     return Route(unquote(model), None if version is None else unquote(version), verb)
+
+
+def origin_form(target: str) -> str:
+    """Path and query of a request target.
+
+    Args:
+        target: origin form (`/v2?x=1`), absolute form (`http://host/v2`) or `*`.
+    """
+    if target.startswith("/") or "://" not in target:
+        return target
+    return "/" + target.partition("://")[2].partition("/")[2]
+
+
+def path_of(target: str) -> str:
+    """The path of a request target, without its query.
+
+    Args:
+        target: as for `origin_form`.
+    """
+    return origin_form(target).partition("?")[0]

@@ -11,6 +11,7 @@ Attributes of the conventions keep their dotted names; ours are single words, so
 from __future__ import annotations
 
 from sidecar.telemetry.instrument import Instrument
+from sidecar.telemetry.recording_names import RECORDING_INSTRUMENTS
 from sidecar.telemetry.shadow_names import SHADOW_INSTRUMENTS
 
 # Advice of the HTTP conventions for durations, in seconds.
@@ -368,6 +369,7 @@ REFERENCE_ROWS = Instrument(
 INSTRUMENTS: tuple[Instrument, ...] = (
     *(value for value in list(globals().values()) if isinstance(value, Instrument)),
     *SHADOW_INSTRUMENTS,
+    *RECORDING_INSTRUMENTS,
 )
 
 # The ring's other counters, by their name there.

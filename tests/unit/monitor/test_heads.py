@@ -1,8 +1,6 @@
 from __future__ import annotations
 
-import pytest
-
-from sidecar.monitor.heads import HeadReader, path_of
+from sidecar.monitor.heads import HeadReader
 
 
 def test_a_request() -> None:
@@ -21,11 +19,3 @@ def test_a_response() -> None:
         "content-encoding": "gzip"
     }
     assert dict(HeadReader().response(b"")) == {}
-
-
-@pytest.mark.parametrize(
-    ("target", "path"),
-    [("/a?b", "/a"), ("http://host:1/a/b?c", "/a/b"), ("http://host", "/"), ("*", "*"), ("/a://b", "/a://b")],
-)
-def test_the_path_of_a_target(target: str, path: str) -> None:
-    assert path_of(target) == path

@@ -48,7 +48,7 @@ def record(pair: Pair, flags: int = TAKEN, outcome: Outcome = Outcome.OK) -> Exc
 
 def offered(found: ExchangeRecord, bodies: tuple[bytes, bytes] | None = BODIES) -> Recorder:
     recorder, heads = Recorder(), HeadReader()
-    offer_exchange(recorder, found, heads.request(bytes(found.request_head)), bodies, heads)  # type: ignore[arg-type]
+    offer_exchange([recorder], found, heads.request(bytes(found.request_head)), bodies, heads)
     return recorder
 
 

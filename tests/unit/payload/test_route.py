@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from sidecar.payload.route import PATH_LIMIT, Route, parse_v1_path, parse_v2_path
+from sidecar.payload.route import PATH_LIMIT, Route, parse_v1_path, parse_v2_path, path_of
 
 
 @pytest.mark.parametrize(
@@ -54,3 +54,11 @@ def test_a_path_beyond_the_limit_is_nobodys() -> None:
     assert parse_v2_path("/" * fill + "/v2/models/m/infer") == Route("m", None, "infer")
     assert parse_v2_path("/" * (fill + 1) + "/v2/models/m/infer") is None
     assert parse_v1_path("/" * PATH_LIMIT + "/v1/models/m:predict") is None
+
+
+@pytest.mark.parametrize(
+    ("target", "path"),
+    [("/a?b", "/a"), ("http://host:1/a/b?c", "/a/b"), ("http://host", "/"), ("*", "*"), ("/a://b", "/a://b")],
+)
+def test_the_path_of_a_target(target: str, path: str) -> None:
+    assert path_of(target) == path

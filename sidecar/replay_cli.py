@@ -112,7 +112,7 @@ def _send(options: argparse.Namespace, recording: Recording, config: Config) -> 
 
     from sidecar.mirror.comparison import ShadowComparison
     from sidecar.replay.outcome import Outcome
-    from sidecar.replay.player import Player
+    from sidecar.replay.player import Player, asked_again
 
     shadow = _shadow(config, options.shadow or CANDIDATE)
     changes: dict[str, Any] = {"url": _url("--to", options.to)}
@@ -130,7 +130,9 @@ def _send(options: argparse.Namespace, recording: Recording, config: Config) -> 
 
     async def play() -> None:
         primary = None if options.primary is None else _url("--primary", options.primary)
-        await Player(shadow, outcome, options.speed, primary, config.upstream_tls).play(recording)
+        noisy = asked_again(recording) if primary is None else frozenset()
+        player = Player(shadow, outcome, noisy, options.speed, primary, config.upstream_tls)
+        await player.play(recording)
 
     asyncio.run(play())
     return shadow, outcome

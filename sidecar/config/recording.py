@@ -45,7 +45,5 @@ class RecordingConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=T
     ] = 1
     flush_s: Annotated[
         Seconds,
-        Meta(
-            description="Longest time for which recorded traffic is not on the disk yet: what a killed monitor loses."
-        ),
+        Meta(description="Longest time for which records are kept in memory: what a killed monitor loses."),
     ] = 1.0

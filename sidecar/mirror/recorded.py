@@ -12,6 +12,7 @@ from sidecar.payload.route import path_of
 from sidecar.recording.records import Compared, Exchange, Reply
 
 HELD_BYTES = 1024  # for a record's heads and objects, about
+_LEFT_OUT = CREDENTIALS | {"set-cookie"}
 
 
 def exchange_of(job: Job) -> Exchange:
@@ -81,4 +82,4 @@ def _reply_of(answer: Answer) -> Reply:
 
 
 def _without_credentials(headers: Mapping[str, str]) -> dict[str, str]:
-    return {name: value for name, value in headers.items() if name not in CREDENTIALS}
+    return {name: value for name, value in headers.items() if name not in _LEFT_OUT}

@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections import deque
 from collections.abc import Iterable
+from collections.abc import Set as AbstractSet
 from dataclasses import dataclass
 from typing import Final
 
@@ -18,10 +19,10 @@ from sidecar.errors import SidecarError
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.choice import is_chosen, key_hash
 from sidecar.mirror.job import Job
-from sidecar.mirror.recorded import job_of
+from sidecar.mirror.recorded import answer_of, job_of
 from sidecar.mirror.request import copy_of
 from sidecar.mirror.sender import Sender
-from sidecar.recording.records import Exchange, Record
+from sidecar.recording.records import Compared, Exchange, Record
 from sidecar.replay.outcome import Outcome
 
 WINDOW: Final = 4  # times the concurrency: answers that may wait for an earlier one
@@ -30,6 +31,18 @@ HOPELESS: Final = 20  # first requests that all found nobody
 
 class CandidateGone(SidecarError):
     """Nobody answers at the candidate's URL."""
+
+
+def asked_again(recording: Iterable[Record]) -> frozenset[int]:
+    """The exchanges whose second answer of the primary was recorded: the noise floor when it cannot be asked.
+
+    Args:
+        recording: gone through once.
+
+    Returns:
+        Their numbers.
+    """
+    return frozenset(record.number for record in recording if isinstance(record, Compared) and record.again)
 
 
 @dataclass(slots=True)
@@ -45,6 +58,7 @@ class Player:
     Args:
         config: the candidate: URL, concurrency, time-out, what stays whole, how to compare.
         outcome: filled.
+        noisy: exchanges whose recorded second answers are the noise floor, of `asked_again`.
         speed: times the recorded pace; None sends as fast as the concurrency allows.
         primary: URL of who gets a share `config.noise_ratio` of the requests again; None for nobody.
         primary_tls: for it.
@@ -54,6 +68,7 @@ class Player:
         self,
         config: ShadowConfig,
         outcome: Outcome,
+        noisy: AbstractSet[int],
         speed: float | None,
         primary: str | None = None,
         primary_tls: UpstreamTlsConfig | None = None,
@@ -61,6 +76,8 @@ class Player:
         limits = (config.concurrency, config.timeout_s, config.answer_bytes)
         self._config = config
         self._outcome = outcome
+        self._noisy = set(noisy)
+        self._held: dict[int, Job] = {}  # until the primary's second answer comes by
         self._speed = speed
         self._candidate = Sender(config.url, *limits, config.tls)
         tls = primary_tls or UpstreamTlsConfig()
@@ -81,21 +98,33 @@ class Player:
         begin_s = asyncio.get_running_loop().time()
         try:
             for record in recording:
-                if not isinstance(record, Exchange):
-                    continue
-                self._outcome.note(record)
-                job = job_of(record)
-                if job.uses_shared_memory:
-                    self._outcome.skipped["shared_memory"] += 1
-                    continue
-                await self._until_due(job, begin_s)
-                await self._room.acquire()
-                self._send(job)
-                await self._take_answers(self._config.concurrency * WINDOW)
+                if isinstance(record, Exchange):
+                    self._outcome.note(record)
+                    await self._take(job_of(record), begin_s)
+                elif isinstance(record, Compared) and record.again:
+                    self._take_noise(record)
             await self._take_answers(0)
         finally:
             await self._close()
         self._check_reached(at_end=True)
+
+    async def _take(self, job: Job, begin_s: float) -> None:
+        if job.uses_shared_memory:
+            self._outcome.skipped["shared_memory"] += 1
+            return
+        if job.number in self._noisy:
+            self._held[job.number] = job
+        await self._until_due(job, begin_s)
+        await self._room.acquire()
+        self._send(job)
+        await self._take_answers(self._config.concurrency * WINDOW)
+
+    def _take_noise(self, record: Compared) -> None:
+        """The first one counts, where several shadows had the primary asked again."""
+        self._noisy.discard(record.number)
+        job = self._held.pop(record.number, None)
+        if job is not None:
+            self._outcome.comparison.add_noise(job, answer_of(record.reply))
 
     async def _until_due(self, job: Job, begin_s: float) -> None:
         if self._speed is None or self._outcome.first_unix_ns is None:

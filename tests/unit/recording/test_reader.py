@@ -102,5 +102,5 @@ def test_what_a_limit_on_decompression_holds_back_comes_all_the_same(
 
 @pytest.mark.parametrize("name", ["nothing-here", ""])
 def test_where_there_is_no_segment_the_path_is_named(tmp_path: Path, name: str) -> None:
-    with pytest.raises(BadRecording, match="expected .*segment"):
+    with pytest.raises(BadRecording, match=r"expected .*segment"):
         Recording([tmp_path / name])

@@ -1,4 +1,4 @@
-"""Writing: bounded in what waits, in the size of a segment, and in size and age of all; every loss counted."""
+"""Writing: bounded in what waits, in a segment's size, in size and age of all; every loss counted."""
 
 from __future__ import annotations
 

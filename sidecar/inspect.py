@@ -18,7 +18,7 @@ from sidecar.errors import PayloadError
 from sidecar.payload.cells import clip_faults, plural, show_name
 from sidecar.payload.columns import NOT_A_TEXT, Columns, Direction, Kind
 from sidecar.payload.message import Message
-from sidecar.payload.registry import decode
+from sidecar.payload.registry import NO_SHAPE, decode
 from sidecar.payload.shape import sniff_sides
 
 SHOWN_VALUES = 20
@@ -144,7 +144,7 @@ def _inspect_body(body: bytes, path: str, headers: Mapping[str, str]) -> Inspect
     direction: Direction = found[1] if found else "request"
     message = Message(direction, "POST", _cut_query(path), headers, body)
     if found is None and not path:
-        return _unread(None, "body: expected the shape of a known protocol, got another")
+        return _unread(None, NO_SHAPE)
     return _inspect_message(message, ())
 
 

@@ -155,13 +155,13 @@ def _horizon_ns(options: argparse.Namespace, key: SubjectKey, part: SubjectPart)
     held = horizons_of(part)
     if options.horizon is None:
         return held[0] if held else 0
-    wanted: int = round(options.horizon * NS)
-    if wanted not in held:
+    wanted = [horizon_ns for horizon_ns in held if abs(horizon_ns - options.horizon * NS) < 1.0]
+    if not wanted:
         names = ", ".join(f"{horizon_ns / NS:g}" for horizon_ns in held) or "none"
         raise BadSnapshot(
             f"{options.file}: {subject_name(key)}: expected a horizon of {names} s, got {options.horizon:g}"
         )
-    return wanted
+    return wanted[0]
 
 
 def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> None:

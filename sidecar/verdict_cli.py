@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
+import math
 import time
 import urllib.error
 import urllib.request
@@ -11,6 +13,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
+from sidecar.config.address import parse_listen
 from sidecar.errors import ConfigError, SidecarError
 
 DONE, NEGATIVE = 0, 1
@@ -41,6 +44,9 @@ def add_verdict_verb(verbs: Any) -> None:
 
 
 def _verdict(options: argparse.Namespace) -> int:
+    parse_listen(options.admin, "--admin")
+    if not 0.0 <= options.wait < math.inf:
+        raise ConfigError("--wait", "a number of seconds from 0 on", f"{options.wait:g}")
     until_s = time.monotonic() + options.wait
     while True:
         entry = _ask(options)
@@ -58,23 +64,36 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
         request.add_header("Authorization", f"Bearer {_token(options.token_file)}")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            shadows = json.load(answer)["shadows"]
+            entries = {entry["name"]: dict(entry) for entry in json.load(answer)["shadows"]}
     except urllib.error.HTTPError as exc:
         raise NoAnswer(f"{options.admin}: expected status 200, got {exc.code}") from None
-    except (OSError, ValueError, KeyError) as exc:
-        raise NoAnswer(f"{options.admin}: expected a running sidecar's admin server, got {exc}") from None
-    for entry in shadows:
-        if entry["name"] == options.shadow:
-            return dict(entry)
-    known = ", ".join(entry["name"] for entry in shadows) or "none"
-    raise ConfigError("--shadow", f"one of: {known}", repr(options.shadow))
+    except (OSError, http.client.HTTPException, ValueError, KeyError, TypeError) as exc:
+        got = exc.reason if isinstance(exc, urllib.error.URLError) else exc
+        raise NoAnswer(
+            f"{options.admin}: expected a running sidecar's admin server, got {_words(got)}"
+        ) from None
+    if options.shadow not in entries:
+        known = ", ".join(entries) or "none"
+        raise ConfigError("--shadow", f"one of: {known}", repr(options.shadow))
+    return entries[options.shadow]
 
 
 def _token(path: str) -> str:
     try:
-        return Path(path).read_text(encoding="utf-8").strip()
+        token = Path(path).read_text(encoding="utf-8").strip()
     except OSError as exc:
         raise ConfigError("--token-file", "a readable file", f"{path}: {exc.strerror}") from None
+    except UnicodeDecodeError:
+        token = ""
+    if not token.isascii() or not token.isprintable() or not token:
+        raise ConfigError("--token-file", "one line of ASCII", f"{path}: other bytes")  # which are not shown
+    return token
+
+
+def _words(got: object) -> str:
+    if isinstance(got, OSError):
+        return got.strerror or str(got)
+    return "another answer" if isinstance(got, Exception) else str(got)
 
 
 def describe(entry: Mapping[str, Any]) -> str:

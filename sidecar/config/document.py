@@ -14,7 +14,7 @@ One file in YAML or TOML (`sidecar run --config FILE`), the same keys in both. `
 it (`SIDECAR_WINDOW__PANE_S=1` sets `window.pane_s`), flags override both. `${VAR}` and `${file:/path}` in a
 text value are replaced by a variable or a file's content, for secrets. `sidecar check-config FILE` says what
 is wrong with a file; `sidecar config-schema` prints the JSON schema that this page is made from. An unknown
-key is an error that names the nearest known one.
+key is an error that names the nearest known one; a key given twice and an infinite number are errors too.
 
 | key | type | default | what it does |
 |---|---|---|---|

@@ -17,6 +17,8 @@ from sidecar.payload.v1 import V1Decoder
 from sidecar.payload.v2 import V2Decoder
 
 UNKNOWN = "unknown"  # the protocol named in errors before one is found
+NO_SHAPE = "body: expected JSON with inputs, outputs, instances or predictions (V2, V1), got another"
+NO_PATH = "path: expected POST to /v2/models/NAME/infer or /v1/models/NAME:predict, got another"
 
 
 class Decoder(Protocol):
@@ -55,4 +57,4 @@ def decode(
     for decoder in decoders:
         if decoder.matches(plain):
             return decoder.decode(strip_coding(plain, limit_bytes=body_limit_bytes, protocol=decoder.name))
-    raise UnknownProtocol(UNKNOWN, "path and body: expected those of a known protocol, got others")
+    raise UnknownProtocol(UNKNOWN, NO_PATH if message.path else NO_SHAPE)

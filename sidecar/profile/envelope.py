@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import os
+import re
 from pathlib import Path
 from typing import Any
 
@@ -16,7 +17,12 @@ from sidecar.errors import BadReference
 
 MAGIC = "sidecar-reference"
 VERSION = 2
-_MAP_OF_SIX = b"\x86"
+KINDS = {  # magic: what such a file is called in messages
+    MAGIC: "reference",
+    "sidecar-partial-reference": "partial reference",
+    "sidecar-snapshot": "snapshot",
+}
+_MAGIC_OF = re.compile(rb"[\x80-\x8f]\xa5magic[\xa0-\xbf](sidecar-[a-z\-]+)")
 
 
 def open_envelope(
@@ -38,10 +44,10 @@ def open_envelope(
         BadReference: "ref.msgpack: expected a sidecar reference, got other data"; likewise when the file is
             cut off, of another version, or does not hash to its id.
     """
-    prefix = _MAP_OF_SIX + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(magic)
+    prefix = b"\x86" + msgspec.msgpack.encode("magic") + msgspec.msgpack.encode(magic)
     if not data.startswith(prefix):
-        got = "a file that is cut off" if data and prefix.startswith(data) else "other data"
-        raise BadReference(f"{name}: expected a sidecar {word}, got {got if data else 'an empty file'}")
+        got = "a file that is cut off" if data and prefix.startswith(data) else kind_of(data)
+        raise BadReference(f"{name}: expected a sidecar {word}, got {got}")
     try:
         outer: dict[str, Any] = msgspec.msgpack.decode(data)
     except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
@@ -54,6 +60,22 @@ def open_envelope(
             f"{name}: expected content that hashes to {outer.get('id')!r}, got damaged content"
         )
     return outer
+
+
+def kind_of(data: bytes) -> str:
+    """What a file is that was to be another, for messages.
+
+    Args:
+        data: the whole file, or its first bytes.
+
+    Returns:
+        "a partial reference", "an empty file", "other data" and the like.
+    """
+    if not data:
+        return "an empty file"
+    found = _MAGIC_OF.match(data)
+    word = None if found is None else KINDS.get(found[1].decode())
+    return "other data" if word is None else f"a {word}"
 
 
 def read_reference_file(path: Path | str) -> bytes:

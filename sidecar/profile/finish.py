@@ -94,6 +94,9 @@ def _check(partial: PartialReference) -> None:
     wanted = list(partial.plan.named)
     if partial.plan.columns is None:
         wanted = list(dict.fromkeys([*wanted, *sorted(partial.tallies)]))
+    for name in partial.plan.categorical:
+        if name not in wanted:
+            raise BadReference(f"--categorical: expected columns that are taken, got {name!r}")
     for source in sources:
         for name in wanted:
             if name not in source.columns:

@@ -30,6 +30,7 @@ import msgspec
 from kernels.sketch import CELLS
 from sidecar.errors import BadReference, BadSnapshot
 from sidecar.profile import codec
+from sidecar.profile.envelope import kind_of
 from sidecar.profile.history import ClosedPanes
 from sidecar.profile.lanes import lane_table
 from sidecar.profile.pane import Pane
@@ -186,10 +187,11 @@ def decode(data: bytes, name: str) -> Snapshot:
     try:
         document = msgspec.msgpack.decode(data)
     except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
-        got = "a file that is cut off or damaged" if data else "an empty file"
+        kind = kind_of(data)
+        got = "a file that is cut off or damaged" if kind == "a snapshot" else kind
         raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {got}") from exc
     if not isinstance(document, dict) or document.get("magic") != MAGIC:
-        raise BadSnapshot(f"{name}: expected a sidecar snapshot, got other data")
+        raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {kind_of(data)}")
     if document.get("version") != VERSION:
         raise BadSnapshot(f"{name}: expected snapshot version {VERSION}, got {document.get('version')!r}")
     try:

@@ -1,4 +1,4 @@
-"""Room: tls. Floor 2. Runs in: worker. IO: reads the files that the settings name.
+"""Room: tls. Floor 2. Runs in: worker, monitor (mirror). IO: reads the files that the settings name.
 Takes TlsConfig and UpstreamTlsConfig; gives contexts that follow their files."""
 
 from sidecar.tls.context import client_context, server_context, server_name

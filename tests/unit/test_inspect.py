@@ -8,6 +8,9 @@ import pytest
 from sidecar.inspect import Inspection, ShownColumn, inspect_bytes
 from tests.support.capture import WIRE
 
+SHAPE = "body: expected JSON with inputs, outputs, instances or predictions (V2, V1), got another"
+PATH = "path: expected POST to /v2/models/NAME/infer or /v1/models/NAME:predict, got another"
+
 
 def inspect(data: bytes, path: str | None = None, content_type: str | None = None) -> dict[str, Any]:
     shown = inspect_bytes(data, path=path, content_type=content_type).to_json()
@@ -97,7 +100,7 @@ def test_a_bare_body(path: str | None) -> None:
 
 @pytest.mark.parametrize("data", [b"", b"\xff\x00", b"hello", b'{"secret": 1}', b"GET /", b"HTTP/1"])
 def test_bytes_of_no_protocol(data: bytes) -> None:
-    assert inspect(data) == refused(None, "body: expected the shape of a known protocol, got another")
+    assert inspect(data) == refused(None, SHAPE)
     assert inspect(data, "/v1/models/m:predict")["protocol"] is None
 
 
@@ -105,9 +108,7 @@ def test_what_cannot_be_decoded_says_why() -> None:
     assert inspect(capture("kserve/v2_echo_binary_bool.resp")) == refused(
         "response", "v2: binary tensors are not decoded"
     )
-    assert inspect(capture("torchserve/predictions_json.req")) == refused(
-        "request", "unknown: path and body: expected those of a known protocol, got others"
-    )
+    assert inspect(capture("torchserve/predictions_json.req")) == refused("request", f"unknown: {PATH}")
     assert inspect(capture("mlserver/error_404_model.resp")) == refused(
         "response", "status: expected 2xx, got 404"
     )
@@ -147,9 +148,7 @@ def test_an_upgrade_ends_the_message() -> None:
     shown = inspect(
         b"GET /v1/models/m HTTP/1.1\r\nhost: h\r\nconnection: upgrade\r\nupgrade: websocket\r\n\r\n\x81\x00"
     )
-    assert shown == refused(
-        "request", "unknown: path and body: expected those of a known protocol, got others"
-    )
+    assert shown == refused("request", f"unknown: {PATH}")
 
 
 def test_repeated_headers_are_joined() -> None:
@@ -194,7 +193,7 @@ def test_text_form() -> None:
 def test_text_form_of_a_refusal() -> None:
     assert inspect_bytes(b"", path=None, content_type=None).to_text().splitlines()[-2:] == [
         "",
-        "fault: body: expected the shape of a known protocol, got another",
+        f"fault: {SHAPE}",
     ]
 
 

@@ -78,9 +78,16 @@ def test_another_horizon_can_be_asked_for(folder: Path, capsys: pytest.CaptureFi
     (folder / "fleet").write_bytes(told("pod-a", 0.0))
     (document,) = shown(capsys, "--horizon", "3600")
     assert document["window"]["rows"] == 2400
-    assert main(["snapshot", "show", "fleet", "--horizon", "60"]) == 2
+
+
+@pytest.mark.parametrize("horizon", ["60", "nan", "inf"])
+def test_a_horizon_that_is_not_held_is_refused(
+    folder: Path, capsys: pytest.CaptureFixture[str], horizon: str
+) -> None:
+    (folder / "fleet").write_bytes(told("pod-a", 0.0))
+    assert main(["snapshot", "show", "fleet", "--horizon", horizon]) == 2
     assert capsys.readouterr().err == (
-        "sidecar: fleet: 'm' version '1' input: expected a horizon of 300, 3600 s, got 60\n"
+        f"sidecar: fleet: 'm' version '1' input: expected a horizon of 300, 3600 s, got {horizon}\n"
     )
 
 
@@ -124,7 +131,7 @@ def test_a_snapshot_in_which_nothing_has_closed_yet_is_shown(
     [
         (["merge", "a", "none", "-o", "x"], "none: expected a readable file, got No such file or directory"),
         (["merge", "a", "-o", "no/x"], "no/x: expected a writable file, got No such file or directory"),
-        (["merge", "a", "ref", "-o", "x"], "ref: expected a sidecar snapshot, got other data"),
+        (["merge", "a", "ref", "-o", "x"], "ref: expected a sidecar snapshot, got a reference"),
         (["show", "empty"], "empty: expected a sidecar snapshot, got an empty file"),
         (
             ["merge", "a", "other", "-o", "x"],
@@ -134,7 +141,7 @@ def test_a_snapshot_in_which_nothing_has_closed_yet_is_shown(
             ["show", "other", "--reference", "ref"],
             f"ref: expected reference sha256:q of 'm' version '1' input, got {REFERENCE.id}",
         ),
-        (["show", "a", "--reference", "a"], "a: expected a sidecar reference, got other data"),
+        (["show", "a", "--reference", "a"], "a: expected a sidecar reference, got a snapshot"),
     ],
 )
 def test_what_cannot_be_used_is_refused(

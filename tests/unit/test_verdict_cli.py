@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+import socket
 import threading
 from collections.abc import Iterator
 from http.server import BaseHTTPRequestHandler, HTTPServer
@@ -30,6 +31,7 @@ class Admin(HTTPServer):
     verdicts: tuple[str, ...] = ("equivalent",)
     status = 200
     asked: tuple[str | None, ...] = ()
+    body: bytes | None = None
 
     @property
     def address(self) -> str:
@@ -43,7 +45,7 @@ class Handler(BaseHTTPRequestHandler):
         admin = self.server
         verdict = admin.verdicts[min(len(admin.asked), len(admin.verdicts) - 1)]
         admin.asked = (*admin.asked, self.headers["Authorization"])
-        body = json.dumps({"shadows": [entry(verdict)]}).encode()
+        body = admin.body or json.dumps({"shadows": [entry(verdict)]}).encode()
         self.send_response(admin.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -114,3 +116,79 @@ def test_what_cannot_be_asked_is_told(
         f"sidecar: --token-file: expected a readable file, got {missing}: No such file or directory",
         f"sidecar: {admin.address}: expected status 200, got 401",
     ]
+
+
+class TestBadUse:
+    """Exit code 2, and one line that says where."""
+
+    @pytest.mark.parametrize(
+        ("flags", "message"),
+        [
+            (
+                ("--admin", "http://127.0.0.1:9002"),
+                "--admin: expected HOST:PORT, got 'http://127.0.0.1:9002'",
+            ),
+            (("--admin", "localhost"), "--admin: expected HOST:PORT, got 'localhost'"),
+            (("--admin", "localhost:x"), "--admin: expected HOST:PORT, got 'localhost:x'"),
+            (("--wait", "nan"), "--wait: expected a number of seconds from 0 on, got nan"),
+            (("--wait", "-1"), "--wait: expected a number of seconds from 0 on, got -1"),
+        ],
+    )
+    def test_of_a_flag(
+        self, admin: Admin, capsys: pytest.CaptureFixture[str], flags: tuple[str, ...], message: str
+    ) -> None:
+        admin.verdicts = ("undecided", "equivalent")
+        assert ask(admin, *flags) == 2
+        assert capsys.readouterr().err == f"sidecar: {message}\n"
+
+    @pytest.mark.parametrize("content", [b"", b"\xed\xff", b"se\r\ncret"])
+    def test_of_a_token_file_whose_content_is_not_shown(
+        self, admin: Admin, tmp_path: Path, capsys: pytest.CaptureFixture[str], content: bytes
+    ) -> None:
+        path = tmp_path / "token"
+        path.write_bytes(content)
+        assert ask(admin, "--token-file", str(path)) == 2
+        assert capsys.readouterr().err == (
+            f"sidecar: --token-file: expected one line of ASCII, got {path}: other bytes\n"
+        )
+
+
+class TestAnotherServer:
+    """Exit code 1: nothing is known of the shadow."""
+
+    def test_nobody_listens(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with socket.socket() as bound:
+            bound.bind(("127.0.0.1", 0))
+            address = f"127.0.0.1:{bound.getsockname()[1]}"
+            assert main(["verdict", "--shadow", "a", "--require", "better", "--admin", address]) == 1
+        assert capsys.readouterr().err == (
+            f"sidecar: {address}: expected a running sidecar's admin server, got Connection refused\n"
+        )
+
+    @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"shadows": 1}'])
+    def test_one_that_says_something_else(
+        self, admin: Admin, capsys: pytest.CaptureFixture[str], body: bytes
+    ) -> None:
+        admin.body = body
+        assert ask(admin) == 1
+        assert capsys.readouterr().err == (
+            f"sidecar: {admin.address}: expected a running sidecar's admin server, got another answer\n"
+        )
+
+    def test_one_that_speaks_no_http(self, capsys: pytest.CaptureFixture[str]) -> None:
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            address = f"127.0.0.1:{listener.getsockname()[1]}"
+            thread = threading.Thread(target=_greet, args=(listener,))
+            thread.start()
+            assert main(["verdict", "--shadow", "a", "--require", "better", "--admin", address]) == 1
+            thread.join()
+        assert capsys.readouterr().err == (
+            f"sidecar: {address}: expected a running sidecar's admin server, got another answer\n"
+        )
+
+
+def _greet(listener: socket.socket) -> None:
+    connection, _ = listener.accept()
+    with connection:
+        connection.recv(65_536)
+        connection.sendall(b"220 mail.example ESMTP\r\n")

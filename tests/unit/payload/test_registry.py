@@ -39,7 +39,12 @@ def test_detection(path: str, body: bytes, protocol: str, coding: str | None) ->
 def test_others_are_unknown(path: str) -> None:
     with pytest.raises(UnknownProtocol) as caught:
         decode(Message("request", "POST", path, {}, b'{"secret": 1}'))
-    assert str(caught.value) == "unknown: path and body: expected those of a known protocol, got others"
+    expected = (
+        "path: expected POST to /v2/models/NAME/infer or /v1/models/NAME:predict, got another"
+        if path
+        else "body: expected JSON with inputs, outputs, instances or predictions (V2, V1), got another"
+    )
+    assert str(caught.value) == f"unknown: {expected}"
 
 
 def test_limit_of_the_body() -> None:

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from sidecar.errors import BadReference
-from sidecar.profile.envelope import VERSION, identify, open_envelope, read_reference_file
+from sidecar.profile.envelope import VERSION, identify, kind_of, open_envelope, read_reference_file
 
 
 def sealed(**changes: object) -> bytes:
@@ -50,3 +50,11 @@ def test_a_file_that_is_not_there(tmp_path: Path) -> None:
     assert (
         str(caught.value) == f"{tmp_path / 'gone'}: expected a readable file, got No such file or directory"
     )
+
+
+def test_a_file_of_another_kind_is_called_by_its_name() -> None:
+    partial = sealed(magic="sidecar-partial-reference")
+    assert complaint(partial) == "ref: expected a sidecar reference, got a partial reference"
+    assert kind_of(sealed()) == "a reference"
+    assert kind_of(sealed(magic="sidecar-snapshot")[:40]) == "a snapshot"
+    assert kind_of(sealed(magic="sidecar-something")) == "other data"

@@ -116,3 +116,13 @@ def test_arrays_in_one_file_and_numbers_in_another(tmp_path):
     one = write_json_lines(tmp_path / "a.jsonl", [{"e": [1, 2]}])
     two = write_json_lines(tmp_path / "b.jsonl", [{"e": 1}])
     assert complaint(Plan(), one, two) == "'e': expected arrays in all files, got other values too"
+
+
+def test_categories_of_a_column_that_is_not_taken(tmp_path):
+    path = table(tmp_path, [{"a": 1, "b": 2}])
+    assert (
+        complaint(Plan(categorical=("c",)), path) == "--categorical: expected columns that are taken, got 'c'"
+    )
+    assert complaint(Plan(columns=("a",), categorical=("b",)), path) == (
+        "--categorical: expected columns that are taken, got 'b'"
+    )

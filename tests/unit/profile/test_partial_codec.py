@@ -60,11 +60,11 @@ def test_files(made, tmp_path):
 
 def test_a_finished_reference_is_no_partial_one(made):
     data = codec.encode(finish(made, created_unix_s=0.0))
-    assert complaint(data) == "a.part: expected a sidecar partial reference, got other data"
+    assert complaint(data) == "a.part: expected a sidecar partial reference, got a reference"
     partial = encode_partial(made, created_unix_s=0.0)
     with pytest.raises(BadReference) as caught:
         codec.decode(partial, "a.part")
-    assert str(caught.value) == "a.part: expected a sidecar reference, got other data"
+    assert str(caught.value) == "a.part: expected a sidecar reference, got a partial reference"
 
 
 def test_faults(made):

@@ -201,7 +201,7 @@ def document(**changes: Any) -> bytes:
         (b"\x93\x01\x02\x03", "s: expected a sidecar snapshot, got other data"),
         (
             msgspec.msgpack.encode({"magic": "sidecar-reference"}),
-            "s: expected a sidecar snapshot, got other data",
+            "s: expected a sidecar snapshot, got a reference",
         ),
         (document(version=2), "s: expected snapshot version 1, got 2"),
         (document(layouts={}), f"s: expected the fields of a snapshot, got KeyError('{LAYOUT.id}')"),

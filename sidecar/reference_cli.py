@@ -24,7 +24,7 @@ def add_reference_verbs(verbs: Any) -> None:
     """
     reference = verbs.add_parser("reference", help="build, merge, show and compare references")
     inner = reference.add_subparsers(required=True, metavar="VERB")
-    _add_build(inner.add_parser("build", help="make a reference from CSV, JSON Lines or Parquet"))
+    _add_build(inner.add_parser("build", help="make a reference from tables or recorded traffic"))
 
     merge = inner.add_parser("merge", help="make a reference of partial ones")
     merge.add_argument("files", nargs="+", metavar="PARTIAL", help="made by `build --partial`")
@@ -45,7 +45,9 @@ def add_reference_verbs(verbs: Any) -> None:
 
 
 def _add_build(build: argparse.ArgumentParser) -> None:
-    build.add_argument("files", nargs="+", metavar="DATA", help="CSV (.gz too), JSON Lines or Parquet")
+    build.add_argument(
+        "files", nargs="+", metavar="DATA", help="CSV, JSON Lines (.gz too), Parquet, or segments (.rec.gz)"
+    )
     build.add_argument("-o", "--output", required=True, metavar="FILE")
     build.add_argument("--columns", metavar="A,B,...", help="columns to take (default: all)")
     build.add_argument("--categorical", metavar="A,B,...", help="columns whose numbers are categories")

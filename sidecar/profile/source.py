@@ -14,6 +14,7 @@ from pathlib import Path
 from sidecar.errors import BadReference
 from sidecar.profile.block import Block, Wanted
 from sidecar.profile.source_parquet import parquet_groups, read_parquet
+from sidecar.profile.source_recording import read_recording
 from sidecar.profile.source_text import read_csv, read_json_lines
 
 __all__ = ["Block", "Piece", "Wanted", "file_pieces", "read_blocks"]
@@ -21,7 +22,12 @@ __all__ = ["Block", "Piece", "Wanted", "file_pieces", "read_blocks"]
 Advanced = Callable[[int], None]
 Reader = Callable[[Path, Wanted, Advanced], Iterator[Block]]
 
-READERS: dict[str, Reader] = {".csv": read_csv, ".jsonl": read_json_lines, ".ndjson": read_json_lines}
+READERS: dict[str, Reader] = {
+    ".csv": read_csv,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".rec": read_recording,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +51,8 @@ def read_blocks(piece: Piece, wanted: Wanted, advanced: Advanced) -> Iterator[Bl
     """The rows of a file, or of a piece of it, in order.
 
     Args:
-        piece: of a file `.csv`, `.jsonl`, `.ndjson` (each also with `.gz`) or `.parquet`.
+        piece: of a file `.csv`, `.jsonl`, `.ndjson` (each also with `.gz`), `.parquet`, or a segment of
+            recorded traffic, `.rec.gz`.
         wanted: which columns, and how to take them.
         advanced: told how many bytes of the file have been read so far.
 
@@ -63,7 +70,9 @@ def read_blocks(piece: Piece, wanted: Wanted, advanced: Advanced) -> Iterator[Bl
         elif kind in READERS:
             yield from READERS[kind](path, wanted, advanced)
         else:
-            raise BadReference(f"{path}: expected .csv, .csv.gz, .jsonl or .parquet, got {path.suffix!r}")
+            raise BadReference(
+                f"{path}: expected .csv, .csv.gz, .jsonl, .parquet or .rec.gz, got {path.suffix!r}"
+            )
     except OSError as exc:
         raise BadReference(f"{path}: expected a readable file, got {exc.strerror or exc}") from exc
     except (UnicodeDecodeError, EOFError) as exc:

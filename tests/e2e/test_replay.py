@@ -195,6 +195,17 @@ class TestSent:
         assert message in run.stderr
 
 
+def test_recorded_traffic_makes_a_reference(recorded: Recorded, tmp_path: Path) -> None:
+    segments = sorted(map(str, recorded.folder.glob("*.rec.gz")))
+    file = str(tmp_path / "reference.msgpack")
+    for arguments in (["build", *segments, "-o", file, "--time", "unix_s"], ["show", file]):
+        command = [sys.executable, "-m", "sidecar", "reference", *arguments]
+        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        assert run.returncode == 0, run.stderr
+    assert f"{N} rows" in run.stdout
+    assert {"x", "y"} <= {line.split()[0] for line in run.stdout.splitlines() if line.strip()}
+
+
 def test_a_folder_without_segments_is_refused(tmp_path: Path) -> None:
     run = replay(tmp_path)
     assert (run.returncode, "expected segments (*.rec.gz), got none" in run.stderr) == (2, True)

@@ -59,7 +59,9 @@ def test_pieces_hold_every_row_once_under_its_own_number(tmp_path, monkeypatch):
 def test_other_formats(tmp_path, name):
     path = tmp_path / name
     path.write_text("a")
-    assert failure(path) == f"{path}: expected .csv, .csv.gz, .jsonl or .parquet, got {path.suffix!r}"
+    assert (
+        failure(path) == f"{path}: expected .csv, .csv.gz, .jsonl, .parquet or .rec.gz, got {path.suffix!r}"
+    )
 
 
 def test_other_faults(tmp_path):

@@ -92,7 +92,6 @@ def _fill_codes(column: F64, highest: int, lanes: I64, sums: I64) -> None:
 
 
 @kernel(
-    "void(f8[:,::1], f8[:,::1], i8[::1], f8[:,::1], UniTuple(i8[:,::1], 3), f8[:,::1])",
     "void(Array(f8, 2, 'C', True), f8[:,::1], i8[::1], f8[:,::1], UniTuple(i8[:,::1], 3), f8[:,::1])",
 )
 def fill_block(rows: F64, edges: F64, codes: I64, scales: F64, tallies: Tallies, extremes: F64) -> None:

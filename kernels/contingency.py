@@ -10,6 +10,7 @@ import math
 
 from kernels.binning import I64
 from kernels.jit import kernel
+from kernels.totals import totals
 
 
 @kernel("i8(i8[::1], i8[::1])")
@@ -43,11 +44,7 @@ def chi_square(reference: I64, current: I64) -> float:
 
     Source: Pearson (1911); the same number as a test of independence in the 2 x B table.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     up = math.sqrt(m / n)
@@ -73,11 +70,7 @@ def likelihood_ratio(reference: I64, current: I64) -> float:
 
     Source: Wilks (1938).
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     result = 0.0
@@ -103,11 +96,7 @@ def cramers_v(reference: I64, current: I64) -> float:
 
     Source: Cramer (1946).
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     return math.sqrt(min(chi_square(reference, current) / (n + m), 1.0))

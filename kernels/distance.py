@@ -7,6 +7,7 @@ import math
 from kernels.binning import F64, I64
 from kernels.effect import mean_absolute
 from kernels.jit import kernel
+from kernels.totals import totals
 
 
 @kernel("f8(i8[::1], i8[::1])")
@@ -22,11 +23,7 @@ def ks(reference: I64, current: I64) -> float:
     Returns:
         0 to 1; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     below_reference = 0
@@ -57,11 +54,7 @@ def wasserstein(edges: F64, reference: I64, current: I64, first: int, last: int)
     Returns:
         The area in the feature's unit, >= 0; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     below_reference = 0
@@ -88,11 +81,7 @@ def largest_difference(reference: I64, current: I64) -> float:
     Returns:
         0 to 1; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     largest = 0.0
@@ -112,11 +101,7 @@ def total_variation(reference: I64, current: I64) -> float:
     Returns:
         0 to 1: the share of rows that would have to change their cell; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     total = 0.0

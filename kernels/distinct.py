@@ -119,7 +119,6 @@ def _wrapping(function: C) -> C:
 
 @_wrapping
 @kernel(
-    "void(f8[::1], u8, Tuple((u8[::1], i8[::1], f8[::1])), i8[::1], f8[::1])",
     "void(Array(f8, 1, 'C', True), u8, Tuple((u8[::1], i8[::1], f8[::1])), i8[::1], f8[::1])",
 )
 def count_numbers(values: F64, limit: np.uint64, table: Table, tally: I64, extremes: F64) -> None:

@@ -6,6 +6,7 @@ import math
 
 from kernels.binning import F64, I64
 from kernels.jit import kernel
+from kernels.totals import totals
 
 
 @kernel("f8(i8[::1], i8[::1], f8)")
@@ -22,14 +23,10 @@ def psi(reference: I64, current: I64, pseudo_count: float) -> float:
     Returns:
         PSI in nats, >= 0; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    bins = reference.shape[0]
-    for b in range(bins):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
+    bins = reference.shape[0]
     result = 0.0
     for b in range(bins):
         q = (reference[b] + pseudo_count) / (m + pseudo_count * bins)
@@ -52,11 +49,7 @@ def js_divergence(reference: I64, current: I64) -> float:
     Returns:
         0 (equal) to 1 (nothing in common); NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     result = 0.0
@@ -106,14 +99,10 @@ def kl_divergence(reference: I64, current: I64, pseudo_count: float) -> float:
     Returns:
         Nats, >= 0; NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    bins = reference.shape[0]
-    for b in range(bins):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
+    bins = reference.shape[0]
     result = 0.0
     for b in range(bins):
         q = (reference[b] + pseudo_count) / (m + pseudo_count * bins)
@@ -136,11 +125,7 @@ def hellinger(reference: I64, current: I64) -> float:
     Returns:
         0 (equal) to 1 (nothing in common); NaN when either side is empty.
     """
-    m = 0
-    n = 0
-    for b in range(reference.shape[0]):
-        m += reference[b]
-        n += current[b]
+    m, n = totals(reference, current)
     if m == 0 or n == 0:
         return math.nan
     result = 0.0

@@ -213,9 +213,7 @@ def _excess(low: int, high: int) -> int:
     return by
 
 
-@kernel(
-    "void(f8[::1], i8[::1], i8[:,::1], i8[::1])", "void(Array(f8, 1, 'C', True), i8[::1], i8[:,::1], i8[::1])"
-)
+@kernel("void(Array(f8, 1, 'C', True), i8[::1], i8[:,::1], i8[::1])")
 def fill_exponential(values: F64, frame: I64, buckets: I64, scratch: I64) -> None:
     """Counts values.
 

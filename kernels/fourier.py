@@ -46,7 +46,6 @@ def cosine_table() -> I64:
 
 
 @kernel(
-    "void(f8[:,::1], i8, f8[:,::1], f8[::1], i8[::1])",
     "void(Array(f8, 2, 'C', True), i8, f8[:,::1], f8[::1], i8[::1])",
 )
 def grid_rows(rows: F64, first: int, steps: F64, norms: F64, states: I64) -> None:

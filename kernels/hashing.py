@@ -85,7 +85,7 @@ def _word(octets: U8, at: int, size: int) -> np.uint64:
 
 
 @_wrapping
-@kernel("u8(u1[::1], u8)", "u8(Array(u1, 1, 'C', True), u8)")
+@kernel("u8(Array(u1, 1, 'C', True), u8)")
 def hash_octets(octets: U8, seed: np.uint64) -> int:
     """XXH64 of some bytes.
 
@@ -137,7 +137,7 @@ def _bits(value: float) -> np.uint64:
 
 
 @_wrapping
-@kernel("void(f8[:,::1], u8[::1])", "void(Array(f8, 2, 'C', True), u8[::1])")
+@kernel("void(Array(f8, 2, 'C', True), u8[::1])")
 def fill_row_hashes(rows: F64, hashes: U64) -> None:
     """Hash of each row, with seed 0.
 

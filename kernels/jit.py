@@ -27,7 +27,9 @@ def kernel(*signatures: str, inline: bool = False) -> Callable[[Callable[P, R]],
 
     Args:
         signatures: at least one numba signature, such as `"void(f8[::1], i8[::1])"`; none for a kernel that
-            is only called from other kernels (compiled with its caller).
+            is only called from other kernels (compiled with its caller). One for read-only arrays,
+            `"void(Array(f8, 1, 'C', True))"`, takes writable ones as well, at no cost to the call: a second
+            one would only be loaded at every start.
         inline: whether LLVM must inline it into its callers.
 
     Returns:

@@ -23,7 +23,6 @@ TALLIES = 4
 
 
 @kernel(
-    "void(f8[:,::1], f8[:,::1], f8[::1], i8[::1], i8[:,::1])",
     "void(Array(f8, 2, 'C', True), f8[:,::1], f8[::1], i8[::1], i8[:,::1])",
 )
 def fill_runs(rows: F64, ranges: F64, latest: F64, runs: I64, tallies: I64) -> None:
@@ -61,7 +60,6 @@ def fill_runs(rows: F64, ranges: F64, latest: F64, runs: I64, tallies: I64) -> N
 
 
 @kernel(
-    "void(f8[:,::1], i8[::1], i8[::1])",
     "void(Array(f8, 2, 'C', True), i8[::1], i8[::1])",
 )
 def count_negative(rows: F64, places: I64, found: I64) -> None:

@@ -51,7 +51,6 @@ def step_of(unit: float) -> float:
 
 
 @kernel(
-    "i8(f8[:,::1], i8[::1], f8[:,::1], f8[:,::1], f8[:,::1])",
     "i8(Array(f8, 2, 'C', True), i8[::1], f8[:,::1], f8[:,::1], f8[:,::1])",
 )
 def round_rows(rows: F64, columns: I64, scales: F64, rounded: F64, absent: F64) -> int:

@@ -6,7 +6,9 @@ from typing import Any
 import numpy as np
 import pytest
 
-from benchmarks import simulate
+from benchmarks.simulate import EXPERIMENTS
+from benchmarks.simulation_detector import quartiles
+from benchmarks.simulation_laws import null_counts, run_lengths
 from benchmarks.simulation_tables import SIMULATION_TABLES, delays, middle, minutes, often, percent, result
 from benchmarks.simulation_worlds import (
     MOVED,
@@ -62,12 +64,12 @@ def test_clumps_are_identical_rows() -> None:
 
 
 def test_run_lengths_at_the_border_keep_the_promise() -> None:
-    lengths = simulate.run_lengths(50.0, 20, null=0.3, repeats=400, seed=1)
+    lengths = run_lengths(50.0, 20, null=0.3, repeats=400, seed=1)
     assert lengths.mean() >= 50.0
 
 
 def test_null_counts_hold_all_rows_and_scatter_as_two_samples() -> None:
-    reference, current = simulate.null_counts(np.random.default_rng(0), 10, 1000, 500, 4000)
+    reference, current = null_counts(np.random.default_rng(0), 10, 1000, 500, 4000)
     assert (reference == 100).all()
     assert (current.sum(axis=1) == 500).all()
     # variance of a share: from the window and from where the reference's quantile happens to lie
@@ -76,14 +78,14 @@ def test_null_counts_hold_all_rows_and_scatter_as_two_samples() -> None:
 
 
 def test_quartiles_of_what_was_not_seen_are_none() -> None:
-    found = simulate.quartiles([3.0, math.inf, 1.0, math.inf])
+    found = quartiles([3.0, math.inf, 1.0, math.inf])
     assert found == {"low": 1.0, "median": 3.0, "high": None, "found_ratio": 0.5}
 
 
 @pytest.fixture(scope="module")
 def document() -> dict[str, Any]:
     quick = {"no_drift", "psi_law", "outlier"}
-    found: dict[str, Any] = {name: simulate.EXPERIMENTS[name](True) for name in quick}
+    found: dict[str, Any] = {name: EXPERIMENTS[name](True) for name in quick}
     delay = {"low": 1.0, "median": 2.0, "high": 3.0, "found_ratio": 1.0}
     never = {"low": None, "median": None, "high": None, "found_ratio": 0.0}
     names = ("detector", "detector A=1000", "psi>0.1", "chi2", "chi2 bonferroni", "chi2 bh")

@@ -58,6 +58,26 @@ def test_numeric_lanes():
     assert made.extremes[0].tolist() == [-5.0, 7.0]
 
 
+@pytest.mark.parametrize("used", [0, 1, 6, 7, 8, 9, 14, 15, 16, 17, 30, 31])
+def test_every_number_of_edges_has_its_cells(used):
+    """Few edges take a shorter search; 7 and 15 are the most that it can part."""
+    edges = np.arange(used, dtype=np.float64)
+    column = np.array([-1e6, *(edges - 0.5), *edges, used - 0.5, 1e6])
+    made = filled(column[:, None], [edges], [NUMERIC])
+    expected = np.bincount(np.searchsorted(edges, column, side="right"), minlength=EDGES + 1)
+    assert made.counts[0, FIRST_CELL:].tolist() == expected.tolist()
+
+
+def test_columns_of_a_block_keep_their_own_number_of_edges():
+    rng = np.random.default_rng(4)
+    rows = rng.normal(size=(300, 5))
+    edges = [np.sort(rng.normal(size=used)) for used in (31, 4, 15, 7, 20)]
+    made = filled(rows, edges, [NUMERIC] * 5)
+    for f, own in enumerate(edges):
+        cells = np.searchsorted(own, rows[:, f], side="right")
+        assert made.counts[f, FIRST_CELL:].tolist() == np.bincount(cells, minlength=EDGES + 1).tolist()
+
+
 def test_categorical_lanes():
     column = [1.0, 2.0, 2.0, 0.0, np.nan, TYPE_ERROR_NAN, 3.0, 99.0, -1.0]
     made = filled(np.array(column)[:, None], [[]], [2])

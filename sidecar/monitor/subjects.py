@@ -91,7 +91,7 @@ class Subject:
             now_unix_ns: time.
         """
         report = self.report = self.analysis.report(now_unix_ns)
-        self.quality.use(report.features)
+        self.quality.use(report.features, self.analysis.effects)
         self.quality_report = self.quality.report(now_unix_ns)
 
 
@@ -198,6 +198,7 @@ class Subjects:
                 false_alarm_panes(settings.false_alarm_days, settings.pane_s),
                 settings.tolerance,
             ),
+            analysis.effects,
         )
         subject = Subject(
             analysis,

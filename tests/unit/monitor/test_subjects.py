@@ -14,7 +14,7 @@ from sidecar.config.load import load_config
 from sidecar.config.model import AlarmConfig, Config
 from sidecar.drift.detector import DETECTORS, Detector
 from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, Subjects
-from sidecar.payload.columns import Columns
+from sidecar.payload.columns import Columns, intern_schema
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.profile.feature import Role
@@ -231,3 +231,23 @@ def test_no_rate_is_watched_by_two_detectors() -> None:
     assert {"missing", "type_error"} <= of_features
     assert "out_of_range" in of_quality
     assert not of_quality & of_features
+
+
+def test_a_reference_learnt_from_copies_knows_no_more_of_their_range_than_their_requests() -> None:
+    """2,000 rows of 50 equal ones each leave 2 in 41 of what comes beyond their extremes, not 2 in 2,001."""
+    config = load_config("alarm: {false_alarm_days: 1}")
+    subjects = Subjects(config, None, lambda: None)
+    rng = np.random.default_rng(0)
+    schema = intern_schema(("n",), ("numeric",))
+    for request in range(600):
+        now = MOMENT + request * 1_500_000_000
+        rows = np.repeat(rng.normal(size=(1, 1)), 50, axis=0)
+        copies = Columns("v2", "request", "m", None, None, 50, schema, rows, (), ())
+        assert subjects.push(copies, "input", "m", None, now, request)
+        (subject,) = subjects.all()
+        subject.ring.drain(lambda block, stamps, s=subject, now=now: s.add(block, stamps, now))
+        subject.judge(now)
+    report = subject.quality_report
+    assert report is not None
+    states = {c.rate.name: v.state for c, v in zip(report.counts, report.verdicts, strict=True) if v}
+    assert states["out_of_range"] == "ok"

@@ -8,8 +8,10 @@ from typing import Any, Literal
 import numpy as np
 
 from kernels.binning import F64
+from kernels.quantile import approx_quantile
 from sidecar.drift.rates import Rates
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.table import finite
 
 Direction = Literal["up", "down"]
 
@@ -87,24 +89,17 @@ def name_move(
     value = float(feature.edges[rate - first])
     if new_share is None:
         return Moved(moved.at, moved.direction, share, None, value, None)
-    low, high = (feature.extremes if extremes is None else extremes).tolist()
-    below = since[of_edges, 0] / trials
-    return Moved(
-        moved.at, moved.direction, share, new_share, value, _value_at(share, feature.edges, below, low, high)
-    )
+    reach = feature.extremes if extremes is None else extremes
+    new_value = _value_at(share, feature.edges, since[of_edges, 0], trials, reach)
+    return Moved(moved.at, moved.direction, share, new_share, value, new_value)
 
 
-def _value_at(share: float, edges: F64, below: F64, low: float, high: float) -> float | None:
-    """Where a distribution function known at the edges reaches a share; linear between them.
+def _value_at(share: float, edges: F64, below: F64, trials: float, extremes: F64) -> float | None:
+    """Where a share of the trials lies below; `below` counts them at the edges.
 
-    None where it does so beyond the edges and no value is known there.
+    None where that is beyond the edges and no value is known there. The extremes are of other rows than the
+    trials, so they close the outer cells only.
     """
-    place = int(np.searchsorted(below, share, side="left"))
-    left = edges[place - 1] if place else min(low, float(edges[0]))
-    right = edges[place] if place < edges.size else max(high, float(edges[-1]))
-    if not (np.isfinite(left) and np.isfinite(right)):
-        return None
-    begin = float(below[place - 1]) if place else 0.0
-    end = float(below[place]) if place < edges.size else 1.0
-    part = (share - begin) / (end - begin) if end > begin else 1.0
-    return float(left + min(max(part, 0.0), 1.0) * (right - left))
+    cells = np.diff(below, prepend=0.0, append=trials).astype(np.int64)
+    low, high = min(float(extremes[0]), float(edges[0])), max(float(extremes[1]), float(edges[-1]))
+    return finite(approx_quantile(edges, cells, low, high, share))

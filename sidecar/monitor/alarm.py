@@ -63,6 +63,21 @@ class Alarm:
         """Phi in use by feature name; a feature that is not in it has 1."""
         return dict(self._phi)
 
+    @property
+    def effects(self) -> dict[str, tuple[float, float]]:
+        """How many rows count as one by feature name: of traffic, and of the reference.
+
+        Rows that a reference was learnt from are worth less when requests have several.
+        """
+        by_request = self._settings.unit == "request"
+        clumps = self._learnt_rows / max(1, self._learnt_units) if by_request else 1.0
+        found = {}
+        for place, feature in enumerate(self._features):
+            if feature is not None:
+                phi = self._phi.get(feature.spec.name, 1.0)
+                found[feature.spec.name] = phi, max(phi, clumps) if place in self._learnt else phi
+        return found
+
     def use(self, features: Sequence[FeatureReference | None], learnt: Collection[int]) -> None:
         """Watches features whose references have become known, and goes on with the others.
 
@@ -196,18 +211,14 @@ class Alarm:
         return start_unix_ns if self._settings.pane_rows is None else 0
 
     def _made(self) -> Detector:
-        settings = self._settings
-        names = [None if feature is None else feature.spec.name for feature in self._features]
-        phi = [1.0 if name is None else self._phi.get(name, 1.0) for name in names]
-        clumps = self._learnt_rows / max(1, self._learnt_units) if settings.unit == "request" else 1.0
+        settings, effects = self._settings, self.effects
+        worth = [(1.0, 1.0) if feature is None else effects[feature.spec.name] for feature in self._features]
         return Detector(
             self._features,
             false_alarm_panes(settings.false_alarm_days, settings.pane_s),
             settings.tolerance,
-            phi=phi,
-            reference_phi=[
-                max(phi[place], clumps) if place in self._learnt else phi[place] for place in range(len(phi))
-            ],
+            phi=[of_traffic for of_traffic, _ in worth],
+            reference_phi=[of_reference for _, of_reference in worth],
             seasons=self._seasons,
         )
 

@@ -106,6 +106,11 @@ class ModelAnalysis:
         return self._features
 
     @property
+    def effects(self) -> dict[str, tuple[float, float]]:
+        """How many rows count as one by feature name: of traffic, and of the reference."""
+        return self._alarm.effects
+
+    @property
     def settings(self) -> AnalysisSettings:
         return self._settings
 

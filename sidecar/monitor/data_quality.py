@@ -6,11 +6,11 @@ Rows are taken in the order in which they come, each block with the time of the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from kernels.binning import F64
-from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
+from sidecar.monitor.quality_alarm import NO_EFFECTS, AlarmSettings, QualityAlarm
 from sidecar.payload.columns import Schema
 from sidecar.profile.embedding import RowLayout
 from sidecar.profile.encoding import RowEncoder
@@ -36,6 +36,7 @@ class DataQuality:
         features: for each its reference, None while that is being learnt.
         horizon_ns: length of the window that is shown.
         alarm: settings of the alarm.
+        effects: as `use` takes them.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class DataQuality:
         features: Sequence[FeatureReference | None],
         horizon_ns: int,
         alarm: AlarmSettings,
+        effects: Mapping[str, tuple[float, float]] = NO_EFFECTS,
     ) -> None:
         self._role: Role = role
         self._specs: tuple[FeatureSpec, ...] = layout.name_features(encoder.specs)
@@ -59,7 +61,8 @@ class DataQuality:
         self._unseen: UnseenWindow = UnseenWindow(list(texts), list(texts.values()), horizon_ns)
         self._categorical = tuple(texts)
         self._alarm = QualityAlarm(alarm)
-        self._alarm.use(self._watch.rates)
+        self._effects = dict(effects)
+        self._alarm.use(self._watch.rates, self._effects)
         self._pane_ns = alarm.pane_ns
         self._start_unix_ns = 0  # of the open pane
         self._latest: QualityReport | None = None
@@ -73,12 +76,20 @@ class DataQuality:
         """
         self._shape.note(schema)
 
-    def use(self, features: Sequence[FeatureReference | None]) -> None:
+    def use(
+        self,
+        features: Sequence[FeatureReference | None],
+        effects: Mapping[str, tuple[float, float]] = NO_EFFECTS,
+    ) -> None:
         """Judges by these references from now on.
 
         Args:
             features: one for each feature; None while it is being learnt.
+            effects: by feature, how many rows count as one: of traffic, and of the reference.
         """
+        if effects != self._effects:
+            self._effects = dict(effects)
+            self._latest = None
         if any(new is not old for new, old in zip(features, self._features, strict=True)):
             self._features = tuple(features)
             self._watch.use(features)
@@ -117,7 +128,7 @@ class DataQuality:
             return
         if self._start_unix_ns:
             self._watch.take_messages(self._shape.counts, self._start_unix_ns)
-            self._alarm.use(self._watch.rates)
+            self._alarm.use(self._watch.rates, self._effects)
             tallies = self._watch.take()
             if tallies.any():
                 self._alarm.advance(tallies, self._start_unix_ns)
@@ -126,7 +137,7 @@ class DataQuality:
     def _report(self, unix_ns: int) -> QualityReport:
         self._close_due(unix_ns)
         self._watch.take_messages(self._shape.counts, self._start_unix_ns)
-        self._alarm.use(self._watch.rates)
+        self._alarm.use(self._watch.rates, self._effects)
         self._watch.expire(unix_ns)
         self._unseen.expire(unix_ns)
         distinct_rows, rows = self._watch.distinct_rows()
@@ -170,6 +181,6 @@ class DataQuality:
         """
         self._watch.restore(state["watch"])
         self._unseen.restore(state["unseen"])
-        self._alarm.use(self._watch.rates)
+        self._alarm.use(self._watch.rates, self._effects)
         self._alarm.restore(state["alarm"])
         self._start_unix_ns = int(state["start_unix_ns"])

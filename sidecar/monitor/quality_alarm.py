@@ -7,8 +7,9 @@ arrival. A rate joins as soon as its share is known.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from types import MappingProxyType
 from typing import Any
 
 import numpy as np
@@ -20,6 +21,8 @@ from sidecar.quality.rates import QualityRate
 from sidecar.quality.report import QualityVerdict
 
 NS = 1_000_000_000
+OF_VALUES = ("out_of_range",)
+NO_EFFECTS: Mapping[str, tuple[float, float]] = MappingProxyType({})
 WATCHED = ("out_of_range", "constant", "duplicate_rows", "shape")
 
 
@@ -48,30 +51,43 @@ class QualityAlarm:
     def __init__(self, settings: AlarmSettings) -> None:
         self._settings = settings
         self._known: dict[int, QualityRate] = {}
+        self._effects: dict[int, tuple[float, float]] = {}
         self._places: list[int] = []
         self._counts = np.zeros((0, 1), dtype=np.int64)
         self._detector: Detector | None = None
 
-    def use(self, rates: Sequence[QualityRate | None]) -> None:
+    def use(
+        self, rates: Sequence[QualityRate | None], effects: Mapping[str, tuple[float, float]] = NO_EFFECTS
+    ) -> None:
         """Watches these rates from now on, those that were known before with the evidence against them.
 
         Args:
             rates: of a `QualityWatch`.
+            effects: by feature, how many rows count as one: of traffic, and of the reference (>= 1; 1 for
+                those left out). Rates of blocks and messages count these, whatever their rows are worth.
         """
         watched = [place for place, rate in enumerate(rates) if rate is not None and _is_watched(rate)]
         known = {place: rate for place in watched if (rate := rates[place]) is not None}
-        if known == self._known:
+        worth = {place: _effects_of(rate, effects) for place, rate in known.items()}
+        if known == self._known and worth == self._effects:
             return
         extra = [
-            ExtraRate(rate.name, rate.reference_share or 0.0, float(rate.reference_rows), feature=place)
+            ExtraRate(
+                rate.name,
+                rate.reference_share or 0.0,
+                max(1.0, rate.reference_rows / worth[place][1]),
+                feature=place,
+            )
             for place, rate in known.items()
         ]
-        settings = self._settings
-        older, nothing_of_lanes = self._detector, [None] * len(rates)
-        self._detector = Detector(nothing_of_lanes, settings.panes, settings.tolerance, extra=extra)
-        if older is not None:
+        settings, older, before = self._settings, self._detector, self._effects
+        nothing_of_lanes = [None] * len(rates)
+        phi = [worth[place][0] if place in worth else 1.0 for place in range(len(rates))]
+        self._detector = Detector(nothing_of_lanes, settings.panes, settings.tolerance, extra=extra, phi=phi)
+        # Evidence of rows that were taken for more than they are worth is none
+        if older is not None and all(worth.get(place) == effect for place, effect in before.items()):
             self._detector.take_over(older)
-        self._known, self._places = known, watched
+        self._known, self._places, self._effects = known, watched, worth
         self._counts = np.zeros((len(rates), 1), dtype=np.int64)
 
     def advance(self, tallies: F64, start_unix_ns: int) -> None:
@@ -127,6 +143,12 @@ class QualityAlarm:
         """
         if self._detector is not None:
             self._detector.restore(state)
+
+
+def _effects_of(rate: QualityRate, effects: Mapping[str, tuple[float, float]]) -> tuple[float, float]:
+    if rate.name not in OF_VALUES or rate.feature is None:
+        return 1.0, 1.0
+    return effects.get(rate.feature, (1.0, 1.0))
 
 
 def _is_watched(rate: QualityRate) -> bool:

@@ -10,6 +10,7 @@ from msgpack import packb, unpackb
 from msgpack.exceptions import UnpackException
 
 from sidecar.errors import SidecarError
+from sidecar.profile.damage import DAMAGE
 
 NAME = "monitor.msgpack"
 VERSION = 1
@@ -63,9 +64,11 @@ def load_state(folder: Path) -> dict[str, Any] | None:
         raise BadState(f"{NAME}: expected a readable checkpoint, got {exc.strerror}") from exc
     try:
         document = unpackb(packed, strict_map_key=False)
-    except (ValueError, UnpackException) as exc:
+    except (*DAMAGE, UnpackException) as exc:
         raise BadState(f"{NAME}: expected msgpack, got {type(exc).__name__}") from exc
     if not isinstance(document, dict) or document.get("version") != VERSION:
         raise BadState(f"{NAME}: expected a checkpoint of version {VERSION}, got another")
-    state: dict[str, Any] = document["state"]
+    state = document.get("state")
+    if not isinstance(state, dict):
+        raise BadState(f"{NAME}: expected a state, got {type(state).__name__}")
     return state

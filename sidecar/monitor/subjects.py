@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64, I64
+from kernels.lanes import type_errors
 from sidecar.config.model import Config
 from sidecar.drift.detector import false_alarm_panes
 from sidecar.drift.report import ModelReport
@@ -56,7 +57,7 @@ class Subject:
         quality_report: as `report`.
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
-        missing: of these, missing values by feature.
+        missing: of these, missing values by feature; those of a wrong type are none.
     """
 
     analysis: ModelAnalysis
@@ -81,7 +82,7 @@ class Subject:
         self.analysis.add_block(rows, stamps, now_unix_ns, chosen, vectors)
         self.quality.fill(rows, min(int(stamps[-1]), now_unix_ns), chosen)
         self.rows += len(rows)
-        self.missing += np.isnan(rows).sum(axis=0)
+        self.missing += (np.isnan(rows) & ~type_errors(rows)).sum(axis=0)
 
     def judge(self, now_unix_ns: int) -> None:
         """Replaces the reports; called by the statistics thread only.
@@ -90,7 +91,7 @@ class Subject:
             now_unix_ns: time.
         """
         report = self.report = self.analysis.report(now_unix_ns)
-        self.quality.use(report.features)
+        self.quality.use(report.features, self.analysis.effects)
         self.quality_report = self.quality.report(now_unix_ns)
 
 
@@ -197,6 +198,7 @@ class Subjects:
                 false_alarm_panes(settings.false_alarm_days, settings.pane_s),
                 settings.tolerance,
             ),
+            analysis.effects,
         )
         subject = Subject(
             analysis,

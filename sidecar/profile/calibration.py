@@ -9,13 +9,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.packing import pack_counts, unpack_counts
 
 PART = "score_calibration"
@@ -179,11 +179,8 @@ def unpack_calibration(part: bytes) -> ScoreCalibration:
     Raises:
         BadReference: "score_calibration: expected format 1, got 2"; likewise for other damage.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        form = fields["format"]
-        if form != FORMAT:
-            raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
+    with refusing(BadReference, PART, "its fields"):
+        fields = decode_part(part, PART, FORMAT)
         edges = np.frombuffer(fields["edges"], dtype="<f8").astype(np.float64)
         rates = np.frombuffer(fields["rates"], dtype="<f8").astype(np.float64)
         made = ScoreCalibration(
@@ -195,8 +192,6 @@ def unpack_calibration(part: bytes) -> ScoreCalibration:
             unpack_counts(fields["positives"]),
             rates,
         )
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{PART}: expected its fields, got {exc!r}") from exc
     if not made.counts.size == made.positives.size == rates.size == edges.size - 1:
         raise BadReference(f"{PART}: expected as many bins everywhere, got different numbers")
     return made

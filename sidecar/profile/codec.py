@@ -18,6 +18,7 @@ from kernels.binning import EDGES, F64, I64
 from kernels.lanes import FIRST_CELL
 from kernels.moments import SUMS
 from sidecar.errors import BadReference
+from sidecar.profile.damage import refusing
 from sidecar.profile.envelope import (
     MAGIC,
     VERSION,
@@ -93,12 +94,10 @@ def decode(data: bytes, name: str) -> Reference:
             another version, or does not hash to its id.
     """
     outer = open_envelope(data, name)
-    try:
+    with refusing(BadReference, name, "the fields of a reference"):
         rows, features, parts = _unpack_content(outer["content"])
         created_unix_s, provenance = float(outer["created_unix_s"]), dict(outer["provenance"])
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{name}: expected the fields of a reference, got {exc}") from exc
-    return Reference(outer["id"], rows, features, created_unix_s, provenance, parts)
+        return Reference(outer["id"], rows, features, created_unix_s, provenance, parts)
 
 
 def load(path: Path | str) -> Reference:

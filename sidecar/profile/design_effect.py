@@ -17,7 +17,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
@@ -25,6 +24,7 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, FIRST_PRESENT, NEG_INF
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.feature import FeatureSpec
 
 PART = "design_effects"
@@ -138,15 +138,10 @@ def unpack(part: bytes) -> DesignEffects:
     Raises:
         BadReference: "design_effects: expected format 1, got 2"; likewise for other damage.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        form = fields["format"]
-        if form != FORMAT:
-            raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
+    with refusing(BadReference, PART, "effects by name"):
+        fields = decode_part(part, PART, FORMAT)
         effects = {str(name): float(phi) for name, phi in fields["effects"].items()}
         panes, pane_s = int(fields["panes"]), float(fields["pane_s"])
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{PART}: expected effects by name, got {exc!r}") from exc
     for name, phi in effects.items():
         if not 1.0 <= phi < np.inf:
             raise BadReference(f"{PART}: expected an effect of at least 1 for {name!r}, got {phi}")

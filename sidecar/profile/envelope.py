@@ -14,6 +14,7 @@ from typing import Any
 import msgspec
 
 from sidecar.errors import BadReference
+from sidecar.profile.damage import DAMAGE
 
 MAGIC = "sidecar-reference"
 VERSION = 2
@@ -50,7 +51,7 @@ def open_envelope(
         raise BadReference(f"{name}: expected a sidecar {word}, got {got}")
     try:
         outer: dict[str, Any] = msgspec.msgpack.decode(data)
-    except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
+    except DAMAGE as exc:
         raise BadReference(f"{name}: expected a whole {word}, got a file that is cut off or damaged") from exc
     if outer.get("version") != version:
         raise BadReference(f"{name}: expected {word} version {version}, got {outer.get('version')!r}")

@@ -20,6 +20,7 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.fourier import AMPLITUDE, GRID, WHOLE, add_cosines, cosine_table
 from sidecar.errors import BadReference, ShapeMismatch
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.directions import FOURIER, SPREAD, phase_offsets
 
 VERSION = 1
@@ -212,10 +213,8 @@ def unpack_fourier(part: bytes) -> FourierReference:
         BadReference: "embedding part: expected version 1, got 2"; likewise when fields are missing or do not
             fit.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        if fields["version"] != VERSION:
-            raise BadReference(f"embedding part: expected version {VERSION}, got {fields['version']!r}")
+    with refusing(BadReference, "embedding part", "its fields"):
+        fields = decode_part(part, "embedding part", VERSION, "version")
         first, second, third = map(float, fields["traces"])
         bandwidth = float(fields["bandwidth"])
         if not (0.0 < bandwidth < math.inf and math.isfinite(first + second + third)):
@@ -224,8 +223,6 @@ def unpack_fourier(part: bytes) -> FourierReference:
         return FourierReference(
             str(fields["name"]), int(fields["dimension"]), bandwidth, sums, (first, second, third)
         )
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"embedding part: expected its fields, got {exc!r}") from exc
 
 
 def check_dimension(reference: FourierReference, dimension: int) -> None:

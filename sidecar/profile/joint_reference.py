@@ -28,6 +28,7 @@ import numpy as np
 from kernels.binning import F64, I64
 from kernels.second_moments import step_of
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.feature import Role
 from sidecar.profile.joint import JointSpace, JointSums
 from sidecar.profile.principal import Principal, find_principal
@@ -207,13 +208,8 @@ def unpack_joint(part: bytes) -> JointReference:
     Raises:
         BadReference: "joint part: expected version 1, got 2"; likewise when fields are missing or do not fit.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        if fields["version"] != VERSION:
-            raise BadReference(f"joint part: expected version {VERSION}, got {fields['version']!r}")
-        return _unpack(fields)
-    except (KeyError, TypeError, ValueError, IndexError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"joint part: expected its fields, got {exc!r}") from exc
+    with refusing(BadReference, "joint part", "its fields"):
+        return _unpack(decode_part(part, "joint part", VERSION, "version"))
 
 
 def _unpack(fields: dict[str, Any]) -> JointReference:

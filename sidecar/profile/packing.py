@@ -6,6 +6,37 @@ import numpy as np
 
 from kernels.binning import I64
 
+SIZES = (1, 2, 4)  # bytes of an unsigned count; beyond it an int64, with which sums are made
+
+
+def type_of(largest: int) -> str:
+    """Type in which counts rest.
+
+    Args:
+        largest: of them, >= 0.
+
+    Returns:
+        "<u1", "<u2" or "<u4", the first that holds it; else "<i8".
+    """
+    return next((f"<u{size}" for size in SIZES if largest < 256**size), "<i8")
+
+
+def type_of_size(size: int) -> str:
+    """Type of counts that take so many bytes each.
+
+    Args:
+        size: 1, 2, 4 or 8.
+
+    Returns:
+        As `type_of`.
+
+    Raises:
+        ValueError: "counts of 3 bytes".
+    """
+    if size not in (*SIZES, 8):
+        raise ValueError(f"counts of {size!r} bytes")
+    return f"<u{size}" if size in SIZES else "<i8"
+
 
 def pack_counts(counts: I64) -> bytes:
     """Bytes of counts.
@@ -16,9 +47,8 @@ def pack_counts(counts: I64) -> bytes:
     Returns:
         One byte that says how many bytes a count takes (1, 2, 4 or 8), and the counts, little-endian.
     """
-    largest = int(counts.max(initial=0))
-    size = next((size for size in (1, 2, 4) if largest < 256**size), 8)
-    return bytes([size]) + counts.astype(f"<u{size}").tobytes()
+    packed = counts.astype(type_of(int(counts.max(initial=0))))
+    return bytes([packed.itemsize]) + packed.tobytes()
 
 
 def unpack_counts(packed: bytes) -> I64:
@@ -28,11 +58,14 @@ def unpack_counts(packed: bytes) -> I64:
         packed: from there.
 
     Returns:
-        Shape (n,), int64.
+        Shape (n,), int64, each >= 0.
 
     Raises:
         ValueError: it is something else.
     """
-    if not packed or packed[0] not in (1, 2, 4, 8):
-        raise ValueError("counts of an unknown size")
-    return np.frombuffer(packed, dtype=f"<u{packed[0]}", offset=1).astype(np.int64)
+    if not packed:
+        raise ValueError("counts without a size")
+    counts = np.frombuffer(packed, dtype=type_of_size(packed[0]), offset=1).astype(np.int64)
+    if counts.min(initial=0) < 0:
+        raise ValueError("counts below 0")
+    return counts

@@ -7,13 +7,12 @@ to the bit.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from kernels.binning import F64, I64
 from kernels.histogram import fill_block
-from kernels.moments import SUMS, empty_extremes, empty_sums, merge_extremes
+from kernels.moments import empty_extremes, empty_sums, merge_extremes
 from kernels.sketch import CELLS
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.lanes import LaneTable
@@ -120,56 +119,3 @@ class Pane:
     def drop_sketches(self) -> None:
         """Lets go of the sketches, the largest part of a pane."""
         self.sketches = self.sketches[:, :0].copy()
-
-    def to_state(self) -> dict[str, Any]:
-        """The pane for a checkpoint.
-
-        Returns:
-            Numbers and bytes; `from_state` gives the same pane, bit by bit.
-        """
-        return {
-            "start_unix_ns": self.start_unix_ns,
-            "end_unix_ns": self.end_unix_ns,
-            "rows": self.rows,
-            "counts": _packed(self.counts),
-            "sums": self.sums.astype("<i8").tobytes(),
-            "extremes": self.extremes.astype("<f8").tobytes(),
-            "sketches": _packed(self.sketches),
-        }
-
-    @classmethod
-    def from_state(cls, state: dict[str, Any], width: int, lanes: int) -> Pane:
-        """A pane of a checkpoint.
-
-        Args:
-            state: from `to_state`.
-            width: F.
-            lanes: L.
-
-        Returns:
-            The pane.
-
-        Raises:
-            ValueError: the arrays have another shape.
-        """
-        return cls(
-            int(state["start_unix_ns"]),
-            int(state["end_unix_ns"]),
-            int(state["rows"]),
-            _unpacked(state["counts"]).reshape(width, lanes),
-            np.frombuffer(state["sums"], dtype="<i8").astype(np.int64).reshape(width, SUMS),
-            np.frombuffer(state["extremes"], dtype="<f8").astype(np.float64).reshape(width, 2),
-            _unpacked(state["sketches"]).reshape(width, -1 if width else 0),
-        )
-
-
-def _packed(counts: I64) -> list[Any]:
-    """Bytes a count and the counts: a checkpoint has a thousand panes of mostly small ones."""
-    largest = int(counts.max(initial=0))
-    size = next((size for size in (1, 2, 4) if largest < 256**size), 8)
-    return [size, counts.astype(f"<u{size}").tobytes()]
-
-
-def _unpacked(packed: list[Any]) -> I64:
-    size, counts = packed
-    return np.frombuffer(counts, dtype=f"<u{int(size)}").astype(np.int64)

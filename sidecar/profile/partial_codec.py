@@ -9,6 +9,7 @@ from typing import Any
 import msgspec
 
 from sidecar.errors import BadReference
+from sidecar.profile.damage import refusing
 from sidecar.profile.envelope import identify, open_envelope, read_reference_file, write_reference_file
 from sidecar.profile.partial import PartialReference, Source
 from sidecar.profile.plan import plan_from_state
@@ -58,10 +59,8 @@ def decode_partial(data: bytes, name: str) -> PartialReference:
             is cut off, of another version, damaged or a finished reference.
     """
     outer = open_envelope(data, name, magic=MAGIC, version=VERSION, word="partial reference")
-    try:
+    with refusing(BadReference, name, "the fields of a partial reference"):
         return _from_state(msgspec.msgpack.decode(outer["content"]))
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{name}: expected the fields of a partial reference, got {exc}") from exc
 
 
 def load_partial(path: Path) -> PartialReference:

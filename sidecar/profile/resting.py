@@ -20,10 +20,10 @@ from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
 from kernels.moments import SUMS, merge_extremes
+from sidecar.profile.packing import type_of, type_of_size
 from sidecar.profile.pane import Pane
 
 Counts = NDArray[np.integer[Any]]
-SIZES = (1, 2, 4)  # bytes of an unsigned count; beyond it an int64, with which sums are made
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -213,7 +213,7 @@ def narrow(counts: I64) -> Counts:
     Returns:
         A copy.
     """
-    return counts.astype(_type_of(int(counts.max(initial=0))))
+    return counts.astype(type_of(int(counts.max(initial=0))))
 
 
 def least_extremes(panes: Iterable[RestingPane], width: int) -> F64:
@@ -232,20 +232,14 @@ def least_extremes(panes: Iterable[RestingPane], width: int) -> F64:
     return found
 
 
-def _type_of(largest: int) -> str:
-    return next((f"<u{size}" for size in SIZES if largest < 256**size), "<i8")
-
-
 def _packed(counts: Counts) -> list[Any]:
     return [counts.dtype.itemsize, counts.tobytes()]
 
 
 def _unpacked(packed: list[Any]) -> Counts:
     size, octets = packed
-    if size not in (*SIZES, 8):
-        raise ValueError(f"counts of {size!r} bytes")
-    kind = f"<u{size}" if size in SIZES else "<i8"
+    kind = type_of_size(size)
     counts: Counts = np.frombuffer(octets, dtype=kind)
-    if counts.min(initial=0) < 0 or _type_of(int(counts.max(initial=0))) != kind:
+    if counts.min(initial=0) < 0 or type_of(int(counts.max(initial=0))) != kind:
         raise ValueError(f"counts that are not those of {size} bytes")
     return counts

@@ -17,13 +17,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
+from sidecar.profile.packing import pack_counts, unpack_counts
 
 PART = "hour_of_week"
 FORMAT = 1
@@ -69,7 +70,7 @@ class Seasons:
 
     Args:
         widths: number of lanes by feature name, in the order in which they are packed.
-        hours: one block of bytes for each of the 168 hours, from `pack_lanes`.
+        hours: one block of bytes for each of the 168 hours, from `pack_counts`.
     """
 
     widths: Mapping[str, int]
@@ -84,7 +85,7 @@ class Seasons:
         Returns:
             By feature name, int64, as in `FeatureReference.counts`.
         """
-        flat = _unpacked(self.hours[hour])
+        flat = unpack_counts(self.hours[hour])
         ends = np.cumsum(list(self.widths.values()), dtype=np.int64)
         return dict(zip(self.widths, np.split(flat, ends[:-1]), strict=True)) if self.widths else {}
 
@@ -134,7 +135,7 @@ class SeasonTally:
         Returns:
             A tally of the same.
         """
-        return cls(dict(seasons.widths), np.stack([_unpacked(block) for block in seasons.hours]))
+        return cls(dict(seasons.widths), np.stack([unpack_counts(block) for block in seasons.hours]))
 
     def seasons(self) -> Seasons:
         """What was gathered.
@@ -142,18 +143,7 @@ class SeasonTally:
         Returns:
             The lanes, packed.
         """
-        return Seasons(dict(self.widths), tuple(_packed(row) for row in self.counts))
-
-
-def _packed(counts: I64) -> bytes:
-    """Bytes a count, and the counts in so many bytes each."""
-    largest = int(counts.max(initial=0))
-    size = next((size for size in (1, 2, 4) if largest < 256**size), 8)
-    return bytes([size]) + counts.astype(f"<u{size}").tobytes()
-
-
-def _unpacked(packed: bytes) -> I64:
-    return np.frombuffer(packed, dtype=f"<u{packed[0]}", offset=1).astype(np.int64)
+        return Seasons(dict(self.widths), tuple(pack_counts(row) for row in self.counts))
 
 
 def pack(seasons: Seasons) -> bytes:
@@ -187,16 +177,13 @@ def unpack(part: bytes) -> Seasons:
     Raises:
         BadReference: "hour_of_week: expected format 1, got 2"; likewise for other damage.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        form = fields["format"]
-        if form != FORMAT:
-            raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
+    with refusing(BadReference, PART, "lanes by hour"):
+        fields = decode_part(part, PART, FORMAT)
         widths = {str(name): int(width) for name, width in fields["features"]}
+        if min(widths.values(), default=0) < 0:
+            raise ValueError("fewer than no lanes")
         hours = tuple(fields["hours"])
-        sizes = {_unpacked(block).size for block in hours}
-    except (KeyError, TypeError, ValueError, AttributeError, IndexError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{PART}: expected lanes by hour, got {exc!r}") from exc
+        sizes = {unpack_counts(block).size for block in hours}
     if len(hours) != HOURS or sizes != {sum(widths.values())}:
         wanted = sum(widths.values())
         raise BadReference(f"{PART}: expected {HOURS} hours of {wanted} lanes, got {len(hours)} of {sizes}")

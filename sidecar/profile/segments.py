@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
 
 import msgspec
 import numpy as np
 
 from kernels.binning import I64
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.packing import pack_counts, unpack_counts
 
 PART = "segments"
@@ -67,19 +67,15 @@ def unpack_segments(part: bytes) -> Segments:
     Raises:
         BadReference: "segments: expected format 1, got 2"; likewise for other damage.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        form = fields["format"]
-        if form != FORMAT:
-            raise BadReference(f"{PART}: expected format {FORMAT}, got {form!r}")
+    with refusing(BadReference, PART, "its fields"):
+        fields = decode_part(part, PART, FORMAT)
+        column = str(fields["column"])
         values = tuple(str(value) for value in fields["values"])
         rows = unpack_counts(fields["rows"])
         lanes = {
             str(name): unpack_counts(packed).reshape(len(values), -1)
             for name, packed in fields["lanes"].items()
         }
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{PART}: expected its fields, got {exc!r}") from exc
     if rows.size != len(values) or any(not np.array_equal(kept.sum(axis=1), rows) for kept in lanes.values()):
         raise BadReference(f"{PART}: expected lanes that add up to the rows, got others")
-    return Segments(str(fields["column"]), values, rows, lanes)
+    return Segments(column, values, rows, lanes)

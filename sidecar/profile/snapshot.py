@@ -28,8 +28,9 @@ from typing import Any
 import msgspec
 
 from kernels.sketch import CELLS
-from sidecar.errors import BadReference, BadSnapshot
+from sidecar.errors import BadSnapshot
 from sidecar.profile import codec
+from sidecar.profile.damage import DAMAGE, refusing
 from sidecar.profile.envelope import kind_of
 from sidecar.profile.history import ClosedPanes
 from sidecar.profile.lanes import lane_table
@@ -186,7 +187,7 @@ def decode(data: bytes, name: str) -> Snapshot:
     """
     try:
         document = msgspec.msgpack.decode(data)
-    except (ValueError, TypeError, RecursionError) as exc:  # TypeError: a map as the key of a map
+    except DAMAGE as exc:
         kind = kind_of(data)
         got = "a file that is cut off or damaged" if kind == "a snapshot" else kind
         raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {got}") from exc
@@ -194,15 +195,11 @@ def decode(data: bytes, name: str) -> Snapshot:
         raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {kind_of(data)}")
     if document.get("version") != VERSION:
         raise BadSnapshot(f"{name}: expected snapshot version {VERSION}, got {document.get('version')!r}")
-    try:
+    with refusing(BadSnapshot, name, "the fields of a snapshot"):
         layouts = {
             layout_id: _layout(layout_id, encoded, name) for layout_id, encoded in document["layouts"].items()
         }
         subjects = [_unpack_subject(packed, layouts) for packed in document["subjects"]]
-    except BadReference as exc:
-        raise BadSnapshot(str(exc)) from exc
-    except (KeyError, TypeError, ValueError, AttributeError, OverflowError) as exc:
-        raise BadSnapshot(f"{name}: expected the fields of a snapshot, got {exc!r}") from exc
     if len(dict(subjects)) != len(subjects):
         raise BadSnapshot(f"{name}: expected every subject once, got one twice")
     return Snapshot(dict(subjects))

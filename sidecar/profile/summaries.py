@@ -13,6 +13,7 @@ import numpy as np
 
 from kernels.distinct import N_NEG_INF, N_POS_INF
 from sidecar.errors import BadReference
+from sidecar.profile.damage import decode_part, refusing
 from sidecar.profile.distinct import TEXT_LIMIT
 from sidecar.profile.edges import SHARES
 from sidecar.profile.feature import FeatureSpec
@@ -169,14 +170,9 @@ def unpack_summary(part: bytes, name: str) -> dict[str, Any]:
     Raises:
         BadReference: "schema: expected format 1, got 2"; likewise for other damage.
     """
-    try:
-        fields: dict[str, Any] = msgspec.msgpack.decode(part)
-        form = fields.pop("format")
-    except (KeyError, TypeError, ValueError, AttributeError, msgspec.MsgspecError) as exc:
-        raise BadReference(f"{name}: expected its fields, got {exc!r}") from exc
-    if form != FORMAT:
-        raise BadReference(f"{name}: expected format {FORMAT}, got {form!r}")
-    return fields
+    with refusing(BadReference, name, "its fields"):
+        fields = decode_part(part, name, FORMAT)
+        return {key: value for key, value in fields.items() if key != "format"}
 
 
 def _packed(**fields: Any) -> bytes:

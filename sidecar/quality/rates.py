@@ -12,10 +12,10 @@
 
 (1) The alarm looks at one row of every message, since rows of one message depend on each other.
 
-**Out of range.** No row of the reference lies outside of its own extremes. Whatever the distribution, the
-chance of a next one to lie there is Beta(2, m - 1) distributed over references of m rows: 2 in m + 1 on
-average, and above L / m with probability (1 + L) exp(-L). So the band about 0 of m rows, which ends at L / m,
-holds it: with L = 10 it is missed once in 2,000 features.
+**Out of range.** No row of the reference lies outside of its own extremes, an infinity that it holds being
+one. Whatever the distribution, the chance of a next one to lie there is Beta(2, m - 1) distributed over
+references of m rows: 2 in m + 1 on average, and above L / m with probability (1 + L) exp(-L). So the band
+about 0 of m rows, which ends at L / m, holds it: with L = 10 it is missed once in 2,000 features.
 
 **Constant.** With c the share of the fullest cell, the share of the commonest value is at most c, and the
 chance that each of 199 values is equal to the one before at most c^199 when rows come in no order. c is what
@@ -37,7 +37,7 @@ from typing import Literal, get_args
 import numpy as np
 
 from kernels.binning import F64
-from kernels.lanes import MISSING, TYPE_ERROR
+from kernels.lanes import MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference
 
@@ -97,7 +97,7 @@ def ranges(features: Sequence[FeatureReference | None]) -> F64:
 
     Returns:
         Shape (F, 2), float64: least and greatest value of a number, first and last code of a category;
-        infinite where nothing is known.
+        infinite where nothing is known, and where the reference holds that infinity.
     """
     found = np.tile([-np.inf, np.inf], (len(features), 1))
     for place, feature in enumerate(features):
@@ -106,7 +106,11 @@ def ranges(features: Sequence[FeatureReference | None]) -> F64:
         if feature.spec.kind == "categorical":
             found[place] = 1.0, float(len(feature.categories))
         elif feature.extremes[0] <= feature.extremes[1]:
-            found[place] = feature.extremes
+            low, high = feature.extremes.tolist()
+            found[place] = (
+                -np.inf if feature.counts[NEG_INF] else low,
+                np.inf if feature.counts[POS_INF] else high,
+            )
     return found
 
 

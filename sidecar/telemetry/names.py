@@ -331,7 +331,7 @@ FEATURE_MISSING = Instrument(
     "model.feature.missing",
     "counter",
     "{value}",
-    "Values that were missing (null, NaN or not a number).",
+    "Values that were missing (null, NaN or absent); those of a wrong type are violations.",
     _FEATURE,
 )
 QUALITY_VIOLATIONS = Instrument(

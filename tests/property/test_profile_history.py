@@ -21,6 +21,7 @@ from sidecar.profile.codec import seal
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.reference import Reference
+from tests.support.panes import contents
 
 PANE_S = 1.0
 LATENESS_S = 2.5
@@ -85,7 +86,7 @@ def analysis_of(given_reference: Reference | None, **changes: Any) -> ModelAnaly
 def said(analysis: ModelAnalysis) -> str:
     report = analysis.report(0)
     details = [report.feature_json(name) for name in ("a", "b")]
-    sums = [pane.to_state() for _, pane in report.horizons]
+    sums = [contents(pane) for _, pane in report.horizons]
     return json.dumps([report.drift_json(), details], allow_nan=False) + repr(sums)
 
 

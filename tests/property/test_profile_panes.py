@@ -18,6 +18,7 @@ from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.lanes import lane_table
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.pane import Pane
+from tests.support.panes import contents
 from tests.twins import plain
 
 SPECS = [FeatureSpec("a", "input", "numeric"), FeatureSpec("b", "input", "categorical")]
@@ -67,7 +68,7 @@ def test_fill_then_merge_is_fill_at_once(values, first, second):
     whole = pane_of(table, rows)
     c.merge(a)
     c.merge(b)
-    assert c.to_state() == whole.to_state()
+    assert contents(c) == contents(whole)
 
 
 @given(columns)
@@ -77,7 +78,7 @@ def test_merging_into_an_empty_pane_copies(values):
     table = lane_table(SPECS, features)
     pane, empty = pane_of(table, rows_of(values)), Pane.empty(0, 1, 2, table.lanes)
     empty.merge(pane)
-    assert empty.to_state() == pane.to_state()
+    assert contents(empty) == contents(pane)
 
 
 @given(columns, st.lists(st.text(), unique=True, max_size=64))

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from sidecar.monitor.alarm import Alarm
+from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.profile import design_effect, seasons
 from sidecar.profile.codec import seal
@@ -14,6 +15,7 @@ from sidecar.profile.lanes import lane_table
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.pane import Pane
 from sidecar.profile.seasons import SeasonTally
+from tests.support import analysed
 
 SPECS = [FeatureSpec("a", "input", "numeric"), FeatureSpec("b", "input", "numeric")]
 FEATURES = learn_reference(SPECS, np.random.default_rng(1).normal(size=(10_000, 2)), [(), ()])
@@ -234,3 +236,42 @@ def test_hours_are_learnt_in_four_weeks():
     again = alarm_of(LEARN)
     again.restore(alarm.to_state())
     assert again.to_state() == alarm.to_state()
+
+
+def test_design_effects_reach_the_effect_sizes():
+    """What the reference says of its rows' dependence widens the noise that a size is held against."""
+    plain = analysed.reference()
+    told = seal(
+        plain.rows,
+        plain.features,
+        created_unix_s=0.0,
+        provenance={},
+        parts={"design_effects": design_effect.pack(DesignEffects({"age": 1.4}, 50, 60.0))},
+    )
+    critical = []
+    for given in (plain, told):
+        traffic = analysed.Traffic(analysed.analysis_of(given))
+        traffic.send(analysed.START)
+        verdicts = traffic.analysis.report(analysed.START + NS).verdicts
+        critical.append(next(v.effects.psi_critical for v in verdicts if v.spec.name == "age"))
+    assert critical[1] == pytest.approx(1.4 * critical[0], rel=0.01)
+
+
+def test_design_effects_measured_on_traffic_survive_a_checkpoint():
+    settings = AnalysisSettings(features=("age", "income"), auto_rows=500, design_effect="auto")
+    traffic = analysed.Traffic(analysed.analysis_of(analysed.reference(), settings))
+    for minute in range(32):
+        matrix = traffic.analysis.encoder.encode(traffic.columns(200))
+        traffic.analysis.add_rows(np.repeat(matrix, 6, axis=0), analysed.START + minute * analysed.PANE)
+    now = analysed.START + 32 * analysed.PANE
+    report = traffic.analysis.report(now)
+    resumed = ModelAnalysis.from_state(traffic.analysis.to_state(), settings, analysed.reference())
+    assert resumed.report(now).verdicts == report.verdicts
+    plain = analysed.Traffic(analysed.analysis_of(analysed.reference()))
+    plain.send(now)
+    fresh = plain.analysis.report(now).verdicts[0].effects.psi_critical
+    rows = report.verdicts[0].rows
+    # six copies a row: the noise of 1/6 of the rows on both sides
+    assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
+        1 / 300 + 1 / 5000
+    )

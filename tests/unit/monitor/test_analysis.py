@@ -7,72 +7,12 @@ import msgpack
 import numpy as np
 import pytest
 
-from sidecar.config.model import AlarmConfig, Config, ModelConfig, ReferenceConfig, WindowConfig
 from sidecar.errors import ShapeMismatch
 from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.settings import NS, AnalysisSettings
-from sidecar.payload.columns import Columns, intern_schema
-from sidecar.profile.codec import seal
-from sidecar.profile.design_effect import DesignEffects, pack
+from sidecar.payload.columns import intern_schema
 from sidecar.profile.feature import FeatureSpec
-from sidecar.profile.learning import learn_reference
-
-PANE = 60 * NS
-START = 1_700_000_040 * NS  # a multiple of 60 s
-SCHEMA = intern_schema(("x[0]", "x[1]", "c"), ("numeric", "numeric", "categorical"))
-SETTINGS = AnalysisSettings(features=("age", "income"), auto_rows=500, false_alarm_days=1.0)
-
-
-def reference(rows=5000, seed=1):
-    specs = [
-        FeatureSpec("age", "input", "numeric"),
-        FeatureSpec("c", "input", "categorical"),
-        FeatureSpec("late", "output", "numeric"),
-    ]
-    rng = np.random.default_rng(seed)
-    matrix = np.column_stack([rng.normal(size=rows), rng.choice([1.0, 2.0], size=rows), rng.random(rows)])
-    features = learn_reference(specs, matrix, [(), ("a", "b"), ()])
-    return seal(rows, features, created_unix_s=0.0, provenance={})
-
-
-class Traffic:
-    def __init__(self, analysis, seed=2):
-        self.analysis = analysis
-        self.rng = np.random.default_rng(seed)
-
-    def columns(self, rows, shift=0.0):
-        numeric = self.rng.normal(size=(rows, 2))
-        numeric[:, 0] += shift
-        texts = (self.rng.choice(["a", "b"], size=rows).tolist(),)
-        return Columns("v2", "request", "m", None, None, rows, SCHEMA, numeric, texts, ())
-
-    def send(self, now_ns, rows=300, shift=0.0):
-        self.analysis.add_rows(self.analysis.encoder.encode(self.columns(rows, shift)), now_ns)
-
-
-def analysis_of(given=None, settings=SETTINGS):
-    return ModelAnalysis("m", "1", "input", SCHEMA, settings, given)
-
-
-def states(report):
-    return {verdict.spec.name: verdict.state for verdict in report.verdicts}
-
-
-def body(analysis, now_ns):
-    return json.dumps(analysis.report(now_ns).drift_json(), allow_nan=False)
-
-
-def test_settings_come_from_the_configuration():
-    config = Config(
-        reference=ReferenceConfig(auto_rows=700),
-        window=WindowConfig(pane_s=5.0, horizons_s=(10.0,), min_rows=50),
-        alarm=AlarmConfig(false_alarm_days=3.0, tolerance=0.02),
-        models=(ModelConfig(name="m", features=("a",), prediction="p"),),
-    )
-    assert AnalysisSettings.from_config(config, "m") == AnalysisSettings(
-        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p", 10.0, "sliding", None, ()
-    )
-    assert AnalysisSettings.from_config(config, "other").features == ()
+from tests.support.analysed import PANE, SETTINGS, START, Traffic, analysis_of, body, reference, states
 
 
 def test_known_columns_are_judged_at_once_and_others_are_learnt():
@@ -386,42 +326,3 @@ def test_a_day_of_clock_jumps_loses_no_row_unnamed():
     late = traffic.analysis.late
     assert min(late.values()) > 0
     assert traffic.analysis.report(0).horizons[1][1].rows == sent - late["stale"]
-
-
-def test_design_effects_reach_the_effect_sizes():
-    """What the reference says of its rows' dependence widens the noise that a size is held against."""
-    plain = reference()
-    told = seal(
-        plain.rows,
-        plain.features,
-        created_unix_s=0.0,
-        provenance={},
-        parts={"design_effects": pack(DesignEffects({"age": 1.4}, 50, 60.0))},
-    )
-    critical = []
-    for given in (plain, told):
-        traffic = Traffic(analysis_of(given))
-        traffic.send(START)
-        verdicts = traffic.analysis.report(START + NS).verdicts
-        critical.append(next(v.effects.psi_critical for v in verdicts if v.spec.name == "age"))
-    assert critical[1] == pytest.approx(1.4 * critical[0], rel=0.01)
-
-
-def test_design_effects_measured_on_traffic_survive_a_checkpoint():
-    settings = AnalysisSettings(features=("age", "income"), auto_rows=500, design_effect="auto")
-    traffic = Traffic(analysis_of(reference(), settings))
-    for minute in range(32):
-        matrix = traffic.analysis.encoder.encode(traffic.columns(200))
-        traffic.analysis.add_rows(np.repeat(matrix, 6, axis=0), START + minute * PANE)
-    now = START + 32 * PANE
-    report = traffic.analysis.report(now)
-    resumed = ModelAnalysis.from_state(traffic.analysis.to_state(), settings, reference())
-    assert resumed.report(now).verdicts == report.verdicts
-    plain = Traffic(analysis_of(reference()))
-    plain.send(now)
-    fresh = plain.analysis.report(now).verdicts[0].effects.psi_critical
-    rows = report.verdicts[0].rows
-    # six copies a row: the noise of 1/6 of the rows on both sides
-    assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
-        1 / 300 + 1 / 5000
-    )

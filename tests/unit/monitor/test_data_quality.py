@@ -29,10 +29,11 @@ def columns_of(numbers, texts):
 class Subject:
     """An encoder with its quality, as the monitor puts them together."""
 
-    def __init__(self, learnt=True):
+    def __init__(self, learnt=True, infinite=0):
         vocabulary = Vocabulary(("x", "y"), frozen=True, unseen=UnseenTexts())
         self.encoder = RowEncoder(SPECS, (None, vocabulary))
         sample = np.column_stack([np.arange(300.0), np.arange(300) % 2 + 1.0])
+        sample[:infinite, 0] = np.inf
         self.features = learn_reference(SPECS, sample, [(), ("x", "y")])
         self.sent = 0
         known = self.features if learnt else (None, None)
@@ -117,6 +118,19 @@ def test_values_out_of_range_raise_the_alarm_of_their_feature_only():
     assert subject.states(779 * S) == {("out_of_range", "n"): "violated"}
     entry = next(e for e in subject.quality.report(780 * S).quality_json() if e["rate"] == "out_of_range")
     assert entry["since_unix_s"] == 540.0
+
+
+def test_infinities_are_out_of_range_unless_the_reference_has_them():
+    states = []
+    for infinite in (0, 30):
+        subject = Subject(infinite=infinite)
+        rng = np.random.default_rng(4)
+        for pane in range(10):
+            for _ in range(100):
+                number = np.inf if rng.random() < 0.1 else rng.uniform(30, 299)
+                subject.send([number], ["x"], (pane + 1) * 60 * S)
+        states.append(subject.states(660 * S)["out_of_range", "n"])
+    assert states == ["violated", "ok"]
 
 
 def test_a_feature_that_stays_at_one_value_raises_its_alarm():

@@ -85,3 +85,28 @@ def test_resumed_is_the_same():
     resumed.restore(first.to_state())
     assert resumed.verdicts(tallies(), 0) == first.verdicts(tallies(), 0)
     assert QualityAlarm(SETTINGS).to_state() == {}
+
+
+@pytest.mark.parametrize("effects", [{}, {"a": (50.0, 1.0)}, {"a": (1.0, 50.0)}])
+def test_rows_that_count_less_are_less_evidence(effects):
+    """1 % beyond the extremes is more than 5,000 rows allow, not more than 100; 200 a pane may be worth 4."""
+    watched = alarm()
+    watched.use(RATES, effects)
+    found = run(watched, 30, lambda _: tallies((2.0, 200.0)))
+    assert (found <= 15) is (effects == {})
+
+
+def test_blocks_and_messages_count_whatever_their_rows_are_worth():
+    states = []
+    for effects in ({}, {"a": (50.0, 50.0)}):
+        watched = alarm()
+        watched.use(RATES, effects)
+        states.append(run(watched, 40, lambda _: tallies((0.0, 200.0), (4 * 0.7, 4.0))))
+    assert states[0] == states[1] <= 12
+
+
+def test_evidence_of_rows_that_turn_out_to_be_worth_less_is_dropped():
+    watched = alarm()
+    run(watched, 3, lambda _: tallies((200.0, 200.0)))
+    watched.use(RATES, {"a": (10.0, 10.0)})
+    assert watched.verdicts(tallies(), 240 * S)[2].log_e is None

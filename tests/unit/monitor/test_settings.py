@@ -6,8 +6,22 @@ from typing import Any
 import pytest
 
 from sidecar.config.load import load_config
+from sidecar.config.model import AlarmConfig, Config, ModelConfig, ReferenceConfig, WindowConfig
 from sidecar.monitor.settings import NS, AnalysisSettings, fingerprint
 from sidecar.profile.history import WindowPlan
+
+
+def test_settings_come_from_the_configuration() -> None:
+    config = Config(
+        reference=ReferenceConfig(auto_rows=700),
+        window=WindowConfig(pane_s=5.0, horizons_s=(10.0,), min_rows=50),
+        alarm=AlarmConfig(false_alarm_days=3.0, tolerance=0.02),
+        models=(ModelConfig(name="m", features=("a",), prediction="p"),),
+    )
+    assert AnalysisSettings.from_config(config, "m") == AnalysisSettings(
+        5.0, (10.0,), 50, 700, 3.0, 0.02, ("a",), "p", 10.0, "sliding", None, ()
+    )
+    assert AnalysisSettings.from_config(config, "other").features == ()
 
 
 def test_windows_come_from_the_configuration() -> None:

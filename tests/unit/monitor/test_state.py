@@ -30,6 +30,8 @@ def test_the_last_one_wins_and_nothing_else_is_left(tmp_path: Path) -> None:
         (b"\xc1", "monitor.msgpack: expected msgpack, got FormatError"),
         (b"", "monitor.msgpack: expected msgpack, got ValueError"),
         (b"\x01", "monitor.msgpack: expected a checkpoint of version 1, got another"),
+        (b"\x81\x80\x01", "monitor.msgpack: expected msgpack, got TypeError"),
+        (b"\x81\xa7version\x01", "monitor.msgpack: expected a state, got NoneType"),
         (b"\x81\xa7version\x02", "monitor.msgpack: expected a checkpoint of version 1, got another"),
     ],
 )

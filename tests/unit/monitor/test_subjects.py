@@ -1,17 +1,23 @@
 from __future__ import annotations
 
+import gc
+import math
 from threading import Thread
-from typing import Literal
+from types import FunctionType, ModuleType
+from typing import Literal, get_args
 
 import numpy as np
 import pytest
 
+from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.config.load import load_config
 from sidecar.config.model import AlarmConfig, Config
+from sidecar.drift.detector import DETECTORS, Detector
 from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, Subjects
-from sidecar.payload.columns import Columns
+from sidecar.payload.columns import Columns, intern_schema
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
+from sidecar.profile.feature import Role
 
 WORD_BYTES = 8
 MEBIBYTE = 1 << 20
@@ -176,3 +182,72 @@ def test_single_row_stands_for_its_exchange() -> None:
     seen: list[int] = []
     subjects.all()[0].ring.drain(lambda block, times: seen.extend(times.tolist()))
     assert seen == [1000]
+
+
+def test_a_value_of_a_wrong_type_is_not_missing_as_well() -> None:
+    subjects = fed((300, 2))
+    (subject,) = subjects.all()
+    block = np.array([[np.nan, 1.0], [TYPE_ERROR_NAN, 1.0], [np.nan, TYPE_ERROR_NAN]])
+    subject.add(block, np.full(3, 1_000_000_000), 1_000_000_000)
+    assert subject.missing.tolist() == [2, 0]
+
+
+def detectors_of(subjects: Subjects) -> list[Detector]:
+    """Every detector that anything of the subjects holds."""
+    seen: dict[int, object] = {id(subjects): subjects}
+    queue: list[object] = [subjects]
+    while queue:
+        for held in gc.get_referents(queue.pop()):
+            if id(held) not in seen and not isinstance(held, type | ModuleType | FunctionType):
+                seen[id(held)] = held
+                queue.append(held)
+    return [held for held in seen.values() if isinstance(held, Detector)]
+
+
+def judged() -> Subjects:
+    """Inputs and outputs of one model, their references learnt."""
+    config = load_config("window: {pane_s: 60}\nalarm: {false_alarm_days: 10}\nreference: {auto_rows: 100}")
+    subjects = Subjects(config, None, lambda: None)
+    for role in get_args(Role):
+        assert subjects.push(columns(300, 2), role, "m", None, MOMENT)
+    for subject in subjects.all():
+        subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, MOMENT))
+        subject.judge(MOMENT)
+    return subjects
+
+
+def test_all_detectors_of_a_model_share_its_false_alarms() -> None:
+    """Each promises A panes; the mean of their values is a detector that promises A / n."""
+    found = detectors_of(judged())
+    assert len(found) == DETECTORS
+    panes = [math.exp(one._log_alarm) / one.n_groups for one in found]
+    assert 1 / sum(1 / one for one in panes) == pytest.approx(10 * 86_400 / 60)
+
+
+def test_no_rate_is_watched_by_two_detectors() -> None:
+    found = detectors_of(judged())
+    of_quality = {place for one in found if one.rates.given.size for place in one.rates.places}
+    of_features = {place for one in found if not one.rates.given.size for place in one.rates.places}
+    assert {"missing", "type_error"} <= of_features
+    assert "out_of_range" in of_quality
+    assert not of_quality & of_features
+
+
+def test_a_reference_learnt_from_copies_knows_no_more_of_their_range_than_their_requests() -> None:
+    """2,000 rows of 50 equal ones each leave 2 in 41 of what comes beyond their extremes, not 2 in 2,001."""
+    config = load_config("alarm: {false_alarm_days: 1}")
+    subjects = Subjects(config, None, lambda: None)
+    rng = np.random.default_rng(0)
+    schema = intern_schema(("n",), ("numeric",))
+    for request in range(600):
+        now = MOMENT + request * 1_500_000_000
+        rows = np.repeat(rng.normal(size=(1, 1)), 50, axis=0)
+        copies = Columns("v2", "request", "m", None, None, 50, schema, rows, (), ())
+        assert subjects.push(copies, "input", "m", None, now, request)
+        (subject,) = subjects.all()
+        subject.ring.drain(lambda block, stamps, s=subject, now=now: s.add(block, stamps, now))
+        subject.judge(now)
+    report = subject.quality_report
+    assert report is not None
+    states = {c.rate.name: v.state for c, v in zip(report.counts, report.verdicts, strict=True) if v}
+    assert states["out_of_range"] == "ok"

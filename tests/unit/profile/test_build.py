@@ -4,6 +4,8 @@ import hashlib
 import json
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from sidecar.errors import BadReference
@@ -24,8 +26,7 @@ def folder(tmp_path_factory):
     write_csv(path / "a.csv", ROWS)
     write_csv(path / "b1.csv", ROWS[:1000])
     write_csv(path / "b2.csv", ROWS[1000:])
-    pyarrow = pytest.importorskip("pyarrow")
-    pytest.importorskip("pyarrow.parquet").write_table(pyarrow.Table.from_pylist(ROWS), path / "a.parquet")
+    parquet.write_table(pyarrow.Table.from_pylist(ROWS), path / "a.parquet")
     return path
 
 
@@ -112,8 +113,7 @@ def test_faults_name_the_file(folder, tmp_path):
 
 
 def test_pieces_of_a_file_are_told_apart(folder):
-    pyarrow = pytest.importorskip("pyarrow.parquet")
-    pyarrow.write_table(pyarrow.read_table(folder / "a.parquet"), folder / "c.parquet", row_group_size=700)
+    parquet.write_table(parquet.read_table(folder / "a.parquet"), folder / "c.parquet", row_group_size=700)
     pieces = [Piece(folder / "c.parquet", groups) for groups in ((2, 5), (0, 2))]
     together = build_partial(pieces, Plan())
     assert [(source.first_row, source.rows) for source in together.sources] == [(1400, 1600), (0, 1400)]

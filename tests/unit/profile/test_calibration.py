@@ -16,7 +16,7 @@ from sidecar.profile.calibration import (
     unpack_calibration,
 )
 
-UNKNOWN_SIZE = "ValueError('counts of an unknown size')"
+NO_SIZE = "ValueError('counts without a size')"
 
 
 def drawn(rows=20_000, seed=1):
@@ -108,7 +108,7 @@ def test_round_trip():
     [
         ({"format": 2}, "score_calibration: expected format 1, got 2"),
         ({"rates": b""}, "score_calibration: expected as many bins everywhere, got different numbers"),
-        ({"counts": b""}, "score_calibration: expected its fields, got " + UNKNOWN_SIZE),
+        ({"counts": b""}, "score_calibration: expected its fields, got " + NO_SIZE),
     ],
 )
 def test_damage(change, message):

@@ -83,12 +83,12 @@ def test_faults(made):
 @pytest.mark.parametrize(
     ("fields", "got"),
     [
-        ({"rows": 7}, "rows that do not add up"),
-        ({"columns": {"age": {}}}, "'position'"),
-        ({"plan": {"pane_s": "x"}}, "Expected `float`, got `str` - at `$.pane_s`"),
+        ({"rows": 7}, "ValueError('rows that do not add up')"),
+        ({"columns": {"age": {}}}, "KeyError('position')"),
+        ({"plan": {"pane_s": "x"}}, "ValidationError('Expected `float`, got `str` - at `$.pane_s`')"),
         (
             {"sample": {"limit": 1, "threshold": 2, "priorities": b"1"}},
-            "buffer size must be a multiple of element size",
+            "ValueError('buffer size must be a multiple of element size')",
         ),
     ],
 )

@@ -6,6 +6,7 @@ import pytest
 from kernels.sketch import CELLS
 from sidecar.profile.pane import Pane
 from sidecar.profile.resting import RestingPane, at_rest, least_extremes, narrow
+from tests.support.panes import contents
 
 
 def pane_of(largest: int, width: int = 2, lanes: int = 5, seed: int = 1) -> Pane:
@@ -30,7 +31,7 @@ def test_counts_rest_in_the_smallest_type_that_holds_them_and_wake_as_they_were(
     pane = pane_of(largest)
     rested = at_rest(pane, 3, 3, 9)
     assert (rested.counts.dtype.itemsize, rested.sketches.dtype.itemsize) == (octets, octets)
-    assert rested.wake().to_state() == pane.to_state()
+    assert contents(rested.wake()) == contents(pane)
     again = RestingPane.from_state(rested.to_state(), 2, 5, CELLS)
     assert again.to_state() == rested.to_state()
     assert (again.first, again.last, again.epoch) == (3, 3, 9)
@@ -44,9 +45,9 @@ def test_what_is_added_to_a_sum_can_be_taken_out_of_it_exactly(largest: int) -> 
     merged.merge(other)
     rested = at_rest(other, 1, 1, 0)
     rested.add_to(total)
-    assert total.to_state() == merged.to_state()
+    assert contents(total) == contents(merged)
     rested.take_from(total)
-    assert total.to_state() == before.to_state()  # the extremes of both are the same here
+    assert contents(total) == contents(before)  # the extremes of both are the same here
 
 
 def test_a_sum_with_one_that_has_no_sketches_has_none() -> None:
@@ -70,7 +71,7 @@ def test_joined_panes_cover_both_and_leave_the_parts_as_they_were() -> None:
     assert joined.counts.dtype.itemsize == 2  # 400
     expected = one.wake()
     expected.merge(two.wake())
-    assert joined.wake().to_state() == expected.to_state()
+    assert contents(joined.wake()) == contents(expected)
     assert one.to_state() == before
 
 
@@ -80,7 +81,7 @@ def test_rest_is_apart_from_the_pane() -> None:
     pane.counts[:] = 0
     pane.sums[:] = 0
     pane.extremes[:] = 0
-    assert rested.wake().to_state() == pane_of(5).to_state()
+    assert contents(rested.wake()) == contents(pane_of(5))
 
 
 @pytest.mark.parametrize(

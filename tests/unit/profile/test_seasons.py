@@ -104,7 +104,7 @@ def test_quiet_hours_take_a_byte_a_lane():
         ),
         (
             {"hours": [b""] * HOURS},
-            "hour_of_week: expected lanes by hour, got IndexError('index out of range')",
+            "hour_of_week: expected lanes by hour, got ValueError('counts without a size')",
         ),
     ],
 )

@@ -23,7 +23,7 @@ def test_round_trip():
         ({"rows": b"\x01\x01\x01"}, "segments: expected lanes that add up to the rows, got others"),
         (
             {"lanes": {"n": b"\x09"}},
-            "segments: expected its fields, got ValueError('counts of an unknown size')",
+            "segments: expected its fields, got ValueError('counts of 9 bytes')",
         ),
     ],
 )
@@ -32,3 +32,11 @@ def test_damage(change, message):
     with pytest.raises(BadReference) as caught:
         unpack_segments(msgspec.msgpack.encode({**fields, **change}))
     assert str(caught.value) == message
+
+
+def test_a_column_that_is_not_told():
+    fields = msgspec.msgpack.decode(pack_segments(MADE))
+    del fields["column"]
+    with pytest.raises(BadReference) as caught:
+        unpack_segments(msgspec.msgpack.encode(fields))
+    assert str(caught.value) == "segments: expected its fields, got KeyError('column')"

@@ -2,6 +2,8 @@ from __future__ import annotations
 
 import gzip
 
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from sidecar.errors import BadReference
@@ -17,10 +19,9 @@ def failure(path):
 
 
 def grouped(tmp_path, rows=50, size=10):
-    pyarrow = pytest.importorskip("pyarrow")
     path = tmp_path / "a.parquet"
     table = pyarrow.table({"n": list(range(rows))})
-    pytest.importorskip("pyarrow.parquet").write_table(table, path, row_group_size=size)
+    parquet.write_table(table, path, row_group_size=size)
     return path
 
 

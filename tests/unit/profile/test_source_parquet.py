@@ -4,15 +4,14 @@ from datetime import UTC, date, datetime
 from decimal import Decimal
 
 import numpy as np
+import pyarrow
+import pyarrow.parquet as parquet
 import pytest
 
 from sidecar.errors import BadReference
 from sidecar.profile import block, source_parquet
 from sidecar.profile.block import Wanted
 from sidecar.profile.source_parquet import parquet_groups, read_parquet
-
-pyarrow = pytest.importorskip("pyarrow")
-parquet = pytest.importorskip("pyarrow.parquet")
 
 
 def written(tmp_path, columns, **options):

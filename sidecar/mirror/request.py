@@ -89,6 +89,8 @@ def copy_request(
 
 
 def _origin_form(target: str) -> str:
-    if target.startswith("/") or "://" not in target:
+    if target.startswith("/"):
         return target
+    if "://" not in target:
+        return f"/{target}"  # put behind a URL, another begin could change the host
     return "/" + target.partition("://")[2].partition("/")[2]

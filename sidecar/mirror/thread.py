@@ -10,6 +10,7 @@ import asyncio
 import secrets
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from sidecar.clock import Clock
@@ -56,7 +57,8 @@ class Mirror:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()  # what is offered before the loop is taken away is begun before it ends
+        self._tasks: set[asyncio.Task[Answer]] = set()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
@@ -70,22 +72,30 @@ class Mirror:
         Returns:
             Whether it ended in time.
         """
-        loop, ended = self._loop, self._ended
+        with self._lock:
+            loop, self._loop = self._loop, None
+        ended = self._ended
         if loop is not None and ended is not None:
             loop.call_soon_threadsafe(ended.set)
         self._thread.join(limit_s)
         return not self._thread.is_alive()
 
     def offer(self, job: Job) -> None:
-        """Offers a job to every shadow. Called by: the thread that reads the ring.
+        """Offers a job to every shadow; skipped as `stopped` while the mirror does not run.
+
+        Called by: the thread that reads the ring.
 
         Args:
             job: an exchange that is over.
         """
-        now_s = self._now_s()
-        takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
-        if takers and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._begin, takers, job)
+        with self._lock:
+            if self._loop is None:
+                self.skip("stopped")
+                return
+            now_s = self._now_s()
+            takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
+            if takers:
+                self._loop.call_soon_threadsafe(self._begin, takers, job)
 
     def skip(self, reason: str) -> None:
         """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
@@ -136,27 +146,30 @@ class Mirror:
 
     def _begin(self, takers: Sequence[Shadow], job: Job) -> None:
         for shadow in takers:
-            self._keep(self._mirror(shadow, job))
-            if shadow.wants_noise(job):
-                self._keep(self._ask_again(shadow, job))
+            name = shadow.config.name
+            mirror, primary = self._senders[name]
+            self._keep(_send(mirror, job, name, shadow.config), partial(self._end, shadow, job))
+            if shadow.take_noise(job):  # a sender of the same kind: the two differ in nothing but the server
+                again = _send(primary, job, NOISE_NAME, shadow.config)
+                self._keep(again, partial(self._end_noise, shadow, job))
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, Answer], then: Callable[[asyncio.Task[Answer]], None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(then)  # of a task that is cancelled before its first step, too
 
-    async def _mirror(self, shadow: Shadow, job: Job) -> None:
-        sender = self._senders[shadow.config.name][0]
-        answer = Answer(0, failure="broken")
-        try:
-            answer = await sender.send(_copy(job, shadow.config.name, shadow.config))
-        finally:
-            self._contained(lambda: shadow.end(job, answer, self._now_s()))
+    def _end(self, shadow: Shadow, job: Job, task: asyncio.Task[Answer]) -> None:
+        if _came_to_nothing(task):
+            shadow.give_up(job)
+        if not task.cancelled():
+            self._contained(lambda: shadow.end(job, task.result(), self._now_s()))
 
-    async def _ask_again(self, shadow: Shadow, job: Job) -> None:
-        """Through the same kind of sender, so that the two differ in nothing but the server."""
-        again = await self._senders[shadow.config.name][1].send(_copy(job, NOISE_NAME, shadow.config))
-        self._contained(lambda: shadow.comparison.add_noise(job, again))
+    def _end_noise(self, shadow: Shadow, job: Job, task: asyncio.Task[Answer]) -> None:
+        if _came_to_nothing(task):
+            shadow.give_up_noise(job)
+        if not task.cancelled():
+            self._contained(lambda: shadow.end_noise(job, task.result()))
 
     def _contained(self, work: Callable[[], None]) -> None:
         try:
@@ -164,6 +177,14 @@ class Mirror:
         except Exception as exc:  # noqa: BLE001 - one pair's fault must not stop the mirror
             self.n_faults += 1
             self._log.limited("mirror_fault", fault=f"{type(exc).__name__}: {exc}")
+
+
+def _came_to_nothing(task: asyncio.Task[Answer]) -> bool:
+    return task.cancelled() or task.exception() is not None
+
+
+async def _send(sender: Sender, job: Job, name: str, config: ShadowConfig) -> Answer:
+    return await sender.send(_copy(job, name, config))
 
 
 def _copy(job: Job, name: str, config: ShadowConfig) -> Copy:

@@ -44,6 +44,7 @@ class Job:
     body: bytes
     primary: Answer
     _read: dict[str, Reading] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _shared_memory: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
 
     def inputs(self, body_limit_bytes: int) -> Reading:
         """What was asked. Called by: the mirror's thread, as the other readings.
@@ -97,7 +98,9 @@ class Job:
     @property
     def uses_shared_memory(self) -> bool:
         """Whether tensors lie in memory that only the primary can see."""
-        return _SHARED_MEMORY in self.body
+        if not self._shared_memory:  # looked for once, however many shadows ask
+            self._shared_memory.append(_SHARED_MEMORY in self.body)
+        return self._shared_memory[0]
 
     def key(self, config: ShadowConfig) -> str:
         """What it belongs to.

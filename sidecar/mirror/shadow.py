@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 from sidecar.compare.verdict import State
@@ -187,15 +186,16 @@ class Shadow:
         }
 
     def _reason_against(self, job: Job, now_s: float) -> SkipReason | None:
-        config = self.config
-        checks: tuple[tuple[SkipReason, Callable[[], bool]], ...] = (
-            ("disabled", lambda: not self.enabled),
-            ("route", lambda: not self._may_mirror(job.path)),
-            ("not_inference", lambda: not self._patterns and not job.is_inference),
-            ("shared_memory", lambda: job.uses_shared_memory),
-            ("sampled_out", lambda: not self._is_chosen(job, now_s - self._began_s, config)),
-        )
-        return next((reason for reason, holds in checks if holds()), None)
+        """Cheapest first; the last one reads the whole body."""
+        if not self.enabled:
+            return "disabled"
+        if not self._may_mirror(job.path):
+            return "route"
+        if not self._patterns and not job.is_inference:
+            return "not_inference"
+        if not self._is_chosen(job, now_s - self._began_s, self.config):
+            return "sampled_out"
+        return "shared_memory" if job.uses_shared_memory else None
 
     def _may_mirror(self, path: str) -> bool:
         raw = path.encode("latin-1", "replace")

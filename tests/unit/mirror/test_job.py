@@ -7,6 +7,16 @@ from sidecar.mirror.choice import key_hash
 from sidecar.mirror.job import KEPT_BYTES
 
 
+class Searched(bytes):
+    """A body that counts how often it is searched."""
+
+    searches = 0
+
+    def __contains__(self, part):
+        self.searches += 1
+        return super().__contains__(part)
+
+
 def config(**settings):
     return ShadowConfig(name="s", url="http://127.0.0.1:1", **settings)
 
@@ -57,6 +67,13 @@ def test_a_sequence_is_the_key_of_all_its_requests(job, body, key):
 def test_tensors_in_shared_memory_cannot_be_mirrored(job):
     assert job(body=b'{"parameters": {"shared_memory_region": "in"}}').uses_shared_memory
     assert not job().uses_shared_memory
+
+
+def test_a_body_is_searched_once_however_many_shadows_ask(job):
+    body = Searched(b"x")
+    given = job(body=body)
+    assert [given.uses_shared_memory for _ in range(3)] == [False] * 3
+    assert body.searches == 1
 
 
 def test_both_bodies_are_held(job, answer):

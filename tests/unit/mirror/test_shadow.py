@@ -32,6 +32,12 @@ def test_why_a_job_is_not_sent(job, settings, details, reason):
     assert refusing.skipped == {reason: 1}
 
 
+def test_a_body_is_not_searched_for_a_shadow_that_does_not_want_it(job):
+    refusing = shadow(ratio=0.0)
+    assert not refusing.take(job(body=b'"shared_memory_region"'), 1.0)
+    assert refusing.skipped == {"sampled_out": 1}
+
+
 def test_a_route_of_the_allow_list_need_be_no_inference(job):
     assert shadow(routes=("/score/*",)).take(job(path="/score/now"), 0.0)
 

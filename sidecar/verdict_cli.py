@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import http.client
 import json
 import time
 import urllib.error
@@ -57,15 +58,16 @@ def _ask(options: argparse.Namespace) -> dict[str, Any]:
         request.add_header("Authorization", f"Bearer {_token(options.token_file)}")
     try:
         with urllib.request.urlopen(request, timeout=10) as answer:
-            shadows = json.load(answer)["shadows"]
+            shadows = {entry["name"]: entry for entry in json.load(answer)["shadows"]}
     except urllib.error.HTTPError as exc:
         raise NoAnswer(f"{options.admin}: expected status 200, got {exc.code}") from None
-    except (OSError, ValueError, KeyError) as exc:
+    except http.client.HTTPException:
+        raise NoAnswer(f"{options.admin}: expected a running sidecar's admin server, got no HTTP") from None
+    except (OSError, ValueError, KeyError, TypeError) as exc:
         raise NoAnswer(f"{options.admin}: expected a running sidecar's admin server, got {exc}") from None
-    for entry in shadows:
-        if entry["name"] == options.shadow:
-            return dict(entry)
-    known = ", ".join(entry["name"] for entry in shadows) or "none"
+    if options.shadow in shadows:
+        return dict(shadows[options.shadow])
+    known = ", ".join(shadows) or "none"
     raise ConfigError("--shadow", f"one of: {known}", repr(options.shadow))
 
 

@@ -29,6 +29,7 @@ class Admin(HTTPServer):
 
     verdicts: tuple[str, ...] = ("equivalent",)
     status = 200
+    body: bytes | None = None
     asked: tuple[str | None, ...] = ()
 
     @property
@@ -43,7 +44,10 @@ class Handler(BaseHTTPRequestHandler):
         admin = self.server
         verdict = admin.verdicts[min(len(admin.asked), len(admin.verdicts) - 1)]
         admin.asked = (*admin.asked, self.headers["Authorization"])
-        body = json.dumps({"shadows": [entry(verdict)]}).encode()
+        body = admin.body or json.dumps({"shadows": [entry(verdict)]}).encode()
+        if not body.startswith((b"{", b"[")):
+            self.wfile.write(body)
+            return
         self.send_response(admin.status)
         self.send_header("Content-Length", str(len(body)))
         self.end_headers()
@@ -114,3 +118,15 @@ def test_what_cannot_be_asked_is_told(
         f"sidecar: --token-file: expected a readable file, got {missing}: No such file or directory",
         f"sidecar: {admin.address}: expected status 200, got 401",
     ]
+
+
+@pytest.mark.parametrize(
+    "body", [b"[]", b'{"shadows": [3]}', b'{"shadows": null}', b"no HTTP at all\r\n\r\n"]
+)
+def test_a_server_that_is_no_sidecar_is_told_in_one_line(
+    admin: Admin, capsys: pytest.CaptureFixture[str], body: bytes
+) -> None:
+    admin.body = body
+    assert ask(admin) == 1
+    (line,) = capsys.readouterr().err.splitlines()
+    assert line.startswith(f"sidecar: {admin.address}: expected a running sidecar's admin server, got ")

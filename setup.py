@@ -19,22 +19,19 @@ import sysconfig
 from setuptools import Extension, setup
 
 MYPYC = "mypy[mypyc]>=2.4"
-HOT_PATH = [
-    *(
-        f"sidecar/http1/{name}.py"
-        for name in ("chunked", "fields", "hop", "memo", "request", "response", "rules")
+HOT_PATH = {  # by room
+    "config": ("routes",),
+    "http1": (
+        *("chunked", "fields", "hop", "memo", "request", "response", "rules"),
+        *("syntax", "target", "template", "trace"),
     ),
-    *(f"sidecar/http1/{name}.py" for name in ("syntax", "target", "template", "trace")),
-    "sidecar/config/routes.py",
-    "sidecar/ring/writer.py",
-    *(
-        f"sidecar/upstream/{name}.py"
-        for name in ("breaker", "budget", "connection", "pool", "response_heads")
+    "proxy": (
+        *("answer", "caller", "downstream", "exchange", "exchange_state", "gone", "identity"),
+        *("request_body", "tally", "tap", "worker"),
     ),
-    *(f"sidecar/proxy/{name}.py" for name in ("answer", "caller", "downstream", "exchange")),
-    *(f"sidecar/proxy/{name}.py" for name in ("exchange_state", "gone", "identity", "request_body")),
-    *(f"sidecar/proxy/{name}.py" for name in ("tally", "tap", "worker")),
-]
+    "ring": ("writer",),
+    "upstream": ("breaker", "budget", "connection", "pool", "response_heads"),
+}
 # Types are checked elsewhere; here only those of the list matter, and dependencies need not be installed.
 MYPY_FLAGS = ["--config-file=", "--ignore-missing-imports", "--follow-imports=silent"]
 
@@ -59,7 +56,8 @@ def extensions() -> list[Extension]:
         from mypyc.build import mypycify
     except ImportError:
         sys.exit(f"setup.py: SIDECAR_COMPILE=1: expected {MYPYC} to be installed, got none")
-    return list(mypycify([*MYPY_FLAGS, *HOT_PATH], group_name="sidecar_hot_path"))
+    sources = [f"sidecar/{room}/{name}.py" for room, names in HOT_PATH.items() for name in names]
+    return list(mypycify([*MYPY_FLAGS, *sources], group_name="sidecar_hot_path"))
 
 
 if not is_wanted():

@@ -53,7 +53,7 @@ def _verdict(options: argparse.Namespace) -> int:
         left_s = until_s - time.monotonic()
         if entry["verdict"] != "undecided" or left_s <= 0.0:
             break
-        time.sleep(min(LOOK_S, left_s))
+        time.sleep(min(LOOK_S, left_s))  # the interval of the poll: the server tells of no change by itself
     print(json.dumps(entry) if options.json else describe(entry))
     return DONE if entry["verdict"] in ACCEPTED[options.require] else NEGATIVE
 

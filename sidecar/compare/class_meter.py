@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Sequence
+from hashlib import blake2b
 from typing import Any
 
 import numpy as np
@@ -14,7 +15,10 @@ from sidecar.compare.vectors import BoolArray
 
 MOST_CLASSES = 64  # further ones share one row and column
 NORMAL_95 = 1.959963984540054
+LABEL_LIMIT = 200  # characters kept of a label
+MISSING = "__missing__"
 OTHER = "__other__"
+ANOTHER = "__another__"  # the shadow's, where both labels are of the further ones and differ
 
 
 class ClassMeter:
@@ -34,15 +38,17 @@ class ClassMeter:
         Returns:
             Shape (rows,): where they disagree.
         """
-        self.pairs.update(
-            (self._known(ours), self._known(theirs)) for ours, theirs in zip(primary, shadow, strict=True)
-        )
+        self.pairs.update(self._pair(ours, theirs) for ours, theirs in zip(primary, shadow, strict=True))
         return np.array(
             [ours != theirs for ours, theirs in zip(primary, shadow, strict=True)], dtype=np.bool_
         )
 
+    def _pair(self, primary: str | None, shadow: str | None) -> tuple[str, str]:
+        ours, theirs = self._known(primary), self._known(shadow)
+        return (ours, ANOTHER) if ours == theirs == OTHER and primary != shadow else (ours, theirs)
+
     def _known(self, label: str | None) -> str:
-        text = "" if label is None else label
+        text = MISSING if label is None else _bounded(label)
         if text not in self._labels:
             if len(self._labels) >= MOST_CLASSES:
                 return OTHER
@@ -72,3 +78,11 @@ class ClassMeter:
                 ]
             ],
         }
+
+
+def _bounded(label: str) -> str:
+    """A long label by its begin and a hash, so that two of one begin stay two."""
+    if len(label) <= LABEL_LIMIT:
+        return label
+    rest = blake2b(label.encode("utf-8", "surrogatepass"), digest_size=8).hexdigest()
+    return f"{label[: LABEL_LIMIT - len(rest) - 1]}~{rest}"

@@ -8,6 +8,7 @@ from typing import Any
 from sidecar.compare.documents import DocumentRules, differences
 
 MOST_PLACES = 256  # paths told apart
+PATH_LIMIT = 200  # characters kept of a path
 OTHER = "__other__"
 
 
@@ -36,9 +37,10 @@ class DocumentMeter:
         found = differences(primary, shadow, self._rules)
         self._documents += 1
         self._same += not found
-        for place in {(difference.to_text(), difference.reason) for difference in found}:
-            known = place in self._places or len(self._places) < MOST_PLACES
-            self._places[place if known else (OTHER, place[1])] += 1
+        named = {(difference.to_text()[:PATH_LIMIT], difference.reason) for difference in found}
+        known = set(sorted(named - self._places.keys())[: max(0, MOST_PLACES - len(self._places))])
+        known |= named & self._places.keys()
+        self._places.update(known | {(OTHER, reason) for _, reason in named - known})
         return bool(found)
 
     def to_json(self) -> dict[str, Any]:

@@ -11,6 +11,7 @@ import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import lru_cache
+from itertools import islice
 from typing import Any, Literal, TypeAlias
 
 Reason = Literal["value", "type", "missing", "extra", "length"]
@@ -108,23 +109,35 @@ def differences(primary: Any, shadow: Any, rules: DocumentRules) -> list[Differe
         At most `MOST_DIFFERENCES`, in the primary's order; empty when they are the same.
     """
     found: list[Difference] = []
-    waiting: list[tuple[Path, Any, Any]] = [((), primary, shadow)]
-    while waiting and len(found) < MOST_DIFFERENCES:
-        path, ours, theirs = waiting.pop()
+    # What waits is one iterator a level, so memory grows with the depth and not with the length.
+    levels: list[Iterator[tuple[Path, Any, Any]]] = [iter([((), primary, shadow)])]
+    while levels and len(found) < MOST_DIFFERENCES:
+        pair = next(levels[-1], None)
+        if pair is None:
+            levels.pop()
+            continue
+        path, ours, theirs = pair
         if rules.ignores(path):
             continue
         if isinstance(ours, dict) and isinstance(theirs, dict):
-            found += _keys_apart(path, ours, theirs, rules)
-            shared = [key for key in ours if key in theirs]
-            waiting += [((*path, key), ours[key], theirs[key]) for key in reversed(shared)]
+            found += islice(_keys_apart(path, ours, theirs, rules), MOST_DIFFERENCES)
+            levels.append(_shared_keys(path, ours, theirs))
         elif isinstance(ours, list) and isinstance(theirs, list):
             if len(ours) != len(theirs):
                 found.append(Difference(path, "length"))
-            both = range(min(len(ours), len(theirs)))
-            waiting += [((*path, place), ours[place], theirs[place]) for place in reversed(both)]
+            levels.append(_shared_places(path, ours, theirs))
         else:
             found += _values_apart(path, ours, theirs, rules)
     return found[:MOST_DIFFERENCES]
+
+
+def _shared_keys(path: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[Path, Any, Any]]:
+    return (((*path, key), ours[key], theirs[key]) for key in ours if key in theirs)
+
+
+def _shared_places(path: Path, ours: list[Any], theirs: list[Any]) -> Iterator[tuple[Path, Any, Any]]:
+    pairs = enumerate(zip(ours, theirs, strict=False))
+    return (((*path, place), one, other) for place, (one, other) in pairs)
 
 
 def _keys_apart(

@@ -214,9 +214,13 @@ def _tolerance(rule: FieldConfig) -> Tolerance:
 def _labels(values: F64) -> list[str | None]:
     """A number is its own label; of a row of several the place of the largest is."""
     if values.shape[1] == 1:
-        return [None if np.isnan(value) else f"{value:g}" for value in values[:, 0].tolist()]
+        return [None if np.isnan(value) else _label(value) for value in values[:, 0].tolist()]
     known = np.where(np.isnan(values), -np.inf, values)
     return [str(place) for place in known.argmax(axis=1).tolist()]
+
+
+def _label(value: float) -> str:
+    return str(int(value)) if value.is_integer() else repr(value)
 
 
 def _order(values: F64) -> list[list[int]]:

@@ -14,6 +14,8 @@ _FIRST_ERROR = 500
 class StatusMatrix:
     """How often each pair of status codes occurred.
 
+    Another thread may read while one adds: figures are made from a list of the counts, made at once.
+
     Attributes:
         counts: by (primary's, shadow's) code; `NO_ANSWER` where none came.
     """
@@ -40,14 +42,14 @@ class StatusMatrix:
 
     def errors(self) -> tuple[int, int]:
         """Errors of the primary and of the shadow: 5xx, or no answer."""
-        ours = sum(count for (primary, _), count in self.counts.items() if is_error(primary))
-        theirs = sum(count for (_, shadow), count in self.counts.items() if is_error(shadow))
+        ours = sum(count for (primary, _), count in list(self.counts.items()) if is_error(primary))
+        theirs = sum(count for (_, shadow), count in list(self.counts.items()) if is_error(shadow))
         return ours, theirs
 
     def discordant(self) -> tuple[int, int]:
         """Pairs on which only the primary, and on which only the shadow failed: what a paired test needs."""
         ours = theirs = 0
-        for (primary, shadow), count in self.counts.items():
+        for (primary, shadow), count in list(self.counts.items()):
             ours += count * (is_error(primary) and not is_error(shadow))
             theirs += count * (is_error(shadow) and not is_error(primary))
         return ours, theirs

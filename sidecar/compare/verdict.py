@@ -8,7 +8,8 @@ without a wrong verdict becoming more likely than alpha. alpha is shared equally
 * **Agreement.** d = share of requests on which shadow and primary disagree, s = share on which the primary
   disagrees with itself when asked twice. What counts is the excess d - s: a model that samples its answers
   differs from itself. Without a second asking s may be anything, so an excess is then never proven.
-* **Errors.** Difference of the error shares, from the pairs on which one of the two failed alone.
+* **Errors, quality.** Difference of the shares of failures, or of wrong rows, from the pairs on which one of
+  the two failed alone.
 * **Latency.** Ratio of a quantile's values, each between the order statistics that hold the quantile at all
   times.
 
@@ -133,11 +134,28 @@ def judge_errors(primary_only: int, shadow_only: int, pairs: int, margin: float,
     Returns:
         The finding; its interval is that of the shadow's error share less the primary's.
     """
-    ours = share_sequence(float(primary_only), float(pairs), alpha / 2.0)
-    theirs = share_sequence(float(shadow_only), float(pairs), alpha / 2.0)
+    return judge_discordant("errors", (float(primary_only), float(shadow_only)), pairs, margin, alpha)
+
+
+def judge_discordant(
+    name: str, failed_alone: tuple[float, float], pairs: int, margin: float, alpha: float
+) -> Finding:
+    """Whether the shadow fails more often, from the pairs on which one of the two failed alone.
+
+    Args:
+        name: of the finding.
+        failed_alone: the primary's and the shadow's, each a sum of values from 0 to 1 over the pairs.
+        pairs: all pairs.
+        margin: difference of the shares that does not matter, 0 to 1.
+        alpha: error probability of this finding.
+
+    Returns:
+        The finding; its interval is that of the shadow's share less the primary's.
+    """
+    ours, theirs = (share_sequence(failed, float(pairs), alpha / 2.0) for failed in failed_alone)
     difference = theirs.minus(ours)
-    estimate = (shadow_only - primary_only) / pairs if pairs else None
-    return Finding("errors", _state(difference, -margin, margin), estimate, difference, margin)
+    estimate = (failed_alone[1] - failed_alone[0]) / pairs if pairs else None
+    return Finding(name, _state(difference, -margin, margin), estimate, difference, margin)
 
 
 def judge_latency(

@@ -17,6 +17,7 @@ from sidecar.compare.segments import CELLS, MOST_FEATURES, Axis
 from sidecar.payload.columns import Columns, Schema
 
 LEARN_REQUESTS = 200
+TEXT_LIMIT = 200  # characters by which texts are told apart
 MISSING = "missing"
 OTHER = "other"
 
@@ -32,9 +33,12 @@ def row_of(columns: Columns, place: int) -> Row:
         place: of the row.
 
     Returns:
-        Its numbers and its texts, in schema order.
+        Its numbers and its texts, in schema order, no more of either than are looked at; texts cut to
+        `TEXT_LIMIT`.
     """
-    return tuple(columns.numeric[place].tolist()), tuple(texts[place] for texts in columns.texts)
+    texts = [column[place] for column in columns.texts[:MOST_FEATURES]]
+    numbers = columns.numeric[place, :MOST_FEATURES].tolist()
+    return tuple(numbers), tuple(text and text[:TEXT_LIMIT] for text in texts)
 
 
 class InputAxes:

@@ -25,7 +25,7 @@ def key_hash(key: str) -> int:
     Returns:
         0 to 2^64 - 1, the same in every process.
     """
-    return int.from_bytes(blake2b(key.encode(), digest_size=8).digest(), "big")
+    return int.from_bytes(blake2b(key.encode("utf-8", "surrogatepass"), digest_size=8).digest(), "big")
 
 
 def is_chosen(hashed: int, ratio: float) -> bool:

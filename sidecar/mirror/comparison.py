@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import Any
-
-import msgspec
+import threading
+from collections import Counter
+from typing import Any, Literal, get_args
 
 from sidecar.compare.histogram import SizeHistogram, json_number
 from sidecar.compare.outputs import OutputComparison
@@ -20,18 +20,16 @@ from sidecar.compare.verdict import (
     share_sequence,
 )
 from sidecar.config.shadow import ShadowConfig
-from sidecar.errors import PayloadError
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.choice import key_hash
 from sidecar.mirror.explanation import Explanation
 from sidecar.mirror.job import Job
-from sidecar.payload.columns import Columns
-from sidecar.payload.message import Message
-from sidecar.payload.registry import decode
+from sidecar.mirror.reading import NO_DOCUMENT, Reading
 
 LATENCY_PARTS = 64  # cells an octave: 1.6 %
 QUANTILES = (0.5, 0.99)
-_JSON = msgspec.json.Decoder()
+
+Uncompared = Literal["failed", "undecoded", "fault"]
 
 
 class ShadowComparison:
@@ -40,6 +38,9 @@ class ShadowComparison:
     The primary's latency is that of its second asking where there is one, measured in the same place and way
     as the shadow's; else that of the caller's own request, which the proxy measured.
 
+    Every pair ends as compared or in one counter of `uncompared`. Pairs come from one thread; what is known
+    may be asked for by any.
+
     Args:
         config: the shadow's.
         body_limit_bytes: longest body once its content coding is undone.
@@ -47,7 +48,8 @@ class ShadowComparison:
 
     Attributes:
         compared: pairs whose outputs were compared.
-        undecoded: good pairs whose outputs could not be read.
+        uncompared: other pairs: one of the two `failed`, good answers that nobody can read (`undecoded`), a
+            `fault` of ours.
     """
 
     def __init__(self, config: ShadowConfig, body_limit_bytes: int, *, judge_latency: bool = True) -> None:
@@ -62,7 +64,9 @@ class ShadowComparison:
         self._explanation = Explanation(config, body_limit_bytes)
         self._disagreements = (0.0, 0.0)
         self._noise = (0.0, 0.0)
-        self.compared = self.undecoded = 0
+        self.compared = 0
+        self.uncompared: Counter[str] = Counter(dict.fromkeys(get_args(Uncompared), 0))
+        self._lock = threading.Lock()  # of what outputs and explanation keep
 
     def add(self, job: Job, shadow: Answer) -> None:
         """Takes the shadow's answer.
@@ -71,18 +75,28 @@ class ShadowComparison:
             job: the request with the primary's answer.
             shadow: the shadow's.
         """
+        reason: Uncompared | None = "fault"  # unless it is known better by the end
+        try:
+            reason = self._add(job, shadow)
+        finally:
+            if reason is None:
+                self.compared += 1
+            else:
+                self.uncompared[reason] += 1
+
+    def _add(self, job: Job, shadow: Answer) -> Uncompared | None:
+        """Why the two were not compared, None when they were."""
         self._statuses.add(job.primary.status, 0 if shadow.failure else shadow.status)
         if not (job.primary.is_good and shadow.is_good):
-            return
+            return "failed"
         if self._config.noise_ratio == 0.0:
             self._latencies[0].add_one(job.primary.latency_s)
         self._latencies[1].add_one(shadow.latency_s)
         found = self._compare(self._outputs, job, shadow)
         if found is None:
-            self.undecoded += 1
-            return
-        self.compared += 1
+            return "undecoded"
         self._disagreements = self._disagreements[0] + found, self._disagreements[1] + 1.0
+        return None
 
     def add_noise(self, job: Job, again: Answer) -> None:
         """Takes the primary's answer to the same request, asked a second time.
@@ -116,12 +130,19 @@ class ShadowComparison:
         Returns:
             Numbers, texts, lists and None only.
         """
+        summary = self.summary()
+        with self._lock:
+            return {**summary, "fields": self._outputs.to_json(), **self._explanation.to_json()}
+
+    def summary(self) -> dict[str, Any]:
+        """The figures of `to_json` that cost little and wait for nothing: all but outputs and examples."""
         raw, noise = (share_sequence(*sums, self._alpha / 2.0) for sums in (self._disagreements, self._noise))
         primary_errors, shadow_errors = self._statuses.errors()
         findings = self.findings()
         return {
             "compared": self.compared,
-            "undecoded": self.undecoded,
+            "undecoded": self.uncompared["undecoded"],
+            "uncompared": dict(self.uncompared),
             "verdict": overall(findings),
             "findings": [_finding(finding) for finding in findings],
             "disagreement": {
@@ -134,8 +155,6 @@ class ShadowComparison:
             "errors": {"primary": primary_errors, "shadow": shadow_errors},
             "statuses": self._statuses.to_json(),
             "latency": self._latency_json(),
-            "fields": self._outputs.to_json(),
-            **self._explanation.to_json(),
         }
 
     def _latency_json(self) -> dict[str, float | None]:
@@ -147,27 +166,27 @@ class ShadowComparison:
         }
 
     def _compare(self, outputs: OutputComparison, job: Job, other: Answer) -> float | None:
-        """Disagreement, None when neither answer can be read."""
-        ours, theirs = self._columns(job, job.primary), self._columns(job, other)
-        if ours is not None or theirs is not None:
-            if ours is None or theirs is None:
-                return 1.0  # one of them answers in another form
-            priority = key_hash(f"{job.number:016x}")
-            apart = outputs.compare(ours, theirs, priority)
+        """Disagreement, None when nobody can tell."""
+        ours, theirs = job.outputs(self._body_limit_bytes), job.read(other, self._body_limit_bytes)
+        if not (ours.is_known and theirs.is_known):
+            return None
+        if ours.columns is None and theirs.columns is None:
+            return self._compare_documents(outputs, ours, theirs)
+        if ours.columns is None or theirs.columns is None:
+            return 1.0  # one of them answers in another form
+        priority = key_hash(f"{job.number:016x}")
+        with self._lock:
+            apart = outputs.compare(ours.columns, theirs.columns, priority)
             if outputs is self._outputs:
-                self._explanation.add(job, priority, ours, theirs, apart)
-            return float(apart.mean()) if apart.size else 0.0
-        try:
-            return float(outputs.compare_documents(_JSON.decode(job.primary.body), _JSON.decode(other.body)))
-        except msgspec.DecodeError:
-            return None
+                self._explanation.add(job, priority, ours.columns, theirs.columns, apart)
+        return float(apart.mean()) if apart.size else 0.0
 
-    def _columns(self, job: Job, answer: Answer) -> Columns | None:
-        message = Message("response", job.method, job.path, answer.headers, answer.body)
-        try:
-            return decode(message, body_limit_bytes=self._body_limit_bytes)
-        except PayloadError:
-            return None
+    def _compare_documents(self, outputs: OutputComparison, ours: Reading, theirs: Reading) -> float | None:
+        unread = [side.document is NO_DOCUMENT for side in (ours, theirs)]
+        if any(unread):
+            return None if all(unread) else 1.0
+        with self._lock:
+            return float(outputs.compare_documents(ours.document, theirs.document))
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

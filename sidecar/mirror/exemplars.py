@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Collection
 from typing import Any
 
@@ -66,4 +67,4 @@ class Exemplars:
 def _shown(value: Any) -> Any:
     if isinstance(value, str):
         return value[:TEXT_LIMIT]
-    return value if value is None or value == value else None
+    return value if value is None or math.isfinite(value) else None

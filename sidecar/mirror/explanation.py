@@ -11,13 +11,10 @@ from typing import Any
 from sidecar.compare.segments import Part, Segments
 from sidecar.compare.vectors import BoolArray
 from sidecar.config.shadow import ShadowConfig
-from sidecar.errors import PayloadError
 from sidecar.mirror.axes import LEARN_REQUESTS, InputAxes, Row, row_of
 from sidecar.mirror.exemplars import Exemplars
 from sidecar.mirror.job import Job
 from sidecar.payload.columns import Columns, Schema
-from sidecar.payload.message import Message
-from sidecar.payload.registry import decode
 
 
 class Explanation:
@@ -46,7 +43,7 @@ class Explanation:
             shadow: the shadow's answer.
             apart: which rows disagree, shape (the primary's rows,) and at least one.
         """
-        inputs = self._inputs(job)
+        inputs = job.inputs(self._body_limit_bytes).columns
         if apart.any() and primary.rows == shadow.rows > 0:
             row = int(apart.argmax())
             self._exemplars.add(priority, job.number, inputs, primary, shadow, row)
@@ -78,13 +75,6 @@ class Explanation:
         for seen, found in self._learning:
             self._segments.add(self._axes.cells(seen), found)
         self._learning.clear()
-
-    def _inputs(self, job: Job) -> Columns | None:
-        message = Message("request", job.method, job.path, job.headers, job.body)
-        try:
-            return decode(message, body_limit_bytes=self._body_limit_bytes)
-        except PayloadError:
-            return None
 
 
 def _part(part: Part) -> dict[str, Any]:

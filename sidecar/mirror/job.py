@@ -5,15 +5,18 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal, Protocol
 
 from sidecar.mirror.answer import Answer
+from sidecar.mirror.reading import Reading
+from sidecar.payload.message import Message
 
 _INFERENCE = re.compile(
     r"/v2/models/[^/]+(?:/versions/[^/]+)?/infer|/v1/models/[^/:]+(?:/versions/[^/:]+)?:predict|/invocations|/predict"
 )
 _SEQUENCE = re.compile(rb'"sequence_id"\s*:\s*("(?:[^"\\]|\\.)*"|\d+)')
+KEPT_BYTES = 262_144  # of a message that is read once for all shadows: a slow one holds what was read
 _SHARED_MEMORY = b'"shared_memory_region"'
 
 
@@ -52,6 +55,47 @@ class Job:
     body: bytes
     primary: Answer
     start_unix_ns: int = 0
+    _read: dict[str, Reading] = field(default_factory=dict, init=False, repr=False, compare=False)
+    _shared_memory: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
+
+    def inputs(self, body_limit_bytes: int) -> Reading:
+        """What was asked. Called by: the mirror's thread, as the other readings.
+
+        Args:
+            body_limit_bytes: longest body once its content coding is undone; the same at every call.
+
+        Returns:
+            The same object at every call, unless it is long.
+        """
+        message = Message("request", self.method, self.path, self.headers, self.body)
+        return self._kept("inputs", message, body_limit_bytes)
+
+    def outputs(self, body_limit_bytes: int) -> Reading:
+        """What the primary answered; as `inputs`."""
+        return self._kept("outputs", self._response(self.primary), body_limit_bytes)
+
+    def read(self, answer: Answer, body_limit_bytes: int) -> Reading:
+        """What another server answered.
+
+        Args:
+            answer: to this request.
+            body_limit_bytes: longest body once its content coding is undone.
+
+        Returns:
+            A new object at every call.
+        """
+        return Reading(self._response(answer), body_limit_bytes)
+
+    def _response(self, answer: Answer) -> Message:
+        return Message("response", self.method, self.path, answer.headers, answer.body)
+
+    def _kept(self, side: str, message: Message, body_limit_bytes: int) -> Reading:
+        reading = self._read.get(side)
+        if reading is None:
+            reading = Reading(message, body_limit_bytes)
+            if len(message.body) <= KEPT_BYTES:
+                self._read[side] = reading
+        return reading
 
     @property
     def size_bytes(self) -> int:
@@ -66,7 +110,9 @@ class Job:
     @property
     def uses_shared_memory(self) -> bool:
         """Whether tensors lie in memory that only the primary can see."""
-        return _SHARED_MEMORY in self.body
+        if not self._shared_memory:  # looked for once, however many shadows ask
+            self._shared_memory.append(_SHARED_MEMORY in self.body)
+        return self._shared_memory[0]
 
     def key(self, config: Grouping) -> str:
         """What it belongs to.
@@ -84,5 +130,13 @@ class Job:
         elif config.by == "sequence":
             found = _SEQUENCE.search(self.body)
             if found is not None:
-                return str(json.loads(found[1]))
+                return _sequence(found[1])
         return self.headers.get("x-request-id") or f"{self.number:016x}"
+
+
+def _sequence(text: bytes) -> str:
+    """The sequence's name; what is no JSON, whatever the model server says to it, is its own name."""
+    try:
+        return str(json.loads(text))
+    except ValueError:
+        return text.decode("latin-1")

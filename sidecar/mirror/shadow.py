@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import threading
 from collections import Counter
-from collections.abc import Callable
 from typing import Any, Literal
 
 from sidecar.compare.verdict import State
@@ -39,6 +38,7 @@ class Shadow:
         enabled: the kill switch.
         skipped: jobs not sent, by reason.
         ended: jobs sent, by how they ended.
+        asked_again: what became of the requests that the primary was to get a second time.
         told_verdict: the verdict that was told last.
     """
 
@@ -47,12 +47,14 @@ class Shadow:
         self.enabled = config.enabled
         self.skipped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
+        self.asked_again: Counter[str] = Counter()
         self.comparison = ShadowComparison(config, body_limit_bytes)
         self.told_verdict: State = "undecided"
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)
         self._budget = Budget(config.concurrency, config.waiting_bytes)
+        self._noise_budget = Budget(config.concurrency, config.waiting_bytes)
         self._breaker = Breaker(config.breaker)
         self._probes: dict[int, int] = {}  # exchange number to the breaker's
         self._lock = threading.Lock()
@@ -113,14 +115,62 @@ class Shadow:
                 self._breaker.note_success()
         self.comparison.add(job, answer)
 
+    def give_up(self, job: Job) -> None:
+        """Ends a job of which nothing came to be known: the mirror ends, or a fault of ours.
+
+        Args:
+            job: one that was taken.
+        """
+        with self._lock:
+            self._budget.release(job.size_bytes)
+            self.ended["given_up"] += 1
+            self._breaker.release_probe(self._probes.pop(job.number, 0))
+
+    def take_noise(self, job: Job) -> bool:
+        """Decides whether the primary gets a job a second time; one that is taken must be ended.
+
+        Args:
+            job: one that was taken.
+
+        Returns:
+            Whether it is to be sent; that there was no room for it is counted.
+        """
+        if not self.wants_noise(job):
+            return False
+        with self._lock:
+            if self._noise_budget.reserve(job.size_bytes):
+                return True
+            self.asked_again["busy"] += 1
+            return False
+
+    def end_noise(self, job: Job, again: Answer) -> None:
+        """Takes the primary's second answer; as `end`."""
+        with self._lock:
+            self._noise_budget.release(job.size_bytes)
+            self.asked_again[again.failure or "answered"] += 1
+        self.comparison.add_noise(job, again)
+
+    def give_up_noise(self, job: Job) -> None:
+        """As `give_up`."""
+        with self._lock:
+            self._noise_budget.release(job.size_bytes)
+            self.asked_again["given_up"] += 1
+
     def wants_noise(self, job: Job) -> bool:
         """Whether the primary is to be asked a second time: an evenly spread share of the jobs taken."""
         return is_chosen(key_hash(f"noise {job.number:016x}"), self.config.noise_ratio)
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/shadow`."""
+        return {**self._counts(), **self.comparison.to_json()}
+
+    def summary(self) -> dict[str, Any]:
+        """What of `to_json` costs little: no outputs, segments and exemplars."""
+        return {**self._counts(), **self.comparison.summary()}
+
+    def _counts(self) -> dict[str, Any]:
         with self._lock:
-            skipped, ended = dict(self.skipped), dict(self.ended)
+            skipped, ended, again = dict(self.skipped), dict(self.ended), dict(self.asked_again)
             mirrored = sum(ended.values()) + self.in_flight
             state = self._breaker.state
         return {
@@ -132,19 +182,20 @@ class Shadow:
             "in_flight": mirrored - sum(ended.values()),
             "skipped": skipped,
             "ended": ended,
-            **self.comparison.to_json(),
+            "asked_again": again,
         }
 
     def _reason_against(self, job: Job, now_s: float) -> SkipReason | None:
-        config = self.config
-        checks: tuple[tuple[SkipReason, Callable[[], bool]], ...] = (
-            ("disabled", lambda: not self.enabled),
-            ("route", lambda: not self._may_mirror(job.path)),
-            ("not_inference", lambda: not self._patterns and not job.is_inference),
-            ("shared_memory", lambda: job.uses_shared_memory),
-            ("sampled_out", lambda: not self._is_chosen(job, now_s - self._began_s, config)),
-        )
-        return next((reason for reason, holds in checks if holds()), None)
+        """Cheapest first; the last one reads the whole body."""
+        if not self.enabled:
+            return "disabled"
+        if not self._may_mirror(job.path):
+            return "route"
+        if not self._patterns and not job.is_inference:
+            return "not_inference"
+        if not self._is_chosen(job, now_s - self._began_s, self.config):
+            return "sampled_out"
+        return "shared_memory" if job.uses_shared_memory else None
 
     def _may_mirror(self, path: str) -> bool:
         raw = path.encode("latin-1", "replace")

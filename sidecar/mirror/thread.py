@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
 from typing import Any
 
 from sidecar.clock import Clock
@@ -63,7 +64,8 @@ class Mirror:
         self._loop: asyncio.AbstractEventLoop | None = None
         self._ended: asyncio.Event | None = None
         self._ready = threading.Event()
-        self._tasks: set[asyncio.Task[None]] = set()
+        self._lock = threading.Lock()  # what is offered before the loop is taken away is begun before it ends
+        self._tasks: set[asyncio.Task[Answer]] = set()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
     def start(self) -> None:
@@ -77,22 +79,30 @@ class Mirror:
         Returns:
             Whether it ended in time.
         """
-        loop, ended = self._loop, self._ended
+        with self._lock:
+            loop, self._loop = self._loop, None
+        ended = self._ended
         if loop is not None and ended is not None:
             loop.call_soon_threadsafe(ended.set)
         self._thread.join(limit_s)
         return not self._thread.is_alive()
 
     def offer(self, job: Job) -> None:
-        """Offers a job to every shadow. Called by: the thread that reads the ring.
+        """Offers a job to every shadow; skipped as `stopped` while the mirror does not run.
+
+        Called by: the thread that reads the ring.
 
         Args:
             job: an exchange that is over.
         """
-        now_s = self._now_s()
-        takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
-        if takers and self._loop is not None:
-            self._loop.call_soon_threadsafe(self._begin, takers, job)
+        with self._lock:
+            if self._loop is None:
+                self.skip("stopped")
+                return
+            now_s = self._now_s()
+            takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
+            if takers:
+                self._loop.call_soon_threadsafe(self._begin, takers, job)
 
     def skip(self, reason: str) -> None:
         """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
@@ -143,29 +153,38 @@ class Mirror:
 
     def _begin(self, takers: Sequence[Shadow], job: Job) -> None:
         for shadow in takers:
-            self._keep(self._mirror(shadow, job))
-            if shadow.wants_noise(job):
-                self._keep(self._ask_again(shadow, job))
+            mirror, primary = self._senders[shadow.config.name]
+            copy = copy_of(job, shadow.config, again=False)
+            self._keep(mirror.send(copy), partial(self._end, shadow, job))
+            if shadow.take_noise(job):  # a sender of the same kind: the two differ in nothing but the server
+                copy = copy_of(job, shadow.config, again=True)
+                self._keep(primary.send(copy), partial(self._end_noise, shadow, job))
 
-    def _keep(self, work: Coroutine[Any, Any, None]) -> None:
+    def _keep(self, work: Coroutine[Any, Any, Answer], then: Callable[[asyncio.Task[Answer]], None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+        task.add_done_callback(then)  # of a task that is cancelled before its first step, too
 
-    async def _mirror(self, shadow: Shadow, job: Job) -> None:
-        sender = self._senders[shadow.config.name][0]
-        answer = Answer(0, failure="broken")
-        try:
-            answer = await sender.send(copy_of(job, shadow.config, again=False))
-        finally:
-            self._note(shadow.config.name, job, answer, False)
-            self._contained(lambda: shadow.end(job, answer, self._now_s()))
+    def _end(self, shadow: Shadow, job: Job, task: asyncio.Task[Answer]) -> None:
+        if _came_to_nothing(task):
+            shadow.give_up(job)
+        if not task.cancelled():
+            self._contained(lambda: self._compare(shadow, job, task.result()))
 
-    async def _ask_again(self, shadow: Shadow, job: Job) -> None:
-        """Through the same kind of sender, so that the two differ in nothing but the server."""
-        again = await self._senders[shadow.config.name][1].send(copy_of(job, shadow.config, again=True))
+    def _compare(self, shadow: Shadow, job: Job, answer: Answer) -> None:
+        self._note(shadow.config.name, job, answer, False)
+        shadow.end(job, answer, self._now_s())
+
+    def _end_noise(self, shadow: Shadow, job: Job, task: asyncio.Task[Answer]) -> None:
+        if _came_to_nothing(task):
+            shadow.give_up_noise(job)
+        if not task.cancelled():
+            self._contained(lambda: self._compare_noise(shadow, job, task.result()))
+
+    def _compare_noise(self, shadow: Shadow, job: Job, again: Answer) -> None:
         self._note(shadow.config.name, job, again, True)
-        self._contained(lambda: shadow.comparison.add_noise(job, again))
+        shadow.end_noise(job, again)
 
     def _contained(self, work: Callable[[], None]) -> None:
         try:
@@ -173,3 +192,7 @@ class Mirror:
         except Exception as exc:  # noqa: BLE001 - one pair's fault must not stop the mirror
             self.n_faults += 1
             self._log.limited("mirror_fault", fault=f"{type(exc).__name__}: {exc}")
+
+
+def _came_to_nothing(task: asyncio.Task[Answer]) -> bool:
+    return task.cancelled() or task.exception() is not None

@@ -9,12 +9,14 @@ from sidecar.compare.verdict import State
 from sidecar.mirror.shadow import Shadow
 from sidecar.telemetry.points import Attributes, Family, Point
 from sidecar.telemetry.shadow_names import (
+    SHADOW_ASKED_AGAIN,
     SHADOW_COMPARED,
     SHADOW_DISAGREEMENT,
     SHADOW_ERRORS,
     SHADOW_EXCHANGES,
     SHADOW_IN_FLIGHT,
     SHADOW_LATENCY,
+    SHADOW_UNCOMPARED,
     SHADOW_VERDICT,
 )
 
@@ -32,11 +34,17 @@ def shadow_families(shadows: Sequence[Shadow]) -> list[Family]:
     """
     if not shadows:
         return []
-    told = [((("shadow", shadow.config.name),), shadow.to_json()) for shadow in shadows]
+    told = [((("shadow", shadow.config.name),), shadow.summary()) for shadow in shadows]
     return [
         Family(SHADOW_EXCHANGES, [point for own, entry in told for point in _exchanges(own, entry)]),
         Family(SHADOW_IN_FLIGHT, [Point(own, entry["in_flight"]) for own, entry in told]),
         Family(SHADOW_COMPARED, [Point(own, entry["compared"]) for own, entry in told]),
+        Family(
+            SHADOW_UNCOMPARED, [point for told_of in told for point in _by_reason(*told_of, "uncompared")]
+        ),
+        Family(
+            SHADOW_ASKED_AGAIN, [point for told_of in told for point in _by_reason(*told_of, "asked_again")]
+        ),
         Family(SHADOW_DISAGREEMENT, [point for own, entry in told for point in _disagreement(own, entry)]),
         Family(
             SHADOW_ERRORS,
@@ -60,6 +68,10 @@ def _exchanges(own: Attributes, entry: dict[str, Any]) -> list[Point]:
         for mirrored, counts in (("true", entry["ended"]), ("false", entry["skipped"]))
         for reason, count in counts.items()
     ]
+
+
+def _by_reason(own: Attributes, entry: dict[str, Any], name: str) -> list[Point]:
+    return [Point((*own, ("reason", reason)), count) for reason, count in entry[name].items()]
 
 
 def _disagreement(own: Attributes, entry: dict[str, Any]) -> list[Point]:

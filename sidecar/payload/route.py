@@ -59,13 +59,18 @@ def _match(pattern: re.Pattern[str], path: str) -> Route | None:
 
 
 def origin_form(target: str) -> str:
-    """Path and query of a request target.
+    """Path and query of a request target, as it is put behind the URL of a server.
 
     Args:
         target: origin form (`/v2?x=1`), absolute form (`http://host/v2`) or `*`.
+
+    Returns:
+        What begins with `/`: another begin could change the host.
     """
-    if target.startswith("/") or "://" not in target:
+    if target.startswith("/"):
         return target
+    if "://" not in target:
+        return f"/{target}"
     return "/" + target.partition("://")[2].partition("/")[2]
 
 
@@ -75,4 +80,4 @@ def path_of(target: str) -> str:
     Args:
         target: as for `origin_form`.
     """
-    return origin_form(target).partition("?")[0]
+    return target if target == "*" else origin_form(target).partition("?")[0]

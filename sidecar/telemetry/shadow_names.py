@@ -19,6 +19,20 @@ SHADOW_IN_FLIGHT = Instrument(
 SHADOW_COMPARED = Instrument(
     "model.shadow.compared", "counter", "{exchange}", "Pairs of answers whose outputs were compared.", _SHADOW
 )
+SHADOW_UNCOMPARED = Instrument(
+    "model.shadow.uncompared",
+    "counter",
+    "{exchange}",
+    "Pairs not compared: one of the two failed, nobody can read them (undecoded), or a fault of ours.",
+    (*_SHADOW, "reason"),
+)
+SHADOW_ASKED_AGAIN = Instrument(
+    "model.shadow.asked_again",
+    "counter",
+    "{exchange}",
+    "Requests that the primary was to get a second time, by what became of them (answered, busy ...).",
+    (*_SHADOW, "reason"),
+)
 SHADOW_DISAGREEMENT = Instrument(
     "model.shadow.disagreement",
     "gauge",

@@ -206,3 +206,26 @@ def test_stopping_gives_up_what_is_on_its_way() -> None:
             eventually(lambda: mirror.shadows[0].in_flight == 1)
         assert mirror.shadows[0].in_flight == 0
         hold.set()
+
+
+def test_what_is_offered_while_the_mirror_does_not_run_is_skipped() -> None:
+    mirror = Mirror(Config(shadows=(config("http://127.0.0.1:1"),)), SystemClock(), Log("monitor", "json"))
+    mirror.offer(job(1))
+    mirror.start()
+    assert mirror.stop(5.0)
+    mirror.offer(job(2))
+    found = mirror.shadows[0].to_json()
+    assert (found["skipped"], found["mirrored"]) == ({"stopped": 2}, 0)
+
+
+def test_every_job_that_was_taken_is_ended_though_the_mirror_stops_at_once() -> None:
+    with served(honest) as url:
+        for _ in range(10):
+            with mirroring(config(url, noise_ratio=1.0), primary=url) as mirror:
+                for number in range(20):
+                    mirror.offer(job(number))
+            found = mirror.shadows[0].to_json()
+            assert (found["in_flight"], sum(found["ended"].values())) == (0, 20)
+            assert sum(found["asked_again"].values()) == 20
+            assert found["ended"].keys() <= {"answered", "given_up"}
+            assert found["errors"] == {"primary": 0, "shadow": 0}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 
 from sidecar.compare.histogram import SizeHistogram
+from sidecar.compare.quality import QualityPairs
 from sidecar.compare.verdict import judge_agreement, judge_errors, judge_latency, share_sequence
 
 LOOKS = np.unique(np.geomspace(10, 5000, 40).astype(int))
@@ -77,3 +78,31 @@ def test_equal_latencies_are_hardly_ever_called_different_though_looked_at_again
             states |= {judge_latency(*sides, share, 1e-6, 0.025).state for share in (0.5, 0.99)}
         wrong += bool(states & {"better", "worse"})
     assert wrong <= 0.05 * 100
+
+
+def quality_states(rng, n, primary_right, shadow_right, margin):
+    """The states at every look; half of the rows are easy, and then both are right."""
+    ease = rng.random(n)
+    sides = [
+        np.where(ease < 0.5, 1.0, 2.0 * share - 1.0) > rng.random(n)
+        for share in (primary_right, shadow_right)
+    ]
+    pairs, states, start = QualityPairs(), [], 0
+    for look in LOOKS[n >= LOOKS]:
+        for ours, theirs in zip(*(side[start:look, None] for side in sides), strict=True):
+            pairs.add(ours, theirs)
+        start = int(look)
+        states.append(pairs.judge(margin, 0.05).state)
+    return states
+
+
+def test_a_model_as_often_right_is_hardly_ever_called_better_or_worse():
+    rng = np.random.default_rng(6)
+    wrong = sum(bool({"better", "worse"} & set(quality_states(rng, 2000, 0.8, 0.8, 0.0))) for _ in range(200))
+    assert wrong <= 0.05 * 200
+
+
+def test_a_model_that_is_less_often_right_is_found():
+    rng = np.random.default_rng(7)
+    found = [quality_states(rng, 5000, 0.85, 0.75, 0.005)[-1] for _ in range(20)]
+    assert found.count("worse") >= 0.9 * 20

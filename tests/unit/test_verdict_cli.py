@@ -165,7 +165,9 @@ class TestAnotherServer:
             f"sidecar: {address}: expected a running sidecar's admin server, got Connection refused\n"
         )
 
-    @pytest.mark.parametrize("body", [b"<html>", b"[]", b"{}", b'{"shadows": 1}'])
+    @pytest.mark.parametrize(
+        "body", [b"<html>", b"[]", b"{}", b'{"shadows": 1}', b'{"shadows": [3]}', b'{"shadows": null}']
+    )
     def test_one_that_says_something_else(
         self, admin: Admin, capsys: pytest.CaptureFixture[str], body: bytes
     ) -> None:

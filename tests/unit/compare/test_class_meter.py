@@ -4,7 +4,7 @@ import json
 
 import pytest
 
-from sidecar.compare.class_meter import MOST_CLASSES, OTHER, ClassMeter
+from sidecar.compare.class_meter import ANOTHER, LABEL_LIMIT, MOST_CLASSES, OTHER, ClassMeter
 
 
 def test_two_raters_of_a_textbook():
@@ -33,11 +33,33 @@ def test_labels_are_bounded_and_yet_told_apart_row_by_row():
     meter = ClassMeter()
     labels = [f"label {number}" for number in range(1000)]
     assert meter.add(labels, labels[::-1]).all()
-    assert len({label for pair in meter.pairs for label in pair}) == MOST_CLASSES + 1
-    assert (OTHER, OTHER) in meter.pairs
+    assert len({label for pair in meter.pairs for label in pair}) == MOST_CLASSES + 2
+    assert (OTHER, ANOTHER) in meter.pairs
 
 
 def test_before_the_first_row():
     found = ClassMeter().to_json()
     assert (found["agreement"], found["kappa"], found["kappa_interval"]) == (None, None, None)
     json.dumps(found, allow_nan=False)
+
+
+def test_further_labels_that_differ_do_not_count_as_agreement():
+    meter = ClassMeter()
+    meter.add([f"label {number}" for number in range(MOST_CLASSES)], ["label 0"] * MOST_CLASSES)
+    apart = meter.add(["new", "new", "newer"], ["new", "newer", "new"])
+    found = meter.to_json()
+    assert apart.tolist() == [False, True, True]
+    assert found["agreement"] == pytest.approx(2 / found["rows"])
+
+
+def test_a_missing_label_is_not_an_empty_one():
+    meter = ClassMeter()
+    assert meter.add([None], [""]).tolist() == [True]
+    assert meter.to_json()["agreement"] == 0.0
+
+
+def test_what_is_kept_of_long_labels_is_bounded_and_yet_tells_them_apart():
+    meter = ClassMeter()
+    meter.add(["x" * 100_000 + "a"] * 2, ["x" * 100_000 + "b", "x" * 100_000 + "a"])
+    assert meter.to_json()["agreement"] == 0.5
+    assert max(len(label) for pair in meter.pairs for label in pair) == LABEL_LIMIT

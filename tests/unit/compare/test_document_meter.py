@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sidecar.compare.document_meter import MOST_PLACES, DocumentMeter
+from sidecar.compare.document_meter import MOST_PLACES, OTHER, PATH_LIMIT, DocumentMeter
 from sidecar.compare.documents import DocumentRules
 
 
@@ -31,3 +31,17 @@ def test_paths_are_bounded_and_none_is_lost():
 
 def test_before_the_first_document():
     assert DocumentMeter(DocumentRules()).to_json() == {"documents": 0, "same": None, "paths": []}
+
+
+def test_what_is_kept_of_a_path_is_bounded():
+    meter = DocumentMeter(DocumentRules())
+    meter.add({"k" * 100_000: 1}, {})
+    assert [len(place["path"]) for place in meter.to_json()["paths"]] == [PATH_LIMIT]
+
+
+def test_a_document_counts_once_among_the_further_paths():
+    meter = DocumentMeter(DocumentRules())
+    for number in range(MOST_PLACES):
+        meter.add({f"key {number}": 1}, {})
+    meter.add({"one": 1, "two": 2}, {})
+    assert {"path": OTHER, "reason": "missing", "documents": 1} in meter.to_json()["paths"]

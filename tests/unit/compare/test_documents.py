@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import json
 import math
+import tracemalloc
 
 import pytest
 from hypothesis import given
@@ -143,3 +144,18 @@ def test_tolerance_is_absolute_plus_relative(primary, shadow, allowed):
 )
 def test_patterns(pattern, path, named):
     assert matches(pattern, path) is named
+
+
+@pytest.mark.parametrize(
+    ("primary", "shadow"),
+    [([0] * 200_000, [0] * 200_000), ({str(k): 0 for k in range(100_000)}, {})],
+    ids=["long arrays", "keys of one side"],
+)
+def test_memory_does_not_grow_with_the_length_of_a_document(primary, shadow):
+    tracemalloc.start()
+    try:
+        differences(primary, shadow, DocumentRules())
+        _, peak_bytes = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert peak_bytes < 100_000

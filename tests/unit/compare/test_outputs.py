@@ -149,3 +149,9 @@ def test_elements_of_a_tensor_are_one_output():
         ("b", (2,), None),
         ("t", (), 0),
     ]
+
+
+def test_numbers_as_classes_are_told_apart_to_the_last_digit():
+    comparison = OutputComparison([rule("token", kind="class")])
+    apart = comparison.compare(answer(token=[1234567.0, 3.0]), answer(token=[1234568.0, 3.0]), 1)
+    assert apart.tolist() == [True, False]

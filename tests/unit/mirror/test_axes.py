@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sidecar.compare.segments import CELLS
-from sidecar.mirror.axes import InputAxes, row_of
+from sidecar.compare.segments import CELLS, MOST_FEATURES
+from sidecar.mirror.axes import TEXT_LIMIT, InputAxes, row_of
 from sidecar.payload.columns import Columns, intern_schema
 
 SCHEMA = intern_schema(("age", "city"), ("numeric", "categorical"))
@@ -51,3 +51,14 @@ def test_a_row_of_a_message():
         "v2", "request", "m", None, None, 2, SCHEMA, np.array([[1.0], [2.0]]), (["a", None],), ()
     )
     assert row_of(columns, 1) == ((2.0,), (None,))
+
+
+def test_of_a_row_no_more_is_kept_than_is_looked_at():
+    names = [f"n{k}" for k in range(100)], [f"t{k}" for k in range(100)]
+    schema = intern_schema((*names[0], *names[1]), ("numeric",) * 100 + ("categorical",) * 100)
+    columns = Columns(
+        "v2", "request", None, None, None, 1, schema, np.zeros((1, 100)), (["x" * 100_000],) * 100, ()
+    )
+    numbers, texts = row_of(columns, 0)
+    assert (len(numbers), len(texts)) == (MOST_FEATURES, MOST_FEATURES)
+    assert {len(text) for text in texts} == {TEXT_LIMIT}

@@ -1,11 +1,23 @@
 from __future__ import annotations
 
+import gzip
 import json
+import sys
+import threading
+from collections import Counter
 
 import pytest
 
-from sidecar.config.shadow import ShadowConfig
+from sidecar.config.shadow import FieldConfig, ShadowConfig
+from sidecar.mirror import reading
+from sidecar.mirror.answer import Answer
 from sidecar.mirror.comparison import ShadowComparison
+from sidecar.payload.registry import decode
+
+
+def v2(value):
+    output = {"name": "y", "datatype": "FP64", "shape": [1], "data": [value]}
+    return json.dumps({"model_name": "m", "outputs": [output]}).encode()
 
 
 def comparison(**settings):
@@ -67,7 +79,7 @@ def test_json_that_is_no_table_is_compared_by_path(job, answer):
 def test_what_nobody_can_read_is_counted(job, answer):
     odd = comparison()
     odd.add(job(1, answer(body=b"\xff"), path="/image"), answer(body=b"\xff"))
-    assert (odd.compared, odd.undecoded) == (0, 1)
+    assert (odd.compared, odd.uncompared["undecoded"]) == (0, 1)
 
 
 def test_the_primary_is_timed_by_its_second_asking_where_there_is_one(job, answer):
@@ -83,3 +95,87 @@ def test_before_the_first_pair():
     found = comparison().to_json()
     assert (found["verdict"], found["disagreement"]["rate"]) == ("undecided", None)
     json.dumps(found, allow_nan=False)
+
+
+def packed(content):
+    return Answer(200, {"content-encoding": "gzip"}, gzip.compress(content), 0.01)
+
+
+def test_a_coded_answer_is_compared_by_its_content(job, answer):
+    chat, table = comparison(), comparison()
+    given = job(1, packed(b'{"text": "a"}'), path="/chat")
+    chat.add(given, packed(b'{"text": "b"}'))
+    chat.add(given, answer(body=b'{"text": "a"}'))
+    table.add(job(2, packed(v2(1.0))), answer(1.0))
+    assert (chat.to_json()["disagreement"]["rate"], chat.compared) == (0.5, 2)
+    assert table.to_json()["disagreement"]["rate"] == 0.0
+
+
+@pytest.mark.parametrize(
+    "shown",
+    [
+        Answer(200, {}, b"<html>"),
+        Answer(200, {"content-encoding": "gzip"}, b"no gzip"),
+        Answer(200, {}, b"[" * 99_999),
+    ],
+    ids=["no JSON", "broken coding", "nested without end"],
+)
+def test_nonsense_in_place_of_a_document_disagrees(job, answer, shown):
+    chat = comparison()
+    chat.add(job(1, answer(body=b'{"text": "a"}'), path="/chat"), shown)
+    assert chat.to_json()["disagreement"]["rate"] == 1.0
+
+
+def test_of_a_coding_that_is_not_known_nothing_is_said(job, answer):
+    odd = comparison()
+    odd.add(job(1), Answer(200, {"content-encoding": "br"}, b"..."))
+    assert odd.uncompared == {"failed": 0, "undecoded": 1, "fault": 0}
+
+
+def test_every_pair_is_accounted_for(job, answer):
+    some = comparison()
+    for shown in (answer(1.0), answer(status=500), Answer(200, {"content-encoding": "br"}, b"")):
+        some.add(job(1), shown)
+    assert (some.compared, dict(some.uncompared)) == (1, {"failed": 1, "undecoded": 1, "fault": 0})
+
+
+def test_what_all_shadows_compare_with_is_read_once(job, answer, monkeypatch):
+    read = []
+    monkeypatch.setattr(
+        reading, "decode", lambda message, **more: read.append(message) or decode(message, **more)
+    )
+    given = job(
+        1, answer(1.0), body=b'{"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [1]}]}'
+    )
+    for _ in range(3):
+        each = comparison()
+        each.add(given, answer(2.0))
+        each.add_noise(given, answer(3.0))
+    assert Counter(message.direction for message in read) == {"request": 1, "response": 1 + 3 * 2}
+
+
+def test_figures_may_be_asked_for_while_pairs_come_in(job, answer):
+    busy = comparison(fields=(FieldConfig(name="y", kind="class"),))
+    ended, faults = threading.Event(), []
+
+    def look():
+        while not ended.is_set():
+            try:
+                busy.to_json()
+            except (RuntimeError, KeyError) as exc:
+                faults.append(exc)
+
+    looking = threading.Thread(target=look)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    looking.start()
+    try:
+        for number in range(3000):
+            busy.add(
+                job(number, answer(float(number % 60), status=200 + number % 90)), answer(float(number % 59))
+            )
+    finally:
+        ended.set()
+        looking.join()
+        sys.setswitchinterval(before)
+    assert faults == []

@@ -69,7 +69,9 @@ def test_values_are_redacted_by_name():
 
 def test_long_texts_many_columns_and_odd_numbers():
     kept = Exemplars(1, ())
-    wide = columns({f"x{number}": [np.nan] for number in range(100)}, {"t": ["y" * 1000]})
+    wide = columns(
+        {f"x{number}": [(np.nan, np.inf)[number % 2]] for number in range(100)}, {"t": ["y" * 1000]}
+    )
     kept.add(1, 1, wide, wide, wide, 0)
     (pair,) = kept.to_json()
     assert len(pair["inputs"]) == MOST_VALUES

@@ -68,3 +68,8 @@ def test_host_and_headers_of_the_configuration_win():
 def test_of_an_absolute_target_the_path_is_taken():
     assert copied({}, "http://primary:80/v1/m:predict?y=2").target == "/v1/m:predict?y=2"
     assert copied({}, "http://primary").target == "/"
+
+
+@pytest.mark.parametrize("target", ["@elsewhere:80/", "elsewhere:80", "*", ".elsewhere/"])
+def test_no_target_can_change_the_host(target):
+    assert copied({}, target).target == f"/{target}"

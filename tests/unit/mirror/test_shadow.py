@@ -32,6 +32,12 @@ def test_why_a_job_is_not_sent(job, settings, details, reason):
     assert refusing.skipped == {reason: 1}
 
 
+def test_a_body_is_not_searched_for_a_shadow_that_does_not_want_it(job):
+    refusing = shadow(ratio=0.0)
+    assert not refusing.take(job(body=b'"shared_memory_region"'), 1.0)
+    assert refusing.skipped == {"sampled_out": 1}
+
+
 def test_a_route_of_the_allow_list_need_be_no_inference(job):
     assert shadow(routes=("/score/*",)).take(job(path="/score/now"), 0.0)
 
@@ -85,3 +91,42 @@ def test_every_job_is_accounted_for(job, answer):
 def test_a_share_of_the_jobs_is_asked_of_the_primary_again(job):
     wanted = Counter(shadow(noise_ratio=0.1).wants_noise(job(number)) for number in range(5000))
     assert wanted[True] / 5000 == pytest.approx(0.1, abs=0.02)
+
+
+def test_a_probe_that_is_given_up_makes_room_for_the_next(job, answer):
+    failing = shadow(breaker=BreakerConfig(failures=1, open_s=1.0))
+    assert failing.take(job(1), 0.0)
+    failing.end(job(1), answer(failure="connect", status=0), 0.0)
+    assert failing.take(job(2), 2.0)
+    failing.give_up(job(2))
+    assert failing.take(job(3), 2.0)
+    assert failing.ended == {"connect": 1, "given_up": 1}
+
+
+def test_what_is_given_up_is_no_error_of_the_shadow(job):
+    ending = shadow()
+    assert ending.take(job(1), 0.0)
+    ending.give_up(job(1))
+    found = ending.to_json()
+    assert (found["mirrored"], found["in_flight"], found["errors"]["shadow"]) == (1, 0, 0)
+
+
+def test_the_primary_is_asked_again_within_a_budget_of_its_own(job, answer):
+    noisy = shadow(noise_ratio=1.0, concurrency=1)
+    assert noisy.take_noise(job(1))
+    assert not noisy.take_noise(job(2))
+    noisy.end_noise(job(1), answer(1.0))
+    assert noisy.take_noise(job(3))
+    noisy.give_up_noise(job(3))
+    assert noisy.to_json()["asked_again"] == {"busy": 1, "answered": 1, "given_up": 1}
+    assert noisy.to_json()["disagreement"]["noise_pairs"] == 1
+
+
+def test_a_fault_of_ours_is_counted_under_the_shadow(job, answer):
+    odd = shadow()
+    assert odd.take(job(1), 0.0)
+    with pytest.raises(ValueError, match="NaN"):
+        odd.end(job(1), answer(1.0, latency_s=float("nan")), 0.0)
+    found = odd.to_json()
+    assert (found["ended"], found["compared"]) == ({"answered": 1}, 0)
+    assert found["uncompared"] == {"failed": 0, "undecoded": 0, "fault": 1}

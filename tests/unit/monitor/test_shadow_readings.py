@@ -48,3 +48,16 @@ def test_what_is_not_known_yet_has_no_point() -> None:
 
 def test_without_shadows_there_is_nothing() -> None:
     assert shadow_families([]) == []
+
+
+def test_pairs_that_were_not_compared_are_exported_by_reason() -> None:
+    shadow = Shadow(ShadowConfig(name="s", url="http://127.0.0.1:1", noise_ratio=1.0), 1 << 20, 0.0)
+    job = Job(1, bytes(8), "POST", PATH, PATH, {}, b"{}", answer(1.0))
+    assert shadow.take(job, 0.0)
+    shadow.end(job, Answer(503), 0.0)
+    assert shadow.take_noise(job)
+    shadow.end_noise(job, answer(1.0))
+    text = render(shadow_families([shadow]))
+    assert 'model_shadow_uncompared_total{shadow="s",reason="failed"} 1' in text
+    assert 'model_shadow_uncompared_total{shadow="s",reason="fault"} 0' in text
+    assert 'model_shadow_asked_again_total{shadow="s",reason="answered"} 1' in text

@@ -1,0 +1,43 @@
+from __future__ import annotations
+
+import gzip
+
+import pytest
+
+from sidecar.mirror.reading import NO_DOCUMENT, Reading
+from sidecar.payload.message import Message
+
+
+def reading(body, coding=None, path="/chat", limit=1000):
+    headers = {} if coding is None else {"content-encoding": coding}
+    return Reading(Message("response", "POST", path, headers, body), limit)
+
+
+def test_null_is_a_document():
+    assert reading(b"null").document is None
+
+
+def test_a_document_without_its_coding():
+    assert reading(gzip.compress(b"[1]"), "gzip").document == [1]
+
+
+@pytest.mark.parametrize(
+    ("body", "coding"),
+    [
+        (b"<html>", None),
+        (b"[" * 999, None),
+        (b"[1]", "gzip"),
+        (gzip.compress(b"1" * 1001), "gzip"),
+        (b"1", "br"),
+    ],
+    ids=["no JSON", "nested too deep", "broken coding", "too long", "unknown coding"],
+)
+def test_what_is_no_document(body, coding):
+    assert reading(body, coding).document is NO_DOCUMENT
+    assert reading(body, coding, path="/v2/models/m/infer").columns is None
+
+
+def test_only_an_unknown_coding_leaves_open_what_was_said():
+    assert not reading(b"1", "br").is_known
+    assert reading(b"1", "gzip").is_known
+    assert reading(b"1").is_known

@@ -5,7 +5,7 @@
     python -m benchmarks.bench_shadows --assert   # exit 1 when a shadow is felt
 
 Measured and judged as bench_faults does, beside a sidecar that monitors and has no shadow. Every shadow takes
-what the defaults allow, and its circuit breaker is off: it is asked on and on.
+what the defaults allow, and its circuit breaker is off, but in one state: it is asked on and on.
 """
 
 from __future__ import annotations

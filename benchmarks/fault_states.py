@@ -145,7 +145,8 @@ STATES: tuple[State, ...] = (
     ),
 )
 
-# The shadows' rate, concurrency and longest answer are the defaults.
+# The shadows' rate, concurrency and longest answer are the defaults. A flood is measured twice: nothing but
+# the breaker keeps a shadow from sending what its limits allow, which is 400 MB/s.
 WITHOUT_SHADOWS = State("without", "no shadow", judged=False)
 SHADOW_STATES: tuple[State, ...] = (
     State("off again", "no shadow, again (the noise)", judged=False),
@@ -156,9 +157,16 @@ SHADOW_STATES: tuple[State, ...] = (
             ("hangs", "hang", "timeout"),
             ("trickles", "trickle", "timeout"),
             ("resets", "reset", "broken"),
-            ("floods", "flood", "too_long"),
+            ("floods on and on", "flood", "too_long"),
             ("answers nonsense", "nonsense", "broken"),
         )
+    ),
+    State(
+        "shadow floods",
+        "shadow floods, with its breaker",
+        grows=_n_ended("too_long"),
+        manner="flood",
+        shadow={"breaker": {"longest_s": 0.5}},  # so that it floods within every measurement
     ),
 )
 

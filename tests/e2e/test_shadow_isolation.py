@@ -89,6 +89,10 @@ def shadows_of(sidecar: Sidecar) -> dict[str, dict[str, Any]]:
     return {entry["name"]: entry for entry in sidecar.get("/api/v1/shadow")["shadows"]}
 
 
+def wait_for_the_good_one(sidecar: Sidecar, n_asked: int) -> None:
+    eventually(lambda: shadows_of(sidecar)["good"]["compared"] == n_asked)
+
+
 def ended(sidecar: Sidecar) -> dict[str, dict[str, Any]] | None:
     """The shadows once nothing is on its way, and the good one has compared everything."""
     found = shadows_of(sidecar)
@@ -131,8 +135,7 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
                 for thread in callers:
                     thread.join()
                 # the next wave when the good one has kept up, whatever the others are at
-                n_asked = (wave + 1) * N_CALLERS * N_EACH
-                eventually(lambda n=n_asked: shadows_of(sidecar)["good"]["compared"] == n)
+                wait_for_the_good_one(sidecar, (wave + 1) * N_CALLERS * N_EACH)
             for _ in range(N_LOOKS):
                 assert b"200 OK" in sidecar.send(
                     b"GET /v2/health/ready HTTP/1.1\r\nHost: m\r\nConnection: close\r\n\r\n"

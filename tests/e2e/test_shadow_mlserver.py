@@ -104,7 +104,12 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
             start(name, files[model])
             for name, model in (("primary", "first"), ("same", "first"), ("retrained", "retrained"))
         )
-        generous = {"most_per_s": 1e6, "concurrency": 1000, "timeout_s": 60.0, "noise_ratio": 1.0}
+        generous: dict[str, Any] = {
+            "most_per_s": 1e6,
+            "concurrency": 1000,
+            "timeout_s": 60.0,
+            "noise_ratio": 1.0,
+        }
         generous |= {"margins": {"disagreement": 0.05}, "exemplars": 20}
         shadows = [
             {"name": name, "url": f"http://127.0.0.1:{port}", **generous}

@@ -114,8 +114,10 @@ def traced_bytes() -> int:
 
 def two_hours(manner: str) -> Told:
     """Offers jobs as the mirror's `offer` does, and ends each when its time has come."""
-    settings = {"timeout_s": TIMEOUT_S, "concurrency": SLOW_AT_ONCE}
-    shadow = Shadow(ShadowConfig(name=manner, url="http://127.0.0.1:1", **settings), 1 << 20, 0.0)
+    config = ShadowConfig(
+        name=manner, url="http://127.0.0.1:1", timeout_s=TIMEOUT_S, concurrency=SLOW_AT_ONCE
+    )
+    shadow = Shadow(config, 1 << 20, 0.0)
     told, rng, turns = Told(), np.random.default_rng(6), itertools.count()
     under_way: list[tuple[float, int, Job, Answer]] = []
 

@@ -39,7 +39,7 @@ def test_a_shadow_of_every_manner_is_judged() -> None:
 
 
 def test_a_shadow_that_did_not_do_its_harm_is_noticed() -> None:
-    (floods,) = [state for state in SHADOW_STATES if state.manner == "flood"]
+    (floods,) = [state for state in SHADOW_STATES if state.name == "shadow floods"]
     before = {"shadow": [{"ended": {"timeout": 7}}]}
     assert floods.grows(before) == floods.grows({"shadow": [{"ended": {"timeout": 9, "answered": 4}}]})
     assert floods.grows({"shadow": [{"ended": {"too_long": 2}}]}) > floods.grows(before)

@@ -42,6 +42,15 @@ def test_more_a_second_than_allowed(job):
     assert slow.skipped == {"rate": 1}
 
 
+def test_a_flood_opens_the_breaker(job, answer):
+    flooding = shadow(breaker=BreakerConfig(failures=2, open_s=1.0))
+    for number in (1, 2):
+        assert flooding.take(job(number), 0.0)
+        flooding.end(job(number), answer(failure="too_long"), 0.0)
+    assert not flooding.take(job(3), 0.5)
+    assert flooding.skipped == {"breaker_open": 1}
+
+
 def test_more_at_once_than_allowed(job, answer):
     busy = shadow(concurrency=1)
     assert busy.take(job(1), 0.0)
@@ -85,12 +94,3 @@ def test_every_job_is_accounted_for(job, answer):
 def test_a_share_of_the_jobs_is_asked_of_the_primary_again(job):
     wanted = Counter(shadow(noise_ratio=0.1).wants_noise(job(number)) for number in range(5000))
     assert wanted[True] / 5000 == pytest.approx(0.1, abs=0.02)
-
-
-def test_a_flood_opens_the_breaker(job, answer):
-    flooding = shadow(breaker=BreakerConfig(failures=2, open_s=1.0))
-    for number in (1, 2):
-        assert flooding.take(job(number), 0.0)
-        flooding.end(job(number), answer(failure="too_long"), 0.0)
-    assert not flooding.take(job(3), 0.5)
-    assert flooding.skipped == {"breaker_open": 1}

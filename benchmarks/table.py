@@ -46,16 +46,16 @@ def replace_between_markers(text: str, table: str, begin: str = BEGIN) -> str:
 
 def render_faults(document: Mapping[str, Any]) -> str:
     """The table of faults in Markdown, with a line that says how it was measured."""
-    return _render_pairs(document, "state of monitoring", "a sidecar with monitoring off")
+    return _render_pairs(document, "state of monitoring", "off", "a sidecar with monitoring off")
 
 
 def render_shadows(document: Mapping[str, Any]) -> str:
     """The table of shadows that misbehave in Markdown, with a line that says how it was measured."""
-    return _render_pairs(document, "shadow", "the same sidecar without shadows")
+    return _render_pairs(document, "shadow", "none", "the same sidecar without a shadow")
 
 
-def _render_pairs(document: Mapping[str, Any], what: str, beside: str) -> str:
-    rows = [f"| {what} | p50, µs | ratio | p99, µs | ratio (19 of 20) | budget 1.1 |"]
+def _render_pairs(document: Mapping[str, Any], what: str, beside: str, beside_in_full: str) -> str:
+    rows = [f"| {what} | p50, µs | x {beside} | p99, µs | x {beside} (19 of 20) | budget 1.1 |"]
     rows.append("|---|--:|--:|--:|--:|---|")
     for line in document["summary"]:
         low, high = line["p99_us_interval"]
@@ -72,8 +72,8 @@ def _render_pairs(document: Mapping[str, Any], what: str, beside: str) -> str:
     rounds = min((line["rounds"] for line in document["summary"]), default=0)
     said = (
         f"Latency of POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, "
-        f"right beside {beside}, median of {rounds} pairs; the first row is that beside another of its kind. "
-        f"{machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
+        f"right beside {beside_in_full}, median of {rounds} pairs; the first row is {beside} beside "
+        f"{beside}. {machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
     )
     return "\n".join([*rows, "", said])
 

@@ -136,7 +136,7 @@ def test_shadows_are_told_beside_the_sidecar_without(faults: dict[str, Any]) -> 
     header, _, row, _, said = render_shadows(faults).splitlines()
     assert header.startswith("| shadow |")
     assert row.count("|") == header.count("|")
-    assert "right beside the same sidecar without shadows, median of 15 pairs" in said
+    assert "right beside the same sidecar without a shadow, median of 15 pairs" in said
 
 
 def test_each_table_goes_between_its_own_markers(

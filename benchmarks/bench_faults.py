@@ -24,15 +24,16 @@ import sys
 import tempfile
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager, suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from statistics import median
 from typing import Any
 
 from benchmarks import harness
 from benchmarks.arena import NOTHING, Arena, Cores, Standing, open_upstream, stand_up
-from benchmarks.children import Child, NotStarted
-from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, open_hung_shadow, status_of
+from benchmarks.bad_shadows import IDLE, MANNERS
+from benchmarks.children import Child, NotStarted, answers, free_port
+from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, status_of
 from benchmarks.payloads import PAYLOADS
 from benchmarks.peers.registry import ROOT, sidecar_here
 from benchmarks.proxy_measure import open_run
@@ -41,7 +42,25 @@ from benchmarks.wrk_load import run_wrk
 P99_LIMIT_RATIO = 1.1
 MOST_RATE_PER_S = 3000.0
 FIGURES = ("p50_us", "p99_us")
-ALL_STATES = (OFF, *STATES)
+
+
+@dataclass(frozen=True, slots=True)
+class Plan:
+    """What is measured beside what.
+
+    Attributes:
+        name: of the module, under `benchmarks`.
+        about: its docstring.
+        beside: the state that each of the others has right beside it.
+        states: the others.
+        output: name of the file in `benchmarks/results`, unless told otherwise.
+    """
+
+    name: str
+    about: str
+    beside: State
+    states: tuple[State, ...]
+    output: str
 
 
 class FaultMissing(Exception):
@@ -59,26 +78,41 @@ def open_sidecars(folder: Path, states: Sequence[State], cores: Cores) -> Iterat
         disk = None
         if any(state.full_disk for state in states):
             disk = stack.enter_context(open_full_disk(folder))
-        shadow = stack.enter_context(open_hung_shadow())
         stack.callback(lambda: [child.stop() for child in reversed(children)])
         port, upstream = open_upstream(folder, cores, children)
+        shadow_ports = start_shadows(folder, children)
         arena = Arena(folder, cores, port, [Standing(NOTHING, NOTHING, port, upstream)])
         for state in states:
             peer = replace(sidecar_here(), name=state.name, label=state.title, template="sidecar-state.yaml")
-            settings = json.dumps(_settings(state, disk, shadow))[1:-1]
+            settings = json.dumps(_settings(state, disk, shadow_ports))[1:-1]
             stand_up(arena, peer, peer.find() or "", children, SETTINGS=settings)
         if arena.missing:
             raise NotStarted("; ".join(arena.missing.values()))
         yield arena, disk
 
 
-def _settings(state: State, disk: Path | None, shadow: Mapping[str, Any]) -> dict[str, Any]:
+def start_shadows(folder: Path, children: list[Child]) -> dict[str, int]:
+    """Starts a shadow of every manner; gives their ports.
+
+    Raises:
+        NotStarted: they did not start.
+    """
+    ports = {manner: free_port() for manner in MANNERS}
+    told = [f"{manner}={port}" for manner, port in ports.items()]
+    command = [sys.executable, "-m", "benchmarks.bad_shadows", IDLE, *told]
+    children.append(Child("shadows", command, folder, environment={"PYTHONPATH": str(ROOT)}))
+    children[-1].wait_until(lambda: all(answers(port) for port in ports.values()))
+    return ports
+
+
+def _settings(state: State, disk: Path | None, shadow_ports: Mapping[str, int]) -> dict[str, Any]:
     settings: dict[str, Any] = {"hang_s": 86_400.0, "log_format": "json", **state.settings}
     if state.full_disk:
         settings["state"] = {**settings.get("state", {}), "path": str(disk and disk / "state")}
         settings["access_log"] = {"path": str(disk and disk / "access.log")}
-    if state.hung_shadow:
-        settings["shadows"] = [{**shadow, "breaker": {"failures": 0}}]  # it is asked on and on
+    if state.manner:
+        url = f"http://127.0.0.1:{shadow_ports[state.manner]}"
+        settings["shadows"] = [{"name": state.manner, "url": url, **state.shadow}]
     return settings
 
 
@@ -130,23 +164,23 @@ def rate_of(arena: Arena, standing: Standing) -> float:
 
 
 def measure(
-    arena: Arena, states: Sequence[State], disk: Path | None, rounds: int, seconds: float, rate_per_s: float
+    arena: Arena, plan: Plan, disk: Path | None, rounds: int, seconds: float, rate_per_s: float
 ) -> Iterator[dict[str, Any]]:
-    """Rows: in each round, each state and monitoring off beside it.
+    """Rows: in each round, each state and the plan's own beside it, as `off`.
 
     Raises:
         FaultMissing: a fault did not happen.
     """
     standing = {each.name: each for each in arena.standing}
     for turn in range(rounds):
-        for place, state in enumerate(states):
-            pair = [OFF, state] if (turn + place) % 2 == 0 else [state, OFF]
+        for place, state in enumerate(plan.states):
+            pair = [plan.beside, state] if (turn + place) % 2 == 0 else [state, plan.beside]
             found = {
                 each.name: run_state(arena, standing[each.name], each, rate_per_s, seconds) for each in pair
             }
             if state.full_disk and disk is not None and not is_full(disk):
                 raise FaultMissing(f"{state.name}: expected a disk without room, got some")
-            row = {"round": turn, "state": state.name, **found[state.name], "off": found[OFF.name]}
+            row = {"round": turn, "state": state.name, **found[state.name], "off": found[plan.beside.name]}
             yield row
 
 
@@ -226,12 +260,12 @@ def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
 # --- the command ------------------------------------------------------------------------------------
 
 
-def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
+def parse(plan: Plan, arguments: Sequence[str] | None) -> argparse.Namespace:
     """Reads the command line."""
     parser = argparse.ArgumentParser(
-        prog="python -m benchmarks.bench_faults", description=(__doc__ or "").partition("\n")[0]
+        prog=f"python -m benchmarks.{plan.name}", description=plan.about.partition("\n")[0]
     )
-    names = ",".join(state.name.replace(" ", "-") for state in STATES)
+    names = ",".join(state.name.replace(" ", "-") for state in plan.states)
     parser.add_argument("--quick", action="store_true", help="fewer and shorter rounds")
     parser.add_argument("--rounds", type=int, help="rounds (7 when quick, else 15)")
     parser.add_argument("--seconds", type=float, help="length of a measurement (1.5 when quick, else 3)")
@@ -239,25 +273,25 @@ def parse(arguments: Sequence[str] | None) -> argparse.Namespace:
     parser.add_argument("--states", default=names, help=f"comma-separated, of {names}")
     parser.add_argument("--unpinned", action="store_true", help="let the kernel choose cores")
     parser.add_argument("--assert", dest="asserting", action="store_true", help="exit 1 when a fault is felt")
-    parser.add_argument("--output", default="faults", help="name of the file in benchmarks/results")
+    parser.add_argument("--output", default=plan.output, help="name of the file in benchmarks/results")
     given = parser.parse_args(arguments)
     wanted = given.states.replace("-", " ").split(",")
-    unknown = {*wanted} - {state.name for state in STATES}
+    unknown = {*wanted} - {state.name for state in plan.states}
     if unknown:
         parser.error(f"expected states of {names}, got {sorted(unknown)}")
-    given.wanted = [state for state in STATES if state.name in wanted]
+    given.plan = replace(plan, states=tuple(state for state in plan.states if state.name in wanted))
     return given
 
 
-def main(arguments: Sequence[str] | None = None) -> int:
-    """Runs the benchmark; 0 done, 1 a fault is felt, did not happen, or a tool is missing."""
-    given = parse(arguments)
+def run_plan(plan: Plan, arguments: Sequence[str] | None = None) -> int:
+    """Runs a benchmark; 0 done, 1 a fault is felt, did not happen, or a tool is missing."""
+    given = parse(plan, arguments)
     signal.signal(signal.SIGTERM, lambda *_: sys.exit(143))  # so that the servers are stopped all the same
-    folder = Path(tempfile.mkdtemp(prefix="bench_faults-"))
+    folder = Path(tempfile.mkdtemp(prefix=f"{plan.name}-"))
     try:
         return _run(given, folder)
     except (FileNotFoundError, NotStarted, FaultMissing, RuntimeError) as exc:
-        print(f"bench_faults: {exc}", file=sys.stderr)
+        print(f"{plan.name}: {exc}", file=sys.stderr)
         return 1
     finally:
         shutil.rmtree(folder, ignore_errors=True)
@@ -268,25 +302,26 @@ def _run(given: argparse.Namespace, folder: Path) -> int:
         given.rounds or (7 if given.quick else 15),
         given.seconds or (1.5 if given.quick else 3.0),
     )
+    plan: Plan = given.plan
     rows: list[dict[str, Any]] = []
-    with open_sidecars(folder, [OFF, *given.wanted], Cores.split(not given.unpinned)) as (arena, disk):
-        off = next(each for each in arena.standing if each.name == OFF.name)
+    with open_sidecars(folder, [plan.beside, *plan.states], Cores.split(not given.unpinned)) as (arena, disk):
+        off = next(each for each in arena.standing if each.name == plan.beside.name)
         rate_per_s = given.rate or rate_of(arena, off)
         for each in arena.standing[1:]:
             freeze(each, signal.SIGSTOP)
         try:
-            for row in measure(arena, given.wanted, disk, rounds, seconds, rate_per_s):
+            for row in measure(arena, plan, disk, rounds, seconds, rate_per_s):
                 rows.append(row)
                 _say(row)
         finally:
             for each in arena.standing[1:]:
                 freeze(each, signal.SIGCONT)
-    summary = summarise(rows, given.wanted)
+    summary = summarise(rows, plan.states)
     print_summary(summary)
     path = harness.save(
         given.output,
         rows,
-        command="python -m benchmarks.bench_faults" + (" --quick" if given.quick else ""),
+        command=f"python -m benchmarks.{plan.name}" + (" --quick" if given.quick else ""),
         rate_per_s=rate_per_s,
         summary=summary,
     )
@@ -302,5 +337,8 @@ def _say(row: Mapping[str, Any]) -> None:
     print(f"{who} {figures}  {off}  {row['rate_per_s']:,.0f}/s", file=sys.stderr, flush=True)
 
 
+FAULTS = Plan("bench_faults", __doc__ or "", OFF, STATES, "faults")
+
+
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(run_plan(FAULTS))

@@ -13,7 +13,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 import threading
 from collections.abc import Callable, Iterator, Mapping
@@ -77,8 +76,8 @@ def _n_analysed(status: Status) -> int:
     return int(status["accounting"]["analysed"])
 
 
-def _n_mirrored(status: Status) -> int:
-    return sum(status["shadows"].values())
+def _n_ended(reason: str) -> Callable[[Status], int]:
+    return lambda status: sum(int(entry["ended"].get(reason, 0)) for entry in status["shadow"])
 
 
 def _n_restarts(status: Status) -> int:
@@ -94,9 +93,10 @@ class State:
         title: for the eye.
         settings: of the sidecar, as in its configuration file.
         disturb: what is done while the load runs.
-        grows: a figure of `/api/v1/status` that must have grown over the load, else the fault did not happen.
+        grows: a figure of `status_of` that must have grown over the load, else the fault did not happen.
         full_disk: whether checkpoint and access log lie on a disk without room.
-        hung_shadow: whether there is a shadow that takes every request and answers none.
+        manner: how its shadow behaves, of `bad_shadows.MANNERS`; without one it has none.
+        shadow: settings of that shadow beyond its name and URL.
         judged: whether the budget holds for it; the others say what the figures can mean.
     """
 
@@ -106,9 +106,13 @@ class State:
     disturb: Callable[[Standing], AbstractContextManager[None]] = undisturbed
     grows: Callable[[Status], int] = _n_analysed
     full_disk: bool = False
-    hung_shadow: bool = False
+    manner: str = ""
+    shadow: Mapping[str, Any] = field(default_factory=dict)
     judged: bool = True
 
+
+# A shadow that fails is asked on and on.
+ON_AND_ON: Mapping[str, Any] = {"timeout_s": 0.5, "breaker": {"failures": 0}}
 
 _OFF = {"tap": {"ratio": 0.0, "ring_bytes": LARGE_RING}}
 OFF = State("off", "monitoring off", _OFF, monitor_stands_still, _n_seen, judged=False)
@@ -125,7 +129,13 @@ STATES: tuple[State, ...] = (
         monitor_stands_still,
         _n_dropped("ring_full"),
     ),
-    State("shadow hangs", "shadow hangs", {}, grows=_n_mirrored, hung_shadow=True),
+    State(
+        "shadow hangs",
+        "shadow hangs",
+        grows=_n_ended("timeout"),
+        manner="hang",
+        shadow={**ON_AND_ON, "most_per_s": 10_000.0, "concurrency": 64},
+    ),
     State("killed", "monitor killed again and again", {}, monitor_dies_again_and_again, _n_restarts),
     State(
         "disk full",
@@ -135,22 +145,38 @@ STATES: tuple[State, ...] = (
     ),
 )
 
+# The shadows' rate, concurrency and longest answer are the defaults. A flood is measured twice: nothing but
+# the breaker keeps a shadow from sending what its limits allow, which is 400 MB/s.
+WITHOUT_SHADOWS = State("without", "no shadow", judged=False)
+SHADOW_STATES: tuple[State, ...] = (
+    State("off again", "no shadow, again (the noise)", judged=False),
+    *(
+        State(f"shadow {does}", f"shadow {does}", grows=_n_ended(ended), manner=manner, shadow=ON_AND_ON)
+        for does, manner, ended in (
+            ("answers well", "good", "answered"),
+            ("hangs", "hang", "timeout"),
+            ("trickles", "trickle", "timeout"),
+            ("resets", "reset", "broken"),
+            ("floods on and on", "flood", "too_long"),
+            ("answers nonsense", "nonsense", "broken"),
+        )
+    ),
+    State(
+        "shadow floods",
+        "shadow floods, with its breaker",
+        grows=_n_ended("too_long"),
+        manner="flood",
+        shadow={"breaker": {"longest_s": 0.5}},  # so that it floods within every measurement
+    ),
+)
+
 
 def status_of(standing: Standing) -> dict[str, Any]:
-    """The sidecar's own status, empty while it does not answer."""
-    code, body = get(standing.admin_port or 0, "/api/v1/status")
-    return dict(json.loads(body)) if code == 200 else {}
-
-
-# --- a shadow that hangs ----------------------------------------------------------------------------
-
-
-@contextmanager
-def open_hung_shadow() -> Iterator[Mapping[str, Any]]:
-    """Settings of a shadow whose connections are taken, by the system, and never read from."""
-    with socket.create_server(("127.0.0.1", 0), backlog=1024) as listener:
-        url = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        yield {"name": "hung", "url": url, "timeout_s": 0.5, "most_per_s": 10_000.0, "concurrency": 64}
+    """The sidecar's own status, with what it says of shadows; empty while it does not answer."""
+    status, shadows = (get(standing.admin_port or 0, f"/api/v1/{name}") for name in ("status", "shadow"))
+    if (status[0], shadows[0]) != (200, 200):
+        return {}
+    return {**json.loads(status[1]), "shadow": json.loads(shadows[1])["shadows"]}
 
 
 # --- a disk without room ----------------------------------------------------------------------------

@@ -46,7 +46,16 @@ def replace_between_markers(text: str, table: str, begin: str = BEGIN) -> str:
 
 def render_faults(document: Mapping[str, Any]) -> str:
     """The table of faults in Markdown, with a line that says how it was measured."""
-    rows = ["| state of monitoring | p50, µs | x off | p99, µs | x off (19 of 20) | budget 1.1 |"]
+    return _render_pairs(document, "state of monitoring", "off", "a sidecar with monitoring off")
+
+
+def render_shadows(document: Mapping[str, Any]) -> str:
+    """The table of shadows that misbehave in Markdown, with a line that says how it was measured."""
+    return _render_pairs(document, "shadow", "none", "the same sidecar without a shadow")
+
+
+def _render_pairs(document: Mapping[str, Any], what: str, beside: str, beside_in_full: str) -> str:
+    rows = [f"| {what} | p50, µs | x {beside} | p99, µs | x {beside} (19 of 20) | budget 1.1 |"]
     rows.append("|---|--:|--:|--:|--:|---|")
     for line in document["summary"]:
         low, high = line["p99_us_interval"]
@@ -63,8 +72,8 @@ def render_faults(document: Mapping[str, Any]) -> str:
     rounds = min((line["rounds"] for line in document["summary"]), default=0)
     said = (
         f"Latency of POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, "
-        f"right beside a sidecar with monitoring off, median of {rounds} pairs; the first row is off beside "
-        f"off. {machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
+        f"right beside {beside_in_full}, median of {rounds} pairs; the first row is {beside} beside "
+        f"{beside}. {machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
     )
     return "\n".join([*rows, "", said])
 
@@ -126,6 +135,7 @@ def _where(document: Mapping[str, Any]) -> str:
 TABLES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "proxy": ("proxy.json", render),
     "faults": ("faults.json", render_faults),
+    "shadows": ("shadows.json", render_shadows),
     "statistics": ("statistics.json", render_speed),
     "statistics-trust": ("statistics.json", render_trust),
     "statistics-budgets": ("statistics.json", render_budgets),

@@ -78,6 +78,9 @@ class Sender:
             copy.method, target, headers=copy.headers, data=copy.body or None, allow_redirects=False
         ) as response:
             headers = {name.lower(): value for name, value in response.headers.items()}
+            if copy.method != "HEAD" and (response.content_length or 0) > self._answer_bytes:
+                response.close()
+                return Answer(response.status, headers, b"", perf_counter() - start, "too_long")
             body = bytearray()
             async for piece in response.content.iter_chunked(READ_BYTES):
                 body += piece

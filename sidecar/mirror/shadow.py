@@ -109,7 +109,7 @@ class Shadow:
             self._budget.release(job.size_bytes)
             self.ended[answer.failure or "answered"] += 1
             probe = self._probes.pop(job.number, 0)
-            if answer.failure in ("connect", "timeout", "broken"):
+            if answer.failure is not None:
                 self._breaker.note_failure(now_s, probe)
             else:
                 self._breaker.note_success()

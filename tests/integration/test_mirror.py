@@ -82,6 +82,12 @@ def flooding(connection: socket.socket, _request: Request) -> bool:
         connection.sendall(b"x" * 65_536)
 
 
+def announcing(connection: socket.socket, _request: Request) -> bool:
+    """Announces more than is read, and sends none of it before the other side has left."""
+    connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
+    return connection.recv(1) != b""
+
+
 def redirecting(connection: socket.socket, _request: Request) -> bool:
     connection.sendall(b"HTTP/1.1 307 R\r\nlocation: http://127.0.0.1:1/\r\ncontent-length: 0\r\n\r\n")
     return True
@@ -136,11 +142,11 @@ def test_a_lying_shadow_disagrees() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "ended"),
-    [(resetting, "broken"), (nonsense, "broken"), (flooding, "too_long")],
-    ids=["reset", "nonsense", "flood"],
+    [(resetting, "broken"), (nonsense, "broken"), (flooding, "too_long"), (announcing, "too_long")],
+    ids=["reset", "nonsense", "flood", "announced flood"],
 )
 def test_whatever_a_shadow_does_is_counted(serve: Serve, ended: str) -> None:
-    with served(serve) as url, mirroring(config(url, answer_bytes=100_000)) as mirror:
+    with served(serve) as url, mirroring(config(url, answer_bytes=100_000, timeout_s=5.0)) as mirror:
         mirror.offer(job(1))
         found = settled(mirror, 1)
     assert found["ended"] == {ended: 1}

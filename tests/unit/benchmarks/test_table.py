@@ -14,6 +14,7 @@ from benchmarks.table import (
     main,
     render,
     render_faults,
+    render_shadows,
     replace_between_markers,
 )
 
@@ -129,6 +130,13 @@ def test_faults_have_a_row_a_state_with_ratio_and_interval(faults: dict[str, Any
     assert row.count("|") == header.count("|")
     assert "2,500 requests/s" in said
     assert "median of 15 pairs" in said
+
+
+def test_shadows_are_told_beside_the_sidecar_without(faults: dict[str, Any]) -> None:
+    header, _, row, _, said = render_shadows(faults).splitlines()
+    assert header.startswith("| shadow |")
+    assert row.count("|") == header.count("|")
+    assert "right beside the same sidecar without a shadow, median of 15 pairs" in said
 
 
 def test_each_table_goes_between_its_own_markers(

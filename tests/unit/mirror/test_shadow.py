@@ -48,6 +48,15 @@ def test_more_a_second_than_allowed(job):
     assert slow.skipped == {"rate": 1}
 
 
+def test_a_flood_opens_the_breaker(job, answer):
+    flooding = shadow(breaker=BreakerConfig(failures=2, open_s=1.0))
+    for number in (1, 2):
+        assert flooding.take(job(number), 0.0)
+        flooding.end(job(number), answer(failure="too_long"), 0.0)
+    assert not flooding.take(job(3), 0.5)
+    assert flooding.skipped == {"breaker_open": 1}
+
+
 def test_more_at_once_than_allowed(job, answer):
     busy = shadow(concurrency=1)
     assert busy.take(job(1), 0.0)

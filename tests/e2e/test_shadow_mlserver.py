@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+from tests.e2e.test_replay import recorded_records, replay
 from tests.support.lifecycle import settings
 from tests.support.mlserver import exchange, serving_models, train
 from tests.support.running import Sidecar, eventually
@@ -25,6 +26,7 @@ MODEL = "products"
 PATH = f"/v2/models/{MODEL}/infer"
 BORDER = 0.75  # of feature 2; above it the retrained model is wrong (programs/train_products.py)
 N_ROWS = 600
+LIKE = ("fields", "segments", "exemplars")
 ROWS = np.random.default_rng(2).random((N_ROWS, 4)).tolist()
 
 
@@ -37,12 +39,18 @@ class Judged:
         retrained: those of the retrained one.
         shadows: entries of `GET /api/v1/shadow`, by name.
         changes: lines of the log, one a change of a verdict.
+        recording: folder of the segments.
+        config: the sidecar's settings.
+        candidate: URL of the retrained model.
     """
 
     first: list[int]
     retrained: list[int]
     shadows: dict[str, dict[str, Any]]
     changes: list[dict[str, Any]]
+    recording: Path
+    config: Path
+    candidate: str
 
     @property
     def differ(self) -> set[int]:
@@ -115,7 +123,8 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
             {"name": name, "url": f"http://127.0.0.1:{port}", **generous}
             for name, port in (("same", same), ("retrained", other))
         ]
-        file = settings(folder, shadows=shadows)  # type: ignore[arg-type]
+        recording = {"path": str(folder / "recording")}
+        file = settings(folder, shadows=shadows, recording=recording)  # type: ignore[arg-type]
         upstream = f"http://127.0.0.1:{primary}"
         with Sidecar(upstream, "--config", str(file), SIDECAR_TAP__CPU_BUDGET_CORES="8") as sidecar:
             sidecar.monitored()
@@ -125,7 +134,9 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
             told = eventually(
                 lambda: [line for line in sidecar.events("shadow_verdict") if line["verdict"] == "worse"]
             )
-            yield Judged(first, retrained, found or {}, told)
+            eventually(lambda: recorded_records(sidecar.metrics()) == 5 * N_ROWS)
+            candidate = f"http://127.0.0.1:{other}"
+            yield Judged(first, retrained, found or {}, told, folder / "recording", file, candidate)
 
 
 def states(entry: dict[str, Any]) -> dict[str, str]:
@@ -170,3 +181,34 @@ class TestTheSameModelAgain:
         entry = judged.shadows["same"]
         assert (states(entry)["agreement"], entry["disagreement"]["rate"]) == ("equivalent", 0.0)
         assert (entry["segments"], entry["exemplars"]) == ([], [])
+
+
+class TestReplay:
+    """The recorded traffic, without the sidecar."""
+
+    @pytest.mark.parametrize("name", ["same", "retrained"])
+    def test_gives_the_same_verdict_and_the_same_report(
+        self, judged: Judged, tmp_path: Path, name: str
+    ) -> None:
+        reports = [tmp_path / "1.json", tmp_path / "2.json"]
+        for report in reports:
+            run = replay(judged.recording, "--shadow", name, "--config", judged.config, "--report", report)
+            assert run.returncode == 0, run.stderr
+        assert reports[0].read_bytes() == reports[1].read_bytes()
+        found, live = json.loads(reports[0].read_text()), judged.shadows[name]
+        compared = ("verdict", "findings", "disagreement", "latency", "fields", "segments", "exemplars")
+        assert {key: found[key] for key in compared} == {key: live[key] for key in compared}
+
+    def test_sent_to_the_retrained_model_it_gives_that_verdict_again(
+        self, judged: Judged, tmp_path: Path
+    ) -> None:
+        reports = [tmp_path / "1.json", tmp_path / "2.json"]
+        for report in reports:
+            options = ("--to", judged.candidate, "--shadow", "retrained", "--config", judged.config)
+            run = replay(judged.recording, *options, "--speed", "max", "--concurrency", 8, "--report", report)
+            assert run.returncode == 0, run.stderr
+        assert reports[0].read_bytes() == reports[1].read_bytes()
+        found, live = json.loads(reports[0].read_text()), judged.shadows["retrained"]
+        assert found["verdict"] == "worse"
+        assert {key: found[key] for key in LIKE} == {key: live[key] for key in LIKE}
+        assert found["disagreement"]["rate"] == live["disagreement"]["rate"]

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
 import subprocess
 import sys
 from dataclasses import dataclass
@@ -11,6 +13,8 @@ from typing import Any
 
 import pytest
 
+from sidecar.recording.reader import Recording
+from sidecar.recording.records import Exchange
 from tests.e2e.test_shadow import BUSY, ask, model, shadow_of
 from tests.support.lifecycle import settings
 from tests.support.running import ROOT, Sidecar, eventually
@@ -80,6 +84,29 @@ class TestRecording:
         assert "sidecar_recording_lost" not in recorded.metrics
         assert len(list(recorded.folder.glob("*.rec.gz"))) > 1
         assert not list(recorded.folder.glob("*.part"))
+
+
+class TestKilled:
+    """`kill -9` of the monitor, which writes the segments."""
+
+    def test_costs_no_record_that_was_flushed_and_the_next_monitor_records_on(self, tmp_path: Path) -> None:
+        folder = tmp_path / "recording"
+        config = settings(tmp_path, recording={"path": str(folder), "flush_s": 0.1})
+        with model(2.0) as primary, Sidecar(primary, "--config", str(config), **BUSY) as running:
+            running.monitored()
+            ask(running, 50)
+            eventually(lambda: recorded_records(running.metrics()) == 50)
+            before = running.pid("monitor")
+            os.kill(before, signal.SIGKILL)
+            eventually(lambda: running.pid("monitor") != before)
+            eventually(lambda: len(running.events("monitoring")) == 2, 60)
+            ask(running, 50)
+            eventually(lambda: recorded_records(running.metrics()) == 50)
+        recording = Recording([folder])
+        records = [record for record in recording if isinstance(record, Exchange)]
+        found = [json.loads(record.body)["inputs"][0]["data"][0] for record in records]
+        assert found == [float(number) for number in range(50)] * 2
+        assert (recording.damages, len(recording.segments)) == ([], 2)
 
 
 class TestJudgedAgain:

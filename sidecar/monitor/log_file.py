@@ -18,6 +18,7 @@ import stat
 from pathlib import Path
 
 from sidecar.clock import Clock
+from sidecar.disk import reason_of
 from sidecar.log import Log
 from sidecar.telemetry.names import ACCESS_LOG_LINES, ACCESS_LOG_LOST, ACCESS_LOG_WAITING
 from sidecar.telemetry.points import CounterSet, Family, single
@@ -28,20 +29,6 @@ LOOK_NS = 1_000_000_000  # between two looks at whether the path still leads to 
 MODE = 0o640  # the log tells who asked for what
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOCTTY | os.O_NONBLOCK
-_REASONS = {
-    errno.ENOSPC: "full",
-    errno.EDQUOT: "full",
-    errno.EFBIG: "full",
-    errno.EACCES: "denied",
-    errno.EPERM: "denied",
-    errno.EROFS: "denied",
-    errno.EISDIR: "denied",
-    errno.ENOENT: "missing",
-    errno.ENOTDIR: "missing",
-    errno.EPIPE: "closed",
-    errno.ENXIO: "closed",
-    errno.EAGAIN: "busy",
-}
 
 
 class LogFile:
@@ -129,7 +116,7 @@ class LogFile:
         self._close_file()
 
     def _note(self, exc: OSError) -> None:
-        self._reason = _REASONS.get(exc.errno or 0, "failed")
+        self._reason = reason_of(exc)
         self._log.limited("access_log_failed", path=self._path, reason=self._reason, fault=exc.strerror)
 
     # --- writing

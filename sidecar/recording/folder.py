@@ -37,7 +37,7 @@ class Folder:
         path: made if it is not there; its parent must be.
 
     Raises:
-        OSError: it cannot be made or written; EWOULDBLOCK when another process records into it.
+        OSError: it cannot be made or written; EBUSY when another process records into it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -45,7 +45,7 @@ class Folder:
         path.mkdir(mode=FOLDER_MODE, exist_ok=True)
         self._lock_fd = os.open(path / LOCK, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
         try:
-            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            self._lock()
             self._name_what_was_left()
         except OSError:
             os.close(self._lock_fd)
@@ -106,29 +106,13 @@ class Folder:
             n_deleted += 1
         return n_deleted, total
 
+    def _lock(self) -> None:
+        try:
+            fcntl.flock(self._lock_fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError:
+            raise OSError(errno.EBUSY, "another process records into this folder") from None
+
     def _name_what_was_left(self) -> None:
         """What a killed predecessor had open is closed by that."""
         for path in self.path.glob(f"*{SUFFIX}{OPEN}"):
             path.rename(path.with_name(path.name.removesuffix(OPEN)))
-
-
-def reason_of(error: OSError) -> str:
-    """A fault of the disk in one word, for a counter.
-
-    Args:
-        error: what was raised.
-    """
-    return _REASONS.get(error.errno or 0, "failed")
-
-
-_REASONS = {
-    errno.ENOSPC: "full",
-    errno.EDQUOT: "full",
-    errno.EFBIG: "full",
-    errno.EACCES: "denied",
-    errno.EPERM: "denied",
-    errno.EROFS: "denied",
-    errno.ENOENT: "missing",
-    errno.ENOTDIR: "missing",
-    errno.EWOULDBLOCK: "in_use",
-}

@@ -9,8 +9,9 @@ from typing import Final
 
 from sidecar.clock import Clock
 from sidecar.config.recording import RecordingConfig
+from sidecar.disk import reason_of
 from sidecar.log import Log
-from sidecar.recording.folder import Folder, reason_of
+from sidecar.recording.folder import Folder
 from sidecar.recording.records import VERSION, Opened, Record
 from sidecar.recording.segment import Segment
 

@@ -14,6 +14,7 @@ FLOORS = {
     "errors": 0,
     "clock": 0,
     "compiled": 0,
+    "disk": 0,
     "kernels": 0,
     "log": 1,
     "config": 1,

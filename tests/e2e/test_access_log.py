@@ -7,11 +7,8 @@ import os
 import re
 import resource
 import signal
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
-
-import pytest
 
 from tests.support.running import Sidecar, eventually, request, split
 from tests.support.traffic import Load, infer_body, post_all
@@ -20,12 +17,6 @@ from tests.support.upstream import FakeUpstream
 BODY = infer_body([[1.0, 2.0]])
 TRACE = "0af7651916cd43dd8448eb211c80319c"
 BUSY = {"SIDECAR_TAP__CPU_BUDGET_CORES": "8"}
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with FakeUpstream() as running:
-        yield running
 
 
 def logging(upstream: FakeUpstream, path: Path, *flags: str, **variables: str) -> Sidecar:

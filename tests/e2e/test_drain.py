@@ -6,7 +6,6 @@ import os
 import signal
 import threading
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -24,16 +23,6 @@ from tests.support.running import Sidecar, eventually, request, split
 from tests.support.upstream import FakeUpstream
 
 
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with FakeUpstream() as running:
-        yield running
-
-
-def url(upstream: FakeUpstream) -> str:
-    return f"http://127.0.0.1:{upstream.port}"
-
-
 class TestEnd:
     @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
     def test_a_signal_drains_what_is_in_flight_and_ends_0(
@@ -41,7 +30,7 @@ class TestEnd:
     ) -> None:
         answers: list[bytes] = []
         upstream.released.clear()
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             sidecar.monitored()
             caller = threading.Thread(
                 target=lambda: answers.append(sidecar.send(request("/held", close=False)))
@@ -61,7 +50,7 @@ class TestEnd:
 
     def test_an_exchange_that_does_not_end_is_cut_at_the_limit(self, upstream: FakeUpstream) -> None:
         upstream.released.clear()
-        with Sidecar(url(upstream), SIDECAR_DRAIN__LIMIT_S="0.5") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_DRAIN__LIMIT_S="0.5") as sidecar:
             sidecar.monitored()
             with sidecar.connect() as caller:
                 caller.sendall(request("/held", close=False))
@@ -73,7 +62,7 @@ class TestEnd:
             assert ended["worker_died"] == 0  # the cut exchange has its record all the same
 
     def test_the_checkpoint_folder_is_removed(self, upstream: FakeUpstream, tmp_path: Path) -> None:
-        with Sidecar(url(upstream), TMPDIR=str(tmp_path)) as sidecar:
+        with Sidecar(upstream.url, TMPDIR=str(tmp_path)) as sidecar:
             sidecar.monitored()
             assert list(tmp_path.glob("sidecar-state-*"))
             sidecar.child.send_signal(signal.SIGTERM)
@@ -87,7 +76,7 @@ class TestQuietTime:
     def test_new_callers_are_served_while_readiness_already_says_no_and_answers_close(
         self, upstream: FakeUpstream
     ) -> None:
-        with Sidecar(url(upstream), SIDECAR_DRAIN__QUIET_S="30") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_DRAIN__QUIET_S="30") as sidecar:
             eventually(lambda: sidecar.get("/readyz", sidecar.health))
             with sidecar.connect() as idle:
                 sidecar.child.send_signal(signal.SIGTERM)
@@ -106,7 +95,7 @@ class TestQuietTime:
         self, upstream: FakeUpstream
     ) -> None:
         upstream.released.clear()
-        with Sidecar(url(upstream), "--workers", "2", SIDECAR_DRAIN__QUIET_S="0.5") as sidecar:
+        with Sidecar(upstream.url, "--workers", "2", SIDECAR_DRAIN__QUIET_S="0.5") as sidecar:
             with sidecar.connect() as caller, sidecar.connect() as idle:
                 caller.sendall(request("/held", close=False))
                 eventually(lambda: upstream.requests and upstream.requests[-1].path == "/held")
@@ -125,7 +114,7 @@ class TestQuietTime:
     def test_a_worker_that_dies_within_it_comes_back_not_ready_and_serves_its_callers(
         self, upstream: FakeUpstream
     ) -> None:
-        with Sidecar(url(upstream), SIDECAR_DRAIN__QUIET_S="8") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_DRAIN__QUIET_S="8") as sidecar:
             eventually(lambda: sidecar.events("serving"))
             began_s = time.monotonic()
             sidecar.child.send_signal(signal.SIGTERM)
@@ -139,7 +128,7 @@ class TestQuietTime:
             assert 7.9 < time.monotonic() - began_s < 8 + 10
 
     def test_when_the_supervisor_dies_workers_do_not_keep_it(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream), SIDECAR_DRAIN__QUIET_S="600") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_DRAIN__QUIET_S="600") as sidecar:
             eventually(lambda: sidecar.events("serving"))
             worker = sidecar.pid("worker 0")
             sidecar.child.send_signal(signal.SIGTERM)
@@ -149,7 +138,7 @@ class TestQuietTime:
             eventually(lambda: not Path(f"/proc/{worker}").exists())
 
     def test_no_request_of_callers_who_keep_coming_is_lost(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream), "--workers", "2", SIDECAR_DRAIN__QUIET_S="1") as sidecar:
+        with Sidecar(upstream.url, "--workers", "2", SIDECAR_DRAIN__QUIET_S="1") as sidecar:
             eventually(lambda: len(sidecar.events("serving")) == 2)
             answers: list[bytes] = []
             broken: list[str] = []

@@ -5,9 +5,6 @@ from __future__ import annotations
 import json
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
-
-import pytest
 
 from tests.support.running import Sidecar, eventually, request, split
 from tests.support.upstream import FakeUpstream, Request, with_length
@@ -18,16 +15,6 @@ CHECKED = {
     "SIDECAR_HEALTH_CHECK__INTERVAL_S": "0.05",
     "SIDECAR_HEALTH_CHECK__UNHEALTHY": "2",
 }
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with FakeUpstream() as running:
-        yield running
-
-
-def url(upstream: FakeUpstream) -> str:
-    return f"http://127.0.0.1:{upstream.port}"
 
 
 def loading(asked: Request) -> bytes | None:
@@ -45,7 +32,7 @@ def readiness(sidecar: Sidecar) -> tuple[int, dict[str, str]]:
 
 def test_the_sidecar_is_ready_as_long_as_the_model_says_that_it_is(upstream: FakeUpstream) -> None:
     upstream.answer = loading
-    with Sidecar(url(upstream), **CHECKED) as sidecar:
+    with Sidecar(upstream.url, **CHECKED) as sidecar:
         eventually(lambda: upstream.requests)
         unready = (503, {"status": "unready", "reason": f"the upstream answered 503 to {PATH}"})
         eventually(lambda: readiness(sidecar) == unready)
@@ -57,7 +44,7 @@ def test_the_sidecar_is_ready_as_long_as_the_model_says_that_it_is(upstream: Fak
 
 
 def test_checks_are_no_exchanges_and_keep_to_one_connection(upstream: FakeUpstream) -> None:
-    with Sidecar(url(upstream), **CHECKED) as sidecar:
+    with Sidecar(upstream.url, **CHECKED) as sidecar:
         eventually(lambda: len(upstream.requests) >= 5)
         assert upstream.n_connections == 1
         sidecar.monitored()
@@ -67,7 +54,7 @@ def test_checks_are_no_exchanges_and_keep_to_one_connection(upstream: FakeUpstre
 
 def test_a_model_that_hangs_in_its_check_is_not_ready_until_it_answers(upstream: FakeUpstream) -> None:
     checked = {**CHECKED, "SIDECAR_HEALTH_CHECK__PATH": "/held", "SIDECAR_HEALTH_CHECK__TIMEOUT_S": "0.1"}
-    with Sidecar(url(upstream), **checked) as sidecar:
+    with Sidecar(upstream.url, **checked) as sidecar:
         late = "the upstream did not answer /held within 0.1 s"
         eventually(lambda: readiness(sidecar) == (503, {"status": "unready", "reason": late}))
         upstream.released.set()

@@ -9,7 +9,6 @@ import subprocess
 import sys
 import time
 import urllib.request
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -23,16 +22,6 @@ from tests.support.upstream import FakeUpstream
 
 BODY = infer_body([[1.0, 2.0]])
 HEAVY = (b"numba", b"numpy", b"msgpack", b"aiohttp", b"opentelemetry", b"llvmlite")
-
-
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with FakeUpstream() as running:
-        yield running
-
-
-def url(upstream: FakeUpstream) -> str:
-    return f"http://127.0.0.1:{upstream.port}"
 
 
 def snapshot_of(sidecar: Sidecar) -> Snapshot | None:
@@ -68,7 +57,7 @@ def run(*arguments: str, **variables: str) -> tuple[int, str]:
 
 class TestStart:
     def test_the_port_forwards_within_half_a_second(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
             taken_s = time.monotonic() - sidecar.started_s
             assert taken_s < 1.5  # the promise is 0.5 s on an idle machine; a test machine is seldom idle
@@ -101,7 +90,7 @@ class TestStart:
         )
 
     def test_a_worker_is_small_and_light(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             post_all(sidecar.traffic, [BODY] * 2000)
             worker = sidecar.pid("worker 0")
             status = Path(f"/proc/{worker}/status").read_text()
@@ -115,7 +104,7 @@ class TestKill:
     def test_killing_the_monitor_under_load_fails_no_request_and_loses_no_count(
         self, upstream: FakeUpstream
     ) -> None:
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             sidecar.monitored()
             with Load(sidecar.traffic, BODY) as load:
                 for generation in (1, 2):
@@ -131,7 +120,7 @@ class TestKill:
 
     def test_what_was_learnt_outlives_the_monitor(self, upstream: FakeUpstream) -> None:
         variables = {"SIDECAR_STATE__EVERY_S": "0.2", "SIDECAR_REFERENCE__AUTO_ROWS": "100"}
-        with Sidecar(url(upstream), **variables) as sidecar:
+        with Sidecar(upstream.url, **variables) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
             sidecar.settled(150)
@@ -159,7 +148,7 @@ class TestKill:
             "SIDECAR_WINDOW__HORIZONS_S": "[0.2, 600]",
         }
         snapshots: list[tuple[str, Snapshot]] = []
-        with Sidecar(url(upstream), **variables) as sidecar:
+        with Sidecar(upstream.url, **variables) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
             learnt = eventually(lambda: snapshot_of(sidecar) and sidecar.get("/api/v1/drift"))
@@ -184,7 +173,7 @@ class TestKill:
             assert 0 < sum(pane.rows for _, pane in granules_of(merged, key)) == alive <= n_sent
 
     def test_a_killed_worker_is_back_within_a_second(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [BODY] * 50)
             upstream.released.clear()
@@ -200,7 +189,7 @@ class TestKill:
             assert found["seen"] == 52
 
     def test_no_child_outlives_a_killed_supervisor(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream)) as sidecar:
+        with Sidecar(upstream.url) as sidecar:
             sidecar.monitored()
             pids = [sidecar.pid("worker 0"), sidecar.pid("monitor")]
             sidecar.child.kill()
@@ -213,7 +202,7 @@ class TestHang:
     def test_a_worker_whose_loop_stands_still_is_replaced_and_nothing_is_uncounted(
         self, upstream: FakeUpstream
     ) -> None:
-        with Sidecar(url(upstream), SIDECAR_HANG_S="2") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_HANG_S="2") as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [BODY] * 50)
             sidecar.settled(50)
@@ -235,7 +224,7 @@ class TestHang:
             assert found["dropped"]["worker_died"] == 1
 
     def test_a_monitor_that_stands_still_is_replaced_too(self, upstream: FakeUpstream) -> None:
-        with Sidecar(url(upstream), SIDECAR_HANG_S="2") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_HANG_S="2") as sidecar:
             sidecar.monitored()
             wait_for(2.0)  # it has beaten: once a second
             os.kill(sidecar.pid("monitor"), signal.SIGSTOP)
@@ -246,7 +235,7 @@ class TestHang:
 
     def test_a_pause_of_everybody_is_nobodys_hang(self, upstream: FakeUpstream) -> None:
         """A frozen container, a suspended machine: the supervisor wakes first and finds old beats."""
-        with Sidecar(url(upstream), SIDECAR_HANG_S="3") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_HANG_S="3") as sidecar:
             sidecar.monitored()
             children = [sidecar.pid("worker 0"), sidecar.pid("monitor")]
             for pid in (sidecar.child.pid, *children):
@@ -262,7 +251,7 @@ class TestHang:
 
 
 def test_several_workers_share_the_port(upstream: FakeUpstream) -> None:
-    with Sidecar(url(upstream), "--workers", "2") as sidecar:
+    with Sidecar(upstream.url, "--workers", "2") as sidecar:
         sidecar.monitored()
         for _ in range(40):
             post_all(sidecar.traffic, [BODY])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -26,22 +25,12 @@ from tests.support.upstream import FakeUpstream
 BODY = infer_body([[1.0, 2.0]])
 
 
-@pytest.fixture
-def upstream() -> Iterator[FakeUpstream]:
-    with FakeUpstream() as running:
-        yield running
-
-
-def url(upstream: FakeUpstream) -> str:
-    return f"http://127.0.0.1:{upstream.port}"
-
-
 def test_workers_take_it_over_without_losing_a_connection_and_the_monitor_is_restarted(
     upstream: FakeUpstream, tmp_path: Path
 ) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
     upstream.released.clear()
-    with Sidecar(url(upstream), "--config", str(file)) as sidecar:
+    with Sidecar(upstream.url, "--config", str(file)) as sidecar:
         sidecar.monitored()
         worker, monitor = sidecar.pid("worker 0"), sidecar.pid("monitor")
         post_all(sidecar.traffic, [infer_body([[1.0]])])
@@ -66,7 +55,7 @@ def test_workers_take_it_over_without_losing_a_connection_and_the_monitor_is_res
 
 def test_under_load_no_request_fails_and_none_is_uncounted(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path)
-    with Sidecar(url(upstream), "--config", str(file), "--workers", "2") as sidecar:
+    with Sidecar(upstream.url, "--config", str(file), "--workers", "2") as sidecar:
         sidecar.monitored()
         with Load(sidecar.traffic, BODY) as load:
             for generation in (1, 2):
@@ -83,7 +72,7 @@ def test_under_load_no_request_fails_and_none_is_uncounted(upstream: FakeUpstrea
 
 def test_what_was_learnt_outlives_it(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, reference={"auto_rows": 100})
-    with Sidecar(url(upstream), "--config", str(file)) as sidecar:
+    with Sidecar(upstream.url, "--config", str(file)) as sidecar:
         sidecar.monitored()
         post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
         sidecar.settled(150)
@@ -108,7 +97,7 @@ def test_a_wrong_one_is_refused_whole_with_one_line_and_everything_goes_on(
     upstream: FakeUpstream, tmp_path: Path, written: str, reason: str
 ) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
-    with Sidecar(url(upstream), "--config", str(file)) as sidecar:
+    with Sidecar(upstream.url, "--config", str(file)) as sidecar:
         eventually(lambda: sidecar.events("serving"))
         file.write_text(f"{written}\n")
         sidecar.child.send_signal(signal.SIGHUP)
@@ -123,7 +112,7 @@ def test_a_wrong_one_is_refused_whole_with_one_line_and_everything_goes_on(
 
 def test_a_worker_that_dies_later_comes_back_with_it(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
-    with Sidecar(url(upstream), "--config", str(file)) as sidecar:
+    with Sidecar(upstream.url, "--config", str(file)) as sidecar:
         eventually(lambda: sidecar.events("serving"))
         settings(tmp_path, limits={"body_bytes": 10})
         reload(sidecar, 1)
@@ -134,7 +123,7 @@ def test_a_worker_that_dies_later_comes_back_with_it(upstream: FakeUpstream, tmp
 
 def test_of_many_in_a_row_the_last_one_holds(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, limits={"body_bytes": 1000})
-    with Sidecar(url(upstream), "--config", str(file), "--workers", "2") as sidecar:
+    with Sidecar(upstream.url, "--config", str(file), "--workers", "2") as sidecar:
         for body_bytes in range(200, 99, -1):
             settings(tmp_path, limits={"body_bytes": body_bytes})
             sidecar.child.send_signal(signal.SIGHUP)
@@ -149,7 +138,7 @@ def test_of_many_in_a_row_the_last_one_holds(upstream: FakeUpstream, tmp_path: P
 
 
 def test_those_that_come_while_it_starts_end_nothing(upstream: FakeUpstream) -> None:
-    sidecar = Sidecar(url(upstream))
+    sidecar = Sidecar(upstream.url)
     stop = threading.Event()
 
     def send_many() -> None:
@@ -173,7 +162,7 @@ def test_those_that_come_while_it_starts_end_nothing(upstream: FakeUpstream) -> 
 def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
     upstream: FakeUpstream, tmp_path: Path
 ) -> None:
-    with Sidecar(url(upstream), SIDECAR_STATE__PATH=str(tmp_path), SIDECAR_STATE__EVERY_S="600") as sidecar:
+    with Sidecar(upstream.url, SIDECAR_STATE__PATH=str(tmp_path), SIDECAR_STATE__EVERY_S="600") as sidecar:
         sidecar.monitored()
         post_all(sidecar.traffic, [BODY] * 3)
         sidecar.child.send_signal(signal.SIGHUP)
@@ -187,7 +176,7 @@ def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
 
 def test_while_it_drains_it_is_ignored(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
-    with Sidecar(url(upstream), "--config", str(file), SIDECAR_DRAIN__QUIET_S="2") as sidecar:
+    with Sidecar(upstream.url, "--config", str(file), SIDECAR_DRAIN__QUIET_S="2") as sidecar:
         eventually(lambda: sidecar.events("serving"))
         sidecar.child.send_signal(signal.SIGTERM)
         eventually(lambda: draining(sidecar))

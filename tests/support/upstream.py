@@ -80,6 +80,10 @@ class FakeUpstream:
     _listener: socket.socket | None = None
     _open: list[socket.socket] = field(default_factory=list)
 
+    @property
+    def url(self) -> str:
+        return f"http://127.0.0.1:{self.port}"
+
     def __enter__(self) -> FakeUpstream:
         self._listener = socket.create_server(("127.0.0.1", self.port), backlog=128)
         self.port = self._listener.getsockname()[1]

@@ -59,7 +59,7 @@ def test_named_files_exist(page: Path) -> None:
         assert (ROOT / name).exists(), name
 
 
-@pytest.mark.parametrize("name", ["README.md", "docs/statistics.md"])
+@pytest.mark.parametrize("name", ["README.md", "docs/operations.md", "docs/shadows.md", "docs/statistics.md"])
 def test_documents_hold_the_stored_figures(name: str) -> None:
     assert table.main(["--check", str(ROOT / name)]) == 0
 

@@ -78,5 +78,4 @@ def _compare(outcome: Outcome, job: Job | None, record: Compared) -> None:
     elif record.again:
         outcome.comparison.add_noise(job, answer)
     else:
-        outcome.ended[answer.failure or "answered"] += 1
-        outcome.comparison.add(job, answer)
+        outcome.compare(job, answer)

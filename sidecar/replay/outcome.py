@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from contextlib import suppress
 from dataclasses import dataclass, field
 
+from sidecar.mirror.answer import Answer
 from sidecar.mirror.comparison import ShadowComparison
+from sidecar.mirror.job import Job
 from sidecar.recording.records import Exchange
 
 
@@ -29,6 +32,12 @@ class Outcome:
     skipped: Counter[str] = field(default_factory=Counter)
     ended: Counter[str] = field(default_factory=Counter)
     unmatched: int = 0
+
+    def compare(self, job: Job, answer: Answer) -> None:
+        """Takes an answer; a fault of ours is counted by the comparison, and costs this pair alone."""
+        self.ended[answer.failure or "answered"] += 1
+        with suppress(Exception):
+            self.comparison.add(job, answer)
 
     def note(self, exchange: Exchange) -> None:
         """Counts an exchange of the recording."""

@@ -167,9 +167,7 @@ class Player:
         """Compares the answers that are there, in order, and waits until no more than so many are missing."""
         while self._sent and (self._sent[0].answer.done() or len(self._sent) > most_waiting):
             sent = self._sent.popleft()
-            answer = await sent.answer
-            self._outcome.ended[answer.failure or "answered"] += 1
-            self._outcome.comparison.add(sent.job, answer)
+            self._outcome.compare(sent.job, await sent.answer)
             if sent.again is not None:
                 self._outcome.comparison.add_noise(sent.job, await sent.again)
             self._check_reached(at_end=False)

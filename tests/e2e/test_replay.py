@@ -56,10 +56,9 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
         with Sidecar(primary, "--config", str(config), **BUSY) as running:
             running.monitored()
             ask(running, N)
-            live = {
-                name: eventually(lambda name=name: settled(shadow_of(running, name)))
-                for name in ("good", "lying")
-            }
+            for name in ("good", "lying"):
+                eventually(lambda name=name: settled(shadow_of(running, name)))
+            live = {name: shadow_of(running, name) for name in ("good", "lying")}  # with the last pair in all
             eventually(lambda: recorded_records(running.metrics()) == 5 * N)
             metrics = running.metrics()
     return Recorded(folder, config, live, metrics)

@@ -130,13 +130,14 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
             sidecar.monitored()
             first, retrained = predict(primary, ROWS), predict(other, ROWS)
             assert ask_one_by_one(sidecar.traffic) == first
-            found = eventually(lambda: judged_all(sidecar), 60)
+            eventually(lambda: judged_all(sidecar), 60)
+            found = shadows_of(sidecar)  # once more: with the last pair in all figures
             told = eventually(
                 lambda: [line for line in sidecar.events("shadow_verdict") if line["verdict"] == "worse"]
             )
             eventually(lambda: recorded_records(sidecar.metrics()) == 5 * N_ROWS)
             candidate = f"http://127.0.0.1:{other}"
-            yield Judged(first, retrained, found or {}, told, folder / "recording", file, candidate)
+            yield Judged(first, retrained, found, told, folder / "recording", file, candidate)
 
 
 def states(entry: dict[str, Any]) -> dict[str, str]:

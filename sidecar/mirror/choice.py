@@ -56,3 +56,13 @@ def ratio_at(ratio: float, ramp: Sequence[RampConfig], age_s: float) -> float:
         return ratio
     begun = [step for step in ramp if step.after_s <= age_s]
     return min(ratio, max(begun, key=lambda step: step.after_s).ratio) if begun else 0.0
+
+
+def asks_again(number: int, ratio: float) -> bool:
+    """Whether the primary is asked a second time: an evenly spread share of the exchanges.
+
+    Args:
+        number: of the exchange.
+        ratio: the share, 0 to 1.
+    """
+    return is_chosen(key_hash(f"noise {number:016x}"), ratio)

@@ -16,7 +16,7 @@ from sidecar.config.routes import compile_path
 from sidecar.config.shadow import ShadowConfig
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.bounds import Budget, TokenBucket
-from sidecar.mirror.choice import is_chosen, key_hash, ratio_at
+from sidecar.mirror.choice import asks_again, is_chosen, key_hash, ratio_at
 from sidecar.mirror.comparison import ShadowComparison
 from sidecar.mirror.job import Job
 from sidecar.upstream.breaker import Breaker
@@ -158,7 +158,7 @@ class Shadow:
 
     def wants_noise(self, job: Job) -> bool:
         """Whether the primary is to be asked a second time: an evenly spread share of the jobs taken."""
-        return is_chosen(key_hash(f"noise {job.number:016x}"), self.config.noise_ratio)
+        return asks_again(job.number, self.config.noise_ratio)
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/shadow`."""

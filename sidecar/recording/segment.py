@@ -68,12 +68,11 @@ class Segment:
         try:
             self._write(self._deflate.flush(zlib.Z_FINISH))
             os.fsync(self._fd)
-            self._open_path.rename(self.path)
         finally:
-            os.close(self._fd)
+            self.give_up()
 
     def give_up(self) -> None:
-        """Ends it where it is, after a fault: what was flushed can be read."""
+        """Ends it where it is, under its name: what was flushed can be read."""
         os.close(self._fd)
         with suppress(OSError):
             self._open_path.rename(self.path)

@@ -137,6 +137,9 @@ class SegmentWriter:
             )
             self._give_up()
             self._retry_ns = now_ns + RETRY_NS
+            if self._reason == "missing" and self._folder is not None:  # somebody has deleted it: made again
+                self._folder.close()
+                self._folder = None
         self._lose(len(batch) - n_done, self._reason)
 
     def _open_segment(self) -> Segment:

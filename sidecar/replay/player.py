@@ -17,7 +17,7 @@ from sidecar.config.shadow import ShadowConfig
 from sidecar.config.traffic import UpstreamTlsConfig
 from sidecar.errors import SidecarError
 from sidecar.mirror.answer import Answer
-from sidecar.mirror.choice import is_chosen, key_hash
+from sidecar.mirror.choice import asks_again
 from sidecar.mirror.job import Job
 from sidecar.mirror.recorded import answer_of, job_of
 from sidecar.mirror.request import copy_of
@@ -143,7 +143,7 @@ class Player:
             self._last[key] = task
             task.add_done_callback(lambda done: self._forget(key, done))
         again = None
-        if self._primary is not None and self._wants_noise(job):
+        if self._primary is not None and asks_again(job.number, self._config.noise_ratio):
             copy = copy_of(job, self._config, again=True)
             again = loop.create_task(self._primary.send(copy))
         self._sent.append(_Sent(job, task, again))
@@ -159,9 +159,6 @@ class Player:
     def _forget(self, key: str, done: asyncio.Task[Answer]) -> None:
         if self._last.get(key) is done:
             del self._last[key]
-
-    def _wants_noise(self, job: Job) -> bool:
-        return is_chosen(key_hash(f"noise {job.number:016x}"), self._config.noise_ratio)
 
     async def _take_answers(self, most_waiting: int) -> None:
         """Compares the answers that are there, in order, and waits until no more than so many are missing."""

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -111,6 +113,33 @@ def test_a_folder_that_cannot_be_made_costs_what_was_offered_and_is_tried_again(
         writer.offer(exchange(2), 100)
         eventually(lambda: writer.written == 1)
     assert numbers(tmp_path / "not" / "there") == [2]
+
+
+def test_a_folder_that_is_deleted_is_made_again(tmp_path: Path, exchange: Make) -> None:
+    clock = Later()
+    with writing(tmp_path / "rec", clock, segment_bytes=1) as writer:
+        writer.offer(exchange(1), 100)
+        eventually(lambda: writer.written == 1)
+        shutil.rmtree(tmp_path / "rec")
+        writer.offer(exchange(2), 100)
+        eventually(lambda: writer.lost["missing"] == 1)
+        clock.ahead_s = 2.0
+        writer.offer(exchange(3), 100)
+        eventually(lambda: writer.written == 2)
+    assert numbers(tmp_path / "rec") == [3]
+
+
+def test_a_disk_that_is_full_at_the_end_of_a_segment_leaves_it_under_its_name(
+    tmp_path: Path, exchange: Make, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def fail(_fd: int) -> None:
+        raise OSError(28, "No space left on device")
+
+    monkeypatch.setattr(os, "fsync", fail)
+    with writing(tmp_path, segment_bytes=1) as writer:
+        writer.offer(exchange(1), 100)
+        eventually(lambda: writer.lost["full"] == 1)
+    assert (list(tmp_path.glob("*.part")), len(list(tmp_path.glob("*.rec.gz")))) == ([], 1)
 
 
 def test_a_disk_that_fails_within_a_segment_costs_what_was_not_flushed(

@@ -26,7 +26,8 @@ def free_port() -> int:
 
 
 class Child:
-    """A process in a group of its own.
+    """A process in a group of its own, for signals, and in this session: Linux shares a core among sessions
+    first (autogroup), and what is idle, or has a short slice, in one session is neither beside another one.
 
     Args:
         name: for messages and the log file's name.
@@ -58,7 +59,7 @@ class Child:
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,
-                start_new_session=True,
+                process_group=0,
             )
         self.pid = self._popen.pid  # taskset execs the command, so this is the server itself
 
@@ -98,7 +99,7 @@ class Child:
         code = self._popen.poll()
         for pid in family:  # also those that left the group; an id cannot be reused this soon
             try:
-                if os.getsid(pid) == self.pid:
+                if os.getsid(pid) == os.getsid(0):
                     os.kill(pid, signal.SIGKILL)
             except ProcessLookupError:
                 continue

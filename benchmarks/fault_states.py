@@ -136,7 +136,14 @@ STATES: tuple[State, ...] = (
         manner="hang",
         shadow={**ON_AND_ON, "most_per_s": 10_000.0, "concurrency": 64},
     ),
-    State("killed", "monitor killed again and again", {}, monitor_dies_again_and_again, _n_restarts),
+    State(
+        "killed",
+        "monitor killed again and again",
+        {},
+        monitor_dies_again_and_again,
+        _n_restarts,
+        judged=False,  # of the time it takes to start, three times a second, no budget speaks
+    ),
     State(
         "disk full",
         "disk full (state and access log)",

@@ -23,7 +23,7 @@ from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from benchmarks.openloop import open_timer, percentile_us
+from benchmarks.openloop import open_timer, percentile_us, run_in_real_time
 from benchmarks.payloads import JSON_TYPE, N_STREAM_CHUNKS, SMALL_BODY, STREAM_PATH
 from benchmarks.sse_upstream import LAST_CHUNK
 
@@ -176,6 +176,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     loop = StreamLoop(given.port, given.rate, given.connections)
     gc.disable()
+    in_real_time = run_in_real_time()
     try:
         loop.run(given.seconds, given.warmup)
     finally:
@@ -185,6 +186,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         "rate_per_s": given.rate,
         "requests": loop.n_streams,
         "errors": loop.n_errors,
+        "in_real_time": in_real_time,
         **{f"first_p{percent:g}_us": percentile_us(first, percent) for percent in PERCENTILES},
         **{f"event_p{percent:g}_us": percentile_us(delays, percent) for percent in PERCENTILES},
     }

@@ -95,6 +95,14 @@ class ShadowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     answer_bytes: Annotated[Bytes, Meta(description="Longest answer read; a longer one is not compared.")] = (
         4_194_304
     )
+    answer_bytes_per_s: Annotated[
+        Bytes,
+        Meta(
+            description=(
+                "Bytes of answers read a second, after a burst of as many; beyond it requests are skipped."
+            )
+        ),
+    ] = 33_554_432
     breaker: BreakerConfig = BreakerConfig()
     host: Annotated[str | None, Meta(description="Host header; that of the URL if left out.")] = None
     tls: UpstreamTlsConfig = UpstreamTlsConfig()

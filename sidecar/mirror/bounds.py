@@ -1,4 +1,4 @@
-"""How much a shadow may take: requests a second, requests at once, bytes held.
+"""How much a shadow may take: requests and bytes a second, requests at once, bytes held.
 
 Whatever is beyond is skipped, never put off: a mirror that falls behind would compare what is no longer true,
 and hold more and more on the way.
@@ -8,7 +8,7 @@ from __future__ import annotations
 
 
 class TokenBucket:
-    """Requests a second, with a burst of one second.
+    """So many a second, with a burst of one second: requests, or bytes.
 
     Args:
         most_per_s: > 0.
@@ -21,21 +21,37 @@ class TokenBucket:
         self._tokens = max(1.0, most_per_s)
         self._last_s = 0.0
 
+    def has_one(self, now_s: float) -> bool:
+        """Whether there is a token.
+
+        Args:
+            now_s: monotonic time; one earlier than before adds nothing.
+        """
+        self._tokens = min(max(1.0, self._most), self._tokens + max(0.0, now_s - self._last_s) * self._most)
+        self._last_s = max(self._last_s, now_s)
+        return self._tokens >= 1.0
+
     def take(self, now_s: float) -> bool:
         """Takes a token.
 
         Args:
-            now_s: monotonic time; one earlier than before adds nothing.
+            now_s: as of `has_one`.
 
         Returns:
             Whether there was one.
         """
-        self._tokens = min(max(1.0, self._most), self._tokens + max(0.0, now_s - self._last_s) * self._most)
-        self._last_s = max(self._last_s, now_s)
-        if self._tokens < 1.0:
+        if not self.has_one(now_s):
             return False
         self._tokens -= 1.0
         return True
+
+    def owe(self, tokens: int) -> None:
+        """Takes tokens, whether they are there or not: it is known only afterwards how many were needed.
+
+        Args:
+            tokens: >= 0.
+        """
+        self._tokens -= tokens
 
 
 class Budget:

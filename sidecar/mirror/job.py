@@ -5,8 +5,9 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Literal, Protocol
+
+from msgspec import Struct, field
 
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.reading import Reading
@@ -30,8 +31,7 @@ class Grouping(Protocol):
     def session_header(self) -> str: ...
 
 
-@dataclass(frozen=True, slots=True)
-class Job:
+class Job(Struct, frozen=True):
     """A request with the primary's answer.
 
     Args:
@@ -55,8 +55,8 @@ class Job:
     body: bytes
     primary: Answer
     start_unix_ns: int = 0
-    _read: dict[str, Reading] = field(default_factory=dict, init=False, repr=False, compare=False)
-    _shared_memory: list[bool] = field(default_factory=list, init=False, repr=False, compare=False)
+    _read: dict[str, Reading] = field(default_factory=dict[str, Reading])
+    _shared_memory: list[bool] = field(default_factory=list[bool])
 
     def inputs(self, body_limit_bytes: int) -> Reading:
         """What was asked. Called by: the mirror's thread, as the other readings.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable
 from time import perf_counter
 
 import aiohttp
@@ -17,6 +18,10 @@ READ_BYTES = 65_536
 UNIX = "unix:"
 
 
+def _note_nothing(_n_bytes: int) -> None:
+    """Nobody wants to know."""
+
+
 class Sender:
     """Used on one event loop.
 
@@ -26,10 +31,17 @@ class Sender:
         timeout_s: longest time for one answer.
         answer_bytes: longest body read.
         tls: for https.
+        note_read: told of every piece of a body that was read, in bytes.
     """
 
     def __init__(
-        self, url: str, concurrency: int, timeout_s: float, answer_bytes: int, tls: UpstreamTlsConfig
+        self,
+        url: str,
+        concurrency: int,
+        timeout_s: float,
+        answer_bytes: int,
+        tls: UpstreamTlsConfig,
+        note_read: Callable[[int], None] = _note_nothing,
     ) -> None:
         over_unix = url.startswith(UNIX)
         self._url = "http://localhost" if over_unix else url.rstrip("/")
@@ -40,6 +52,7 @@ class Sender:
         )
         self._timeout_s = timeout_s
         self._answer_bytes = answer_bytes
+        self._note_read = note_read
         self._session = aiohttp.ClientSession(
             connector=connector,
             cookie_jar=aiohttp.DummyCookieJar(),
@@ -83,6 +96,7 @@ class Sender:
                 return Answer(response.status, headers, b"", perf_counter() - start, "too_long")
             body = bytearray()
             async for piece in response.content.iter_chunked(READ_BYTES):
+                self._note_read(len(piece))
                 body += piece
                 if len(body) > self._answer_bytes:
                     response.close()  # the rest is not read; the connection is of no more use

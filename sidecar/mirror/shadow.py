@@ -22,7 +22,15 @@ from sidecar.mirror.job import Job
 from sidecar.upstream.breaker import Breaker
 
 SkipReason = Literal[
-    "disabled", "route", "not_inference", "shared_memory", "sampled_out", "breaker_open", "rate", "busy"
+    "disabled",
+    "route",
+    "not_inference",
+    "shared_memory",
+    "sampled_out",
+    "breaker_open",
+    "answer_bytes",
+    "rate",
+    "busy",
 ]
 
 
@@ -53,6 +61,7 @@ class Shadow:
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)
+        self._answer_bytes = TokenBucket(config.answer_bytes_per_s)
         self._budget = Budget(config.concurrency, config.waiting_bytes)
         self._noise_budget = Budget(config.concurrency, config.waiting_bytes)
         self._breaker = Breaker(config.breaker)
@@ -96,6 +105,15 @@ class Shadow:
         """
         with self._lock:
             self.skipped[reason] += 1
+
+    def note_read(self, n_bytes: int) -> None:
+        """Takes note of a piece of an answer, whole or not. Called by: the mirror's thread.
+
+        Args:
+            n_bytes: its size.
+        """
+        with self._lock:
+            self._answer_bytes.owe(n_bytes)
 
     def end(self, job: Job, answer: Answer, now_s: float) -> None:
         """Takes what came of a job.
@@ -193,7 +211,7 @@ class Shadow:
             return "route"
         if not self._patterns and not job.is_inference:
             return "not_inference"
-        if not self._is_chosen(job, now_s - self._began_s, self.config):
+        if not self._is_chosen(job, now_s):
             return "sampled_out"
         return "shared_memory" if job.uses_shared_memory else None
 
@@ -201,13 +219,16 @@ class Shadow:
         raw = path.encode("latin-1", "replace")
         return not self._patterns or any(pattern.fullmatch(raw) for pattern in self._patterns)
 
-    def _is_chosen(self, job: Job, age_s: float, config: ShadowConfig) -> bool:
-        return is_chosen(key_hash(job.key(config)), ratio_at(config.ratio, config.ramp, age_s))
+    def _is_chosen(self, job: Job, now_s: float) -> bool:
+        ratio = ratio_at(self.config.ratio, self.config.ramp, now_s - self._began_s)
+        return ratio == 1.0 or is_chosen(key_hash(job.key(self.config)), ratio)
 
     def _reserve(self, job: Job, now_s: float) -> SkipReason | None:
         """Takes room for a job, the breaker's leave last: a probe that is given must be ended."""
         if not self._breaker.closed and self._breaker.retry_after_s(now_s) > 0.0:
             return "breaker_open"
+        if not self._answer_bytes.has_one(now_s):
+            return "answer_bytes"
         if not self._bucket.take(now_s):
             return "rate"
         if not self._budget.reserve(job.size_bytes):

@@ -138,7 +138,7 @@ class Mirror:
             config = shadow.config
             limits = (config.concurrency, config.timeout_s, config.answer_bytes)
             self._senders[config.name] = (
-                Sender(config.url, *limits, config.tls),
+                Sender(config.url, *limits, config.tls, shadow.note_read),
                 Sender(self._config.upstream, *limits, self._config.upstream_tls),
             )
         self._loop = asyncio.get_running_loop()

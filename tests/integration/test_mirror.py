@@ -13,6 +13,7 @@ import pytest
 from sidecar.clock import SystemClock
 from sidecar.config.model import Config
 from sidecar.config.shadow import ShadowConfig
+from sidecar.config.traffic import BreakerConfig
 from sidecar.log import Log
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.job import Job
@@ -82,6 +83,12 @@ def flooding(connection: socket.socket, _request: Request) -> bool:
         connection.sendall(b"x" * 65_536)
 
 
+def streaming(connection: socket.socket, _request: Request) -> bool:
+    connection.sendall(b"HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n")
+    while True:
+        connection.sendall(b"10000\r\n" + b"x" * 65_536 + b"\r\n")
+
+
 def announcing(connection: socket.socket, _request: Request) -> bool:
     """Announces more than is read, and sends none of it before the other side has left."""
     connection.sendall(b"HTTP/1.1 200 OK\r\ncontent-length: 100000000\r\n\r\n")
@@ -142,8 +149,14 @@ def test_a_lying_shadow_disagrees() -> None:
 
 @pytest.mark.parametrize(
     ("serve", "ended"),
-    [(resetting, "broken"), (nonsense, "broken"), (flooding, "too_long"), (announcing, "too_long")],
-    ids=["reset", "nonsense", "flood", "announced flood"],
+    [
+        (resetting, "broken"),
+        (nonsense, "broken"),
+        (flooding, "too_long"),
+        (streaming, "too_long"),
+        (announcing, "too_long"),
+    ],
+    ids=["reset", "nonsense", "flood", "flood without an end", "announced flood"],
 )
 def test_whatever_a_shadow_does_is_counted(serve: Serve, ended: str) -> None:
     with served(serve) as url, mirroring(config(url, answer_bytes=100_000, timeout_s=5.0)) as mirror:
@@ -151,6 +164,15 @@ def test_whatever_a_shadow_does_is_counted(serve: Serve, ended: str) -> None:
         found = settled(mirror, 1)
     assert found["ended"] == {ended: 1}
     assert found["errors"] == {"primary": 0, "shadow": 1}
+
+
+def test_a_shadow_that_floods_is_asked_again_when_its_answers_are_worked_off() -> None:
+    settings = {"answer_bytes": 100_000, "answer_bytes_per_s": 1000, "breaker": BreakerConfig(failures=0)}
+    with served(streaming) as url, mirroring(config(url, **settings)) as mirror:
+        mirror.offer(job(1))
+        settled(mirror, 1)
+        mirror.offer(job(2))
+        assert mirror.shadows[0].skipped == {"answer_bytes": 1}
 
 
 def test_a_shadow_that_is_not_there() -> None:

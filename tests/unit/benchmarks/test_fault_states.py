@@ -22,7 +22,6 @@ def test_the_states_are_those_of_the_design() -> None:
         "stopped",
         "ring full",
         "shadow hangs",
-        "killed",
         "disk full",
     }
 

@@ -26,6 +26,14 @@ def test_a_clock_that_goes_back_gives_nothing():
     assert taken(bucket, 100.25) == 2
 
 
+def test_what_is_owed_is_worked_off_before_there_is_one_again():
+    bucket = TokenBucket(10.0)
+    bucket.owe(35)
+    assert [bucket.has_one(second) for second in (0.0, 2.5, 2.6)] == [False, False, True]
+    bucket.owe(0)
+    assert taken(bucket, 1000.0) == 10
+
+
 def test_requests_and_bytes_are_bounded_apart():
     budget = Budget(2, 100)
     assert [budget.reserve(40), budget.reserve(70), budget.reserve(60), budget.reserve(0)] == [

@@ -48,6 +48,19 @@ def test_more_a_second_than_allowed(job):
     assert slow.skipped == {"rate": 1}
 
 
+def test_longer_answers_than_allowed_are_worked_off_first(job):
+    long_winded = shadow(answer_bytes_per_s=1000)
+    assert long_winded.take(job(1), 10.0)
+    for _ in range(4):
+        long_winded.note_read(700)
+    assert [long_winded.take(job(number), now_s) for number, now_s in ((2, 11.0), (3, 11.7), (4, 12.0))] == [
+        False,
+        False,
+        True,
+    ]
+    assert long_winded.skipped == {"answer_bytes": 2}
+
+
 def test_a_flood_opens_the_breaker(job, answer):
     flooding = shadow(breaker=BreakerConfig(failures=2, open_s=1.0))
     for number in (1, 2):

@@ -1,20 +1,32 @@
-"""Sends copies to one server and reads what it answers: no retries, no redirects, no cookies."""
+"""Sends copies to one server and reads what it answers: no retries, no redirects, no cookies.
+
+It speaks through the same connections as the proxy worker, and as strictly: an answer that breaks HTTP is
+broken. A connection is used again for as long as servers keep theirs, last in, first out.
+"""
 
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from functools import lru_cache
 from time import perf_counter
+from urllib.parse import urlsplit
 
-import aiohttp
-from yarl import URL
-
-from sidecar.config.traffic import UpstreamTlsConfig
-from sidecar.mirror.answer import Answer
+from sidecar.config.address import UnixUpstream, Upstream, host_header, parse_upstream
+from sidecar.config.model import Config
+from sidecar.config.traffic import TimeoutsConfig, UpstreamTlsConfig
+from sidecar.errors import UpstreamError
+from sidecar.http1.fields import REDACTED
+from sidecar.http1.recorded import header_lines
+from sidecar.mirror.answer import Answer, Failure
+from sidecar.mirror.received import Received
 from sidecar.mirror.request import Copy
-from sidecar.tls.context import client_context
+from sidecar.upstream.connection import UpstreamConnection
+from sidecar.upstream.dial import Dialer
+from sidecar.upstream.readable import is_readable
+from sidecar.upstream.response_heads import ResponseHeads
 
-READ_BYTES = 65_536
+KEPT_HEADS = 512
 UNIX = "unix:"
 
 
@@ -27,11 +39,14 @@ class Sender:
 
     Args:
         url: the server's, `unix:/path` or with a path of its own that targets are put behind.
-        concurrency: connections at most.
+        concurrency: requests on their way at most; more wait.
         timeout_s: longest time for one answer.
         answer_bytes: longest body read.
         tls: for https.
         note_read: told of every piece of a body that was read, in bytes.
+
+    Raises:
+        ConfigError: a file of TLS is missing or not what it must be.
     """
 
     def __init__(
@@ -43,23 +58,19 @@ class Sender:
         tls: UpstreamTlsConfig,
         note_read: Callable[[int], None] = _note_nothing,
     ) -> None:
-        over_unix = url.startswith(UNIX)
-        self._url = "http://localhost" if over_unix else url.rstrip("/")
-        connector: aiohttp.BaseConnector = (
-            aiohttp.UnixConnector(url.removeprefix(UNIX), limit=concurrency)
-            if over_unix
-            else aiohttp.TCPConnector(limit=concurrency, ttl_dns_cache=10, ssl=client_context(tls))
-        )
+        upstream, self._base = _split(url)
+        config = Config(upstream_tls=tls, timeouts=TimeoutsConfig(connect_s=timeout_s))
+        self._host = host_header(upstream).decode("ascii")
+        self._dialer = Dialer(upstream, config)
+        self._limits = config.limits
+        self._idle_s = config.timeouts.upstream_idle_s
+        self._heads = ResponseHeads(config.limits, REDACTED)
+        self._headers = lru_cache(maxsize=KEPT_HEADS)(header_lines)
+        self._room = asyncio.Semaphore(concurrency)
         self._timeout_s = timeout_s
         self._answer_bytes = answer_bytes
         self._note_read = note_read
-        self._session = aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            skip_auto_headers=("user-agent", "accept", "accept-encoding", "content-type"),
-            timeout=aiohttp.ClientTimeout(total=None),
-        )
+        self._idle: list[UpstreamConnection] = []
 
     async def send(self, copy: Copy) -> Answer:
         """Sends a copy and waits for the whole answer.
@@ -70,35 +81,86 @@ class Sender:
         Returns:
             The answer, or what kept it from coming; never raises but for cancellation.
         """
-        start = perf_counter()
+        start_s = perf_counter()
         try:
-            async with asyncio.timeout(self._timeout_s):
-                return await self._exchange(copy, start)
+            async with asyncio.timeout(self._timeout_s), self._room:
+                return await self._exchange(copy, start_s)
         except TimeoutError:
-            return Answer(0, latency_s=perf_counter() - start, failure="timeout")
-        except aiohttp.ClientConnectorError:
-            return Answer(0, latency_s=perf_counter() - start, failure="connect")
-        except (aiohttp.ClientError, OSError, ValueError):  # ValueError: a head that is no HTTP
-            return Answer(0, latency_s=perf_counter() - start, failure="broken")
+            return Answer(0, latency_s=perf_counter() - start_s, failure="timeout")
+        except UpstreamError as exc:
+            failure: Failure = "timeout" if exc.status == 504 else "connect"
+            return Answer(0, latency_s=perf_counter() - start_s, failure=failure)
 
     async def close(self) -> None:
         """Closes the connections."""
-        await self._session.close()
+        for connection in self._idle:
+            connection.transport.close()
+        self._idle.clear()
 
-    async def _exchange(self, copy: Copy, start: float) -> Answer:
-        target = URL(self._url + copy.target, encoded=True)
-        async with self._session.request(
-            copy.method, target, headers=copy.headers, data=copy.body or None, allow_redirects=False
-        ) as response:
-            headers = {name.lower(): value for name, value in response.headers.items()}
-            if copy.method != "HEAD" and (response.content_length or 0) > self._answer_bytes:
-                response.close()
-                return Answer(response.status, headers, b"", perf_counter() - start, "too_long")
-            body = bytearray()
-            async for piece in response.content.iter_chunked(READ_BYTES):
-                self._note_read(len(piece))
-                body += piece
-                if len(body) > self._answer_bytes:
-                    response.close()  # the rest is not read; the connection is of no more use
-                    return Answer(response.status, headers, b"", perf_counter() - start, "too_long")
-            return Answer(response.status, headers, bytes(body), perf_counter() - start)
+    # --- what a connection wants of its home
+
+    def release(self, connection: UpstreamConnection) -> None:
+        """Keeps a connection whose answer is whole."""
+        connection.idle_since_s = perf_counter()
+        self._idle.append(connection)
+
+    def forget(self, connection: UpstreamConnection) -> None:
+        """Notes that a connection is lost."""
+        if connection in self._idle:
+            self._idle.remove(connection)
+
+    # --- one exchange
+
+    async def _exchange(self, copy: Copy, start_s: float) -> Answer:
+        connection = self._take_idle()
+        if connection is None:
+            connection = await self._dialer.connect(self._new_connection)
+        received = Received(connection, self._answer_bytes, self._note_read)
+        connection.send(received, self._message(copy), head_only=copy.method == "HEAD", more_follows=False)
+        try:
+            await received.ended
+        except asyncio.CancelledError:
+            connection.abandon()
+            raise
+        head = received.head
+        return Answer(
+            0 if head is None else head.status,
+            {} if head is None else self._headers(head.recorded),
+            b"".join(received.pieces),
+            received.end_s - start_s,
+            received.failure,
+        )
+
+    def _take_idle(self) -> UpstreamConnection | None:
+        now_s = perf_counter()
+        while self._idle:
+            connection = self._idle.pop()
+            limit_s = self._idle_s
+            if connection.idle_limit_s is not None:
+                limit_s = min(limit_s, connection.idle_limit_s - 1.0)
+            if connection.transport.is_closing():
+                continue
+            if now_s - connection.idle_since_s < limit_s and not is_readable(connection.transport):
+                return connection
+            connection.transport.abort()
+        return None
+
+    def _new_connection(self) -> UpstreamConnection:
+        return UpstreamConnection(self, self._heads, self._limits)
+
+    def _message(self, copy: Copy) -> bytes:
+        lines = [f"{copy.method} {self._base}{copy.target} HTTP/1.1"]
+        if "host" not in copy.headers:
+            lines.append(f"host: {self._host}")
+        lines += [f"{name}: {value}" for name, value in copy.headers.items()]
+        if copy.body or copy.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
+            lines.append(f"content-length: {len(copy.body)}")
+        return "\r\n".join((*lines, "\r\n")).encode("latin-1") + copy.body
+
+
+def _split(url: str) -> tuple[Upstream, str]:
+    """Where a server is, and the path that its targets are put behind."""
+    if url.startswith(UNIX):
+        return UnixUpstream(url.removeprefix(UNIX).removeprefix("//")), ""
+    parts = urlsplit(url)
+    return parse_upstream(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

@@ -12,6 +12,8 @@ from collections.abc import Callable, Coroutine, Sequence
 from functools import partial
 from typing import Any
 
+import uvloop
+
 from sidecar.clock import Clock
 from sidecar.config.model import Config
 from sidecar.log import Log
@@ -129,7 +131,7 @@ class Mirror:
         return self._clock.mono_ns() / 1e9
 
     def _run(self) -> None:
-        with asyncio.Runner() as runner:
+        with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:
             runner.run(self._serve())
 
     async def _serve(self) -> None:

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import NamedTuple
 
+from sidecar.http1.recorded import header_lines
 from sidecar.payload.route import path_of
 
 KEPT_HEADS = 2048  # of at most a few KiB each
@@ -35,20 +36,10 @@ class HeadReader:
 
     def __init__(self) -> None:
         self.request = lru_cache(maxsize=KEPT_HEADS)(_read_request)
-        self.response = lru_cache(maxsize=KEPT_HEADS)(_read_headers)
+        self.response = lru_cache(maxsize=KEPT_HEADS)(header_lines)
 
 
 def _read_request(raw: bytes) -> RequestLine:
     method, _, rest = raw.partition(b"\r\n")[0].decode("latin-1").partition(" ")
     target, _, protocol = rest.rpartition(" ")
-    return RequestLine(method, target, path_of(target), protocol, _read_headers(raw))
-
-
-def _read_headers(raw: bytes) -> Mapping[str, str]:
-    headers: dict[str, str] = {}
-    for line in raw.decode("latin-1").split("\r\n")[1:]:
-        name, colon, value = line.partition(":")
-        if colon:
-            key, value = name.lower(), value.strip(" \t")  # no more: other blanks are bytes of the value
-            headers[key] = f"{headers[key]}, {value}" if key in headers else value
-    return headers
+    return RequestLine(method, target, path_of(target), protocol, header_lines(raw))

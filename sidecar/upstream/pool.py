@@ -13,7 +13,6 @@ nothing has been sent, so that is safe for any request.
 from __future__ import annotations
 
 import asyncio
-import select
 from collections import deque
 from typing import Protocol
 
@@ -23,6 +22,7 @@ from sidecar.upstream.breaker import Breaker
 from sidecar.upstream.budget import RetryBudget
 from sidecar.upstream.connection import UpstreamConnection
 from sidecar.upstream.dial import Dialer
+from sidecar.upstream.readable import is_readable
 from sidecar.upstream.response_heads import ResponseHeads
 from sidecar.upstream.tasks import keep
 
@@ -172,7 +172,7 @@ class Pool:
         """
         if connection.transport.is_closing():
             return False
-        if connection.idle_since_s == self.now_s or not _is_readable(connection.transport):
+        if connection.idle_since_s == self.now_s or not is_readable(connection.transport):
             return True
         connection.transport.abort()
         return False
@@ -303,12 +303,3 @@ class Pool:
             if waiter.waiting:
                 return waiter
         return None
-
-
-def _is_readable(transport: asyncio.Transport) -> bool:
-    connection = transport.get_extra_info("socket")
-    if connection is None:
-        return False
-    poller = select.poll()
-    poller.register(connection.fileno(), select.POLLIN)
-    return bool(poller.poll(0))

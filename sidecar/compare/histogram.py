@@ -10,11 +10,12 @@ import math
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.pairs import OCTAVES
+
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
 SHARE_CELLS = 1000
-OCTAVES = 128  # from 2^-64 up to 2^64
 PARTS = 8  # cells an octave: a quantile is at most an eighth above the true one
 
 
@@ -51,14 +52,16 @@ class SizeHistogram:
 
     Args:
         parts: cells an octave.
+        counts: shape (OCTAVES * parts + 2,), int64, of 0, the octaves, and what is beyond; new ones when left
+            out.
     """
 
     __slots__ = ("_last", "_parts", "counts")
 
-    def __init__(self, parts: int = PARTS) -> None:
+    def __init__(self, parts: int = PARTS, counts: I64 | None = None) -> None:
         self._parts = parts
         self._last = OCTAVES * parts + 1
-        self.counts: I64 = np.zeros(self._last + 1, dtype=np.int64)  # 0, then the octaves, then beyond
+        self.counts: I64 = np.zeros(self._last + 1, dtype=np.int64) if counts is None else counts
 
     def add(self, sizes: F64) -> None:
         """Counts sizes.

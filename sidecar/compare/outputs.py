@@ -48,12 +48,13 @@ class Output:
 
     Args:
         name: of the column, or of the tensor whose elements are columns.
-        numeric: places among the numeric columns; empty for a text column.
+        numeric: places among the numeric columns: a slice where they are next to each other, as of a tensor;
+            empty for a text column.
         text: place among the text columns; None for numbers.
     """
 
     name: str
-    numeric: tuple[int, ...]
+    numeric: slice | list[int]
     text: int | None
 
 
@@ -134,7 +135,7 @@ class OutputComparison:
             return None
         if output.text is not None:
             return self._compare_texts(output, rule, primary.texts[output.text], shadow.texts[output.text])
-        ours, theirs = (side.numeric[:, list(output.numeric)] for side in (primary, shadow))
+        ours, theirs = primary.numeric[:, output.numeric], shadow.numeric[:, output.numeric]
         return self._compare_numbers(output.name, rule, ours, theirs, priority)
 
     def _compare_texts(
@@ -166,7 +167,7 @@ class OutputComparison:
         numbers = self._meter(name, kind, lambda: NumberMeter(_tolerance(rule), rule.threshold))
         assert isinstance(numbers, NumberMeter)
         apart = numbers.add(ours.ravel(), theirs.ravel(), priority)
-        return np.array(apart.reshape(-1, max(1, width)).any(axis=1))
+        return apart if width == 1 else np.array(apart.reshape(-1, max(1, width)).any(axis=1))
 
     def _classes(self, name: str) -> ClassMeter:
         meter = self._meter(name, "class", ClassMeter)
@@ -203,8 +204,14 @@ def outputs_of(schema: Schema) -> tuple[Output, ...]:
         element = _ELEMENT.fullmatch(name)
         numeric.setdefault(element[1] if element else name, []).append(n_numeric)
         n_numeric += 1
-    numbers = [Output(name, tuple(places), None) for name, places in numeric.items()]
-    return (*numbers, *(Output(name, (), place) for name, place in texts.items()))
+    numbers = [Output(name, _selection(places), None) for name, places in numeric.items()]
+    return (*numbers, *(Output(name, [], place) for name, place in texts.items()))
+
+
+def _selection(places: list[int]) -> slice | list[int]:
+    """A slice selects without a copy."""
+    first, behind = places[0], places[-1] + 1
+    return slice(first, behind) if places == list(range(first, behind)) else places
 
 
 def _tolerance(rule: FieldConfig) -> Tolerance:

@@ -79,6 +79,7 @@ class Segments:
         self._left = np.array([left for left, _ in self._pairs], dtype=np.int64)
         self._right = np.array([right for _, right in self._pairs], dtype=np.int64)
         places = len(self.axes) + len(self._pairs)
+        self._begins: I64 = np.arange(places) * (CELLS * CELLS)  # of each place, in one row
         self.requests: I64 = np.zeros((places, CELLS * CELLS), dtype=np.int64)
         self.disagreements: F64 = np.zeros((places, CELLS * CELLS))
         self.total = 0
@@ -91,11 +92,11 @@ class Segments:
             cells: its cell on each axis, 0 to `CELLS` - 1; further features are passed over.
             disagreement: 0 to 1.
         """
-        here = np.asarray(cells[: len(self.axes)], dtype=np.int64)
-        places = np.concatenate([here, here[self._left] * CELLS + here[self._right]])
-        rows = np.arange(places.size)
-        self.requests[rows, places] += 1
-        self.disagreements[rows, places] += disagreement
+        here = np.array(cells[: len(self.axes)], dtype=np.int64)
+        places = self._begins + np.concatenate((here, here[self._left] * CELLS + here[self._right]))
+        self.requests.reshape(-1)[places] += 1
+        if disagreement:
+            self.disagreements.reshape(-1)[places] += disagreement
         self.total += 1
         self.total_disagreement += disagreement
 

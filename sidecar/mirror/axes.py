@@ -7,6 +7,7 @@ categories of a text. They then stay, so counts add up.
 from __future__ import annotations
 
 import itertools
+from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
 
@@ -72,7 +73,7 @@ class InputAxes:
             0 to `CELLS` - 1 each.
         """
         numbers = [
-            CELLS - 1 if value != value else int(np.searchsorted(cuts, value, side="right"))
+            CELLS - 1 if value != value else bisect_right(cuts, value)
             for value, cuts in zip(row[0], self._cuts, strict=False)
         ]
         texts = [
@@ -82,18 +83,19 @@ class InputAxes:
         return numbers + texts
 
 
-def _cuts(values: F64) -> F64:
+def _cuts(values: F64) -> list[float]:
     """At most six borders, so that seven cells and the missing one make `CELLS`."""
     known = values[~np.isnan(values)]
     if known.size == 0:
-        return np.empty(0)
+        return []
     shares = np.arange(1, CELLS - 1) / (CELLS - 1)
-    return np.unique(np.quantile(known, shares, method="inverted_cdf"))
+    cuts: list[float] = np.unique(np.quantile(known, shares, method="inverted_cdf")).tolist()
+    return cuts
 
 
-def _ranges(cuts: F64) -> tuple[str, ...]:
+def _ranges(cuts: Sequence[float]) -> tuple[str, ...]:
     """Names of the cells; the place of missing values is the last of `CELLS`, whatever lies between."""
-    borders = [f"{cut:.6g}" for cut in cuts.tolist()]
+    borders = [f"{cut:.6g}" for cut in cuts]
     if not borders:
         names = ["any"]
     else:

@@ -6,6 +6,8 @@ import threading
 from collections import Counter
 from typing import Any, Literal, get_args
 
+import numpy as np
+
 from sidecar.compare.histogram import SizeHistogram, json_number
 from sidecar.compare.outputs import OutputComparison
 from sidecar.compare.statuses import StatusMatrix
@@ -179,7 +181,7 @@ class ShadowComparison:
             apart = outputs.compare(ours.columns, theirs.columns, priority)
             if outputs is self._outputs:
                 self._explanation.add(job, priority, ours.columns, theirs.columns, apart)
-        return float(apart.mean()) if apart.size else 0.0
+        return np.count_nonzero(apart) / apart.size if apart.size else 0.0
 
     def _compare_documents(self, outputs: OutputComparison, ours: Reading, theirs: Reading) -> float | None:
         unread = [side.document is NO_DOCUMENT for side in (ours, theirs)]

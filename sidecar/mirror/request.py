@@ -64,6 +64,7 @@ def copy_of(job: Job, config: ShadowConfig, *, again: bool) -> Copy:
     Returns:
         The copy.
     """
+    ids = secrets.token_bytes(24)
     return copy_request(
         job.method,
         job.target,
@@ -72,9 +73,9 @@ def copy_of(job: Job, config: ShadowConfig, *, again: bool) -> Copy:
         shadow=NOISE_NAME if again else config.name,
         host=None if again else config.host,
         added={} if again else config.headers,
-        trace_id=secrets.token_bytes(16),
+        trace_id=ids[:16],
         primary_span_id=job.span_id,
-        span_id=secrets.token_bytes(8),
+        span_id=ids[16:],
     )
 
 

@@ -145,9 +145,9 @@ def test_odd_numbers_are_the_same_as_themselves(value):
 def test_elements_of_a_tensor_are_one_output():
     schema = intern_schema(("a[0]", "t", "a[1]", "b"), ("numeric", "categorical", "numeric", "numeric"))
     assert [(output.name, output.numeric, output.text) for output in outputs_of(schema)] == [
-        ("a", (0, 1), None),
-        ("b", (2,), None),
-        ("t", (), 0),
+        ("a", slice(0, 2), None),
+        ("b", slice(2, 3), None),
+        ("t", [], 0),
     ]
 
 
@@ -155,3 +155,11 @@ def test_numbers_as_classes_are_told_apart_to_the_last_digit():
     comparison = OutputComparison([rule("token", kind="class")])
     apart = comparison.compare(answer(token=[1234567.0, 3.0]), answer(token=[1234568.0, 3.0]), 1)
     assert apart.tolist() == [True, False]
+
+
+def test_elements_of_two_tensors_by_turns():
+    schema = intern_schema(("a[0]", "b[0]", "a[1]"), ("numeric", "numeric", "numeric"))
+    assert [(output.name, output.numeric) for output in outputs_of(schema)] == [
+        ("a", [0, 2]),
+        ("b", slice(1, 2)),
+    ]

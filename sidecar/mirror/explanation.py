@@ -8,6 +8,8 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from sidecar.compare.segments import Part, Segments
 from sidecar.compare.vectors import BoolArray
 from sidecar.config.shadow import ShadowConfig
@@ -44,7 +46,7 @@ class Explanation:
             apart: which rows disagree, shape (the primary's rows,) and at least one.
         """
         inputs = job.inputs(self._body_limit_bytes).columns
-        if apart.any() and primary.rows == shadow.rows > 0:
+        if np.count_nonzero(apart) and primary.rows == shadow.rows > 0:
             row = int(apart.argmax())
             self._exemplars.add(priority, job.number, inputs, primary, shadow, row)
         if inputs is None or inputs.rows != apart.size:

@@ -11,6 +11,7 @@ from msgspec import Struct, field
 
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.reading import Reading
+from sidecar.payload.columns import Columns
 from sidecar.payload.message import Message
 
 _INFERENCE = re.compile(
@@ -44,6 +45,7 @@ class Job(Struct, frozen=True):
         body: of the request.
         primary: the primary's answer.
         start_unix_ns: when the request's first byte came.
+        decoded: rows of the request and of the primary's answer, where they have been read already.
     """
 
     number: int
@@ -55,6 +57,7 @@ class Job(Struct, frozen=True):
     body: bytes
     primary: Answer
     start_unix_ns: int = 0
+    decoded: tuple[Columns | None, Columns | None] = (None, None)
     _read: dict[str, Reading] = field(default_factory=dict[str, Reading])
     _shared_memory: list[bool] = field(default_factory=list[bool])
 
@@ -68,11 +71,11 @@ class Job(Struct, frozen=True):
             The same object at every call, unless it is long.
         """
         message = Message("request", self.method, self.path, self.headers, self.body)
-        return self._kept("inputs", message, body_limit_bytes)
+        return self._kept("inputs", message, body_limit_bytes, self.decoded[0])
 
     def outputs(self, body_limit_bytes: int) -> Reading:
         """What the primary answered; as `inputs`."""
-        return self._kept("outputs", self._response(self.primary), body_limit_bytes)
+        return self._kept("outputs", self._response(self.primary), body_limit_bytes, self.decoded[1])
 
     def read(self, answer: Answer, body_limit_bytes: int) -> Reading:
         """What another server answered.
@@ -89,10 +92,10 @@ class Job(Struct, frozen=True):
     def _response(self, answer: Answer) -> Message:
         return Message("response", self.method, self.path, answer.headers, answer.body)
 
-    def _kept(self, side: str, message: Message, body_limit_bytes: int) -> Reading:
+    def _kept(self, side: str, message: Message, body_limit_bytes: int, columns: Columns | None) -> Reading:
         reading = self._read.get(side)
         if reading is None:
-            reading = Reading(message, body_limit_bytes)
+            reading = Reading(message, body_limit_bytes, columns)
             if len(message.body) <= KEPT_BYTES:
                 self._read[side] = reading
         return reading

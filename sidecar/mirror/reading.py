@@ -24,38 +24,47 @@ class Reading:
     Args:
         message: a request, or an answer with a 2xx status.
         body_limit_bytes: longest body once its content coding is undone.
-
-    Attributes:
-        is_known: whether its content coding is one that can be undone; else nobody knows what it says.
+        columns: its rows, when somebody has read them.
     """
 
-    def __init__(self, message: Message, body_limit_bytes: int) -> None:
+    def __init__(self, message: Message, body_limit_bytes: int, columns: Columns | None = None) -> None:
+        self._message = message
         self._body_limit_bytes = body_limit_bytes
-        self._plain: Message | None = None  # None when its coding is broken, too, or its body too long
-        self.is_known = True
+        if columns is not None:
+            self.columns = columns
+
+    @cached_property
+    def is_known(self) -> bool:
+        """Whether its content coding is one that can be undone; else nobody knows what it says."""
+        return "columns" in self.__dict__ or self._stripped[1]
+
+    @cached_property
+    def _stripped(self) -> tuple[Message | None, bool]:
+        """Without its content coding, None when that is broken, or its body too long; and whether the coding
+        is a known one."""
         try:
-            self._plain = strip_coding(message, limit_bytes=body_limit_bytes, protocol=UNKNOWN)
+            return strip_coding(self._message, limit_bytes=self._body_limit_bytes, protocol=UNKNOWN), True
         except UnknownProtocol:
-            self.is_known = False
+            return None, False
         except PayloadError:
-            return
+            return None, True
 
     @cached_property
     def columns(self) -> Columns | None:
         """Its rows; None when no decoder can read it."""
-        if self._plain is None:
+        if self._stripped[0] is None:
             return None
         try:
-            return decode(self._plain, body_limit_bytes=self._body_limit_bytes)
+            return decode(self._stripped[0], body_limit_bytes=self._body_limit_bytes)
         except PayloadError:
             return None
 
     @cached_property
     def document(self) -> Any:
         """It as JSON; `NO_DOCUMENT` when it is none, or nested deeper than can be read."""
-        if self._plain is None:
+        if self._stripped[0] is None:
             return NO_DOCUMENT
         try:
-            return _JSON.decode(self._plain.body)
+            return _JSON.decode(self._stripped[0].body)
         except (msgspec.DecodeError, RecursionError):
             return NO_DOCUMENT

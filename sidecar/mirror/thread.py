@@ -67,6 +67,7 @@ class Mirror:
         self._ended: asyncio.Event | None = None
         self._ready = threading.Event()
         self._lock = threading.Lock()  # what is offered before the loop is taken away is begun before it ends
+        self._taken: list[tuple[Sequence[Shadow], Job]] = []  # not begun yet
         self._tasks: set[asyncio.Task[Answer]] = set()
         self._thread = threading.Thread(target=self._run, name="mirror", daemon=True)
 
@@ -104,7 +105,9 @@ class Mirror:
             now_s = self._now_s()
             takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
             if takers:
-                self._loop.call_soon_threadsafe(self._begin, takers, job)
+                self._taken.append((takers, job))
+                if len(self._taken) == 1:  # else the loop has been woken up for those before it
+                    self._loop.call_soon_threadsafe(self._begin_all)
 
     def skip(self, reason: str) -> None:
         """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
@@ -152,6 +155,12 @@ class Mirror:
         for pair in self._senders.values():
             for sender in pair:
                 await sender.close()
+
+    def _begin_all(self) -> None:
+        with self._lock:
+            taken, self._taken = self._taken, []
+        for takers, job in taken:
+            self._contained(partial(self._begin, takers, job))
 
     def _begin(self, takers: Sequence[Shadow], job: Job) -> None:
         for shadow in takers:

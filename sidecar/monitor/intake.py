@@ -15,18 +15,15 @@ import threading
 from collections.abc import Callable, Sequence
 
 from sidecar.clock import Clock
-from sidecar.errors import Malformed, PayloadError, TooManyColumns, UnknownProtocol
 from sidecar.log import Log
 from sidecar.monitor.access_log import AccessLog
 from sidecar.monitor.assembly import LONGEST_SILENCE_S, Assembly
+from sidecar.monitor.decoding import Decoded, Decoding
 from sidecar.monitor.heads import HeadReader, RequestLine
 from sidecar.monitor.mirroring import JobTaker, offer_exchange
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import Ended, TrafficMeters, span_of
 from sidecar.monitor.tunnels import TunnelMeters, Tunnels
-from sidecar.payload.columns import Columns
-from sidecar.payload.message import Message
-from sidecar.payload.registry import decode
 from sidecar.ring.counters import Fate
 from sidecar.ring.entry import ExchangeRecord, PieceRecord
 from sidecar.ring.reader import RingReader
@@ -113,8 +110,8 @@ class Intake:
         self._offer_span = offer_span
         self._clock = clock
         self._log = log
-        self._body_limit_bytes = body_limit_bytes
         self._heads = HeadReader()
+        self._decoding = Decoding(self._heads, body_limit_bytes, log)
         self._stopping = False
         self._thread = threading.Thread(target=self._run, name="intake", daemon=True)
         self.lag_ns = 0
@@ -189,9 +186,10 @@ class Intake:
             if not record.already_settled:
                 self._measure(record, request)
             bodies = self._bodies(record, lane)
+            decoded = self._decoding.read(record, request, bodies)
             if self._takers and not record.already_settled:
-                offer_exchange(self._takers, record, request, bodies, self._heads)
-            return self._analyse(record, request, bodies)
+                offer_exchange(self._takers, record, request, bodies, self._heads, decoded)
+            return self._push(record, decoded)
         except Exception as exc:  # noqa: BLE001 - one record's fault must not stop the monitor
             self._note_fault("record_fault", exc)
             return "decode_error"
@@ -219,25 +217,6 @@ class Intake:
                 span_of(ended, record.trace_id, record.span_id, record.parent_span_id, record.trace_flags)
             )
 
-    def _analyse(
-        self, record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes] | None
-    ) -> Fate:
-        if record.has(_EXCLUDED):
-            return "excluded"
-        if record.has(_TUNNEL):
-            return "tunnel"
-        if not record.has(_TAKEN):
-            return "sampled_out"
-        if record.outcome in _UNFINISHED:
-            return "incomplete"
-        if record.outcome != Outcome.OK or not 200 <= record.status < 300:
-            return "failed"
-        if record.has(_CUT):
-            return "too_large"
-        if bodies is None:
-            return "incomplete"
-        return self._decode(record, request, bodies) if not record.already_settled else "analysed"
-
     def _bodies(self, record: ExchangeRecord, lane: Lane) -> tuple[bytes, bytes] | None:
         if record.has(_TUNNEL):
             lane.tunnels.finish(record.exchange_id)
@@ -247,19 +226,11 @@ class Intake:
             )
         return bytes(record.request_body), bytes(record.response_body)
 
-    def _decode(self, record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes]) -> Fate:
-        """Both sides; the request's rows alone are worth having, so its fate is the exchange's."""
-        try:
-            inputs = decode(
-                Message("request", request.method, request.path, request.headers, bodies[0]),
-                body_limit_bytes=self._body_limit_bytes,
-            )
-        except UnknownProtocol:
-            return "undecoded"
-        except (Malformed, TooManyColumns) as exc:
-            self._log.limited("payload_malformed", side="request", reason=str(exc))
-            return "decode_error"
-        outputs = self._decode_response(record, request, bodies[1])
+    def _push(self, record: ExchangeRecord, decoded: Decoded) -> Fate:
+        """Hands the rows on; what finds no room there is as good as not read."""
+        inputs, outputs = decoded.inputs, decoded.outputs
+        if inputs is None:
+            return decoded.fate
         model = inputs.model or (outputs.model if outputs is not None else None)
         version = (outputs.version if outputs is not None else None) or inputs.version
         ended_unix_ns = record.start_unix_ns + record.end_ns
@@ -267,17 +238,6 @@ class Intake:
         if outputs is not None:
             self._subjects.push(outputs, "output", model, version, ended_unix_ns, record.exchange_id)
         return "analysed" if kept else "undecoded"
-
-    def _decode_response(self, record: ExchangeRecord, request: RequestLine, body: bytes) -> Columns | None:
-        headers = self._heads.response(bytes(record.response_head))
-        try:
-            return decode(
-                Message("response", request.method, request.path, headers, body),
-                body_limit_bytes=self._body_limit_bytes,
-            )
-        except PayloadError as exc:
-            self._log.limited("payload_malformed", side="response", reason=str(exc))
-            return None
 
     def _note_fault(self, event: str, exc: Exception) -> None:
         self.n_faults += 1

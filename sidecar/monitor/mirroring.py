@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Literal, Protocol
 
 from sidecar.mirror.answer import Answer
-from sidecar.mirror.job import Job
+from sidecar.mirror.job import KEPT_BYTES, Job
+from sidecar.monitor.decoding import Decoded
 from sidecar.monitor.heads import HeadReader, RequestLine
 from sidecar.ring.entry import ExchangeRecord
 from sidecar.ring.record import ExchangeFlag, Outcome
@@ -35,6 +36,7 @@ def offer_exchange(
     request: RequestLine,
     bodies: tuple[bytes, bytes] | None,
     heads: HeadReader,
+    decoded: Decoded,
 ) -> None:
     """Offers an exchange that is over to all who want one, or has them count why it is of no use.
 
@@ -44,13 +46,14 @@ def offer_exchange(
         request: its head.
         bodies: both sides' bodies, None when pieces are missing.
         heads: reads the response's head.
+        decoded: what both say, so that nobody need read it again.
     """
     reason = unfit(record, bodies is not None)
     if reason is not None or bodies is None:
         for taker in takers:
             taker.skip(reason or "incomplete")
         return
-    job = _job(record, request, bodies, heads)
+    job = _job(record, request, bodies, heads, decoded)
     for taker in takers:
         taker.offer(job)
 
@@ -78,7 +81,13 @@ def unfit(record: ExchangeRecord, is_whole: bool) -> Unfit | None:
     return None
 
 
-def _job(record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, bytes], heads: HeadReader) -> Job:
+def _job(
+    record: ExchangeRecord,
+    request: RequestLine,
+    bodies: tuple[bytes, bytes],
+    heads: HeadReader,
+    decoded: Decoded,
+) -> Job:
     failed = record.outcome != Outcome.OK or record.has(_OWN)
     primary = Answer(
         status=0 if failed else record.status,
@@ -97,4 +106,10 @@ def _job(record: ExchangeRecord, request: RequestLine, bodies: tuple[bytes, byte
         body=bodies[0],
         primary=primary,
         start_unix_ns=record.start_unix_ns,
+        decoded=(decoded.inputs, decoded.outputs) if _is_short(bodies) else (None, None),
     )
+
+
+def _is_short(bodies: tuple[bytes, bytes]) -> bool:
+    """Rows of long ones are read again, if need be, rather than held on the way."""
+    return len(bodies[0]) + len(bodies[1]) <= KEPT_BYTES

@@ -7,6 +7,8 @@ import pytest
 from sidecar.mirror.reading import NO_DOCUMENT, Reading
 from sidecar.payload.message import Message
 
+V2 = b'{"outputs":[{"name":"y","shape":[1],"datatype":"FP64","data":[0.5]}]}'
+
 
 def reading(body, coding=None, path="/chat", limit=1000):
     headers = {} if coding is None else {"content-encoding": coding}
@@ -41,3 +43,13 @@ def test_only_an_unknown_coding_leaves_open_what_was_said():
     assert not reading(b"1", "br").is_known
     assert reading(b"1", "gzip").is_known
     assert reading(b"1").is_known
+
+
+def test_rows_that_somebody_has_read_are_not_read_again():
+    message = Message("response", "POST", "/v2/models/m/infer", {"content-encoding": "br"}, b"broken")
+    columns = Reading(Message("response", "POST", "/v2/models/m/infer", {}, V2), 1000).columns
+    assert columns is not None
+    given = Reading(message, 1000, columns)
+    assert given.columns is columns
+    assert given.is_known
+    assert given.document is NO_DOCUMENT

@@ -4,9 +4,12 @@ from collections.abc import Iterator
 
 import pytest
 
-from sidecar.mirror.job import Job
+from sidecar.mirror.job import KEPT_BYTES, Job
+from sidecar.monitor.decoding import Decoded
 from sidecar.monitor.heads import HeadReader
 from sidecar.monitor.mirroring import offer_exchange, unfit
+from sidecar.payload.message import Message
+from sidecar.payload.registry import decode
 from sidecar.ring.entry import ExchangeRecord
 from sidecar.ring.record import ExchangeFlag, Outcome
 from tests.support.ring_pair import Pair, ring_pair, write_exchange
@@ -14,6 +17,7 @@ from tests.support.ring_pair import Pair, ring_pair, write_exchange
 TAKEN = int(ExchangeFlag.PAYLOAD_TAKEN)
 HEAD = b"POST /v2/models/m/infer?x=1 HTTP/1.1\r\nX-Request-Id: 7\r\n\r\n"
 BODIES = (b"asked", b"answered")
+ROWS = b'{"inputs":[{"name":"x","shape":[1],"datatype":"FP64","data":[0.5]}]}'
 
 
 class Recorder:
@@ -46,9 +50,14 @@ def record(pair: Pair, flags: int = TAKEN, outcome: Outcome = Outcome.OK) -> Exc
     return found
 
 
-def offered(found: ExchangeRecord, bodies: tuple[bytes, bytes] | None = BODIES) -> Recorder:
+def offered(
+    found: ExchangeRecord,
+    bodies: tuple[bytes, bytes] | None = BODIES,
+    decoded: Decoded = Decoded("undecoded"),  # noqa: B008 - immutable
+) -> Recorder:
     recorder, heads = Recorder(), HeadReader()
-    offer_exchange([recorder], found, heads.request(bytes(found.request_head)), bodies, heads)
+    request = heads.request(bytes(found.request_head))
+    offer_exchange([recorder], found, request, bodies, heads, decoded)
     return recorder
 
 
@@ -93,3 +102,13 @@ def test_what_a_shadow_is_offered(pair: Pair) -> None:
 def test_a_primary_that_did_not_answer_counts_as_failed(pair: Pair) -> None:
     (job,) = offered(record(pair, outcome=Outcome.UPSTREAM_TIMEOUT)).jobs
     assert (job.primary.status, job.primary.failure) == (0, "broken")
+
+
+@pytest.mark.parametrize(
+    ("body", "kept"), [(b"short", True), (b"x" * KEPT_BYTES, False)], ids=["short", "long"]
+)
+def test_rows_that_were_read_go_along_with_bodies_that_are_short(pair: Pair, body: bytes, kept: bool) -> None:
+    rows = decode(Message("request", "POST", "/v2/models/m/infer", {}, ROWS), body_limit_bytes=1000)
+    (job,) = offered(record(pair), (body, b""), Decoded("analysed", rows, None)).jobs
+    assert job.decoded == ((rows, None) if kept else (None, None))
+    assert (job.inputs(1 << 20).columns is rows) is kept

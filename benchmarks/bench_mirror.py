@@ -33,8 +33,8 @@ MOST_OF_ENVOY = 1.3  # all processes, against Envoy's blind mirror
 COMPARING = "sidecar, answers compared"
 WARM_UP_S = 0.5  # of the load generator
 SETTINGS = (
-    'tap: {{ratio: 1.0, cpu_budget_cores: 64.0}}, drain: {{quiet_s: 0}}, log_format: "json", '
-    'shadows: [{{name: "candidate", url: "http://127.0.0.1:{port}", most_per_s: 1000000.0, concurrency: 512}}]'
+    'tap: {{cpu_budget_cores: 64.0}}, drain: {{quiet_s: 0}}, log_format: "json", '
+    'shadows: [{{name: "candidate", url: "http://127.0.0.1:{port}", most_per_s: 100000.0, concurrency: 512}}]'
 )
 
 

@@ -105,7 +105,7 @@ def test_a_primary_that_did_not_answer_counts_as_failed(pair: Pair) -> None:
 
 
 @pytest.mark.parametrize(
-    ("body", "kept"), [(b"short", True), (b"x" * KEPT_BYTES, False)], ids=["short", "long"]
+    ("body", "kept"), [(b"x" * KEPT_BYTES, True), (b"x" * (KEPT_BYTES + 1), False)], ids=["short", "long"]
 )
 def test_rows_that_were_read_go_along_with_bodies_that_are_short(pair: Pair, body: bytes, kept: bool) -> None:
     rows = decode(Message("request", "POST", "/v2/models/m/infer", {}, ROWS), body_limit_bytes=1000)

@@ -82,6 +82,7 @@ class Mirror:
         Returns:
             Whether it ended in time.
         """
+        self.flush()
         with self._lock:
             loop, self._loop = self._loop, None
         ended = self._ended
@@ -91,7 +92,8 @@ class Mirror:
         return not self._thread.is_alive()
 
     def offer(self, job: Job) -> None:
-        """Offers a job to every shadow; skipped as `stopped` while the mirror does not run.
+        """Offers a job to every shadow; skipped as `stopped` while the mirror does not run. What is taken is
+        begun by `flush`.
 
         Called by: the thread that reads the ring.
 
@@ -106,8 +108,13 @@ class Mirror:
             takers = [shadow for shadow in self.shadows if shadow.take(job, now_s)]
             if takers:
                 self._taken.append((takers, job))
-                if len(self._taken) == 1:  # else the loop has been woken up for those before it
-                    self._loop.call_soon_threadsafe(self._begin_all)
+
+    def flush(self) -> None:
+        """Has what was taken begun. Called by: the thread that reads the ring, once a batch: two threads that
+        take turns at every record pay for each turn."""
+        with self._lock:
+            if self._taken and self._loop is not None:
+                self._loop.call_soon_threadsafe(self._begin_all)
 
     def skip(self, reason: str) -> None:
         """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.

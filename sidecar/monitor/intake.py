@@ -171,6 +171,8 @@ class Intake:
                 lane.take_piece(record)
             else:
                 reader.settle(record, self._take_exchange(record, lane))
+        for taker in self._takers:
+            taker.flush()
         if self._access_log is not None:
             self._access_log.flush()
         reader.release()

@@ -23,11 +23,13 @@ _NS = 1e-9
 
 
 class JobTaker(Protocol):
-    """Who wants exchanges that are over; never waits."""
+    """Who wants exchanges that are over; never waits. What was offered is begun by `flush`, once a batch."""
 
     def offer(self, job: Job) -> None: ...
 
     def skip(self, reason: str) -> None: ...
+
+    def flush(self) -> None: ...
 
 
 def offer_exchange(

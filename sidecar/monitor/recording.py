@@ -70,6 +70,9 @@ class Recorder:
         """
         self._skipped.add((("reason", reason),), 1)
 
+    def flush(self) -> None:
+        """The writer takes what it is offered by itself."""
+
     def note(self, shadow: str, job: Job, answer: Answer, again: bool) -> None:
         """Records an answer that was compared, if its exchange is recorded.
 

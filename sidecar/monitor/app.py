@@ -8,6 +8,7 @@ nothing but monitoring: the rings hold what comes meanwhile.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import resource
 import signal
@@ -269,6 +270,7 @@ async def _serve(
     await runner.setup()
     await web.SockSite(runner, admin_listener).start()
     monitor.start()
+    gc.freeze()  # what is there by now stays: the collector need not look at modules again and again
     log.info("monitoring")
     while not stop.is_set():
         try:

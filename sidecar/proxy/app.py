@@ -5,6 +5,7 @@ the supervisor's end, then drain. SIGHUP takes over another configuration.
 from __future__ import annotations
 
 import asyncio
+import gc
 import os
 import signal
 import socket
@@ -70,6 +71,7 @@ def run_worker(
         ending = _Ending(worker, life_fd)
         _reload_on_hangup(worker, load_config)
         signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGTERM, signal.SIGHUP})
+        gc.freeze()  # what is there by now stays: the collector need not look at modules while callers wait
         return await _serve(worker, ending, listener, health_listener, beat, log)
 
     with asyncio.Runner(loop_factory=uvloop.new_event_loop) as runner:

@@ -16,7 +16,17 @@ from pathlib import Path
 from benchmarks.harness import RESULTS
 
 HERE = Path(__file__).resolve().parent
-NAMES = ("kernels", "statistics", "joint", "ring", "monitor", "faults", "proxy")  # the proxy takes longest
+NAMES = (
+    "kernels",
+    "statistics",
+    "joint",
+    "ring",
+    "monitor",
+    "faults",
+    "shadows",
+    "mirror",
+    "proxy",
+)  # the proxy takes longest
 
 SOAK_MINUTES = 10.0
 QUICK_SOAK_MINUTES = 1.0  # too short to judge growth; everything else is judged

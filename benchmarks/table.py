@@ -54,6 +54,32 @@ def render_shadows(document: Mapping[str, Any]) -> str:
     return _render_pairs(document, "shadow", "none", "the same sidecar without a shadow")
 
 
+def render_mirror(document: Mapping[str, Any]) -> str:
+    """The table of proxies that mirror everything in Markdown, with a line that says how it was measured."""
+    rows = [
+        "| mirrors every request | CPU µs a request | x Envoy | p50, µs | p99, µs |",
+        "|---|--:|--:|--:|--:|",
+    ]
+    for line in document["summary"]:
+        cells = [
+            document["labels"][line["peer"]],
+            number(line["cpu_us"], ".0f"),
+            number(line["against"].get("envoy"), ".2f"),
+            number(line["p50_us"]),
+            number(line["p99_us"]),
+        ]
+        rows.append(f"| {' | '.join(cells)} |")
+    rows += [f"| {name} | not measured: {reason} ||||" for name, reason in _missing(document)]
+    machine = document["machine"]
+    rounds = min((line["rounds"] for line in document["summary"]), default=0)
+    said = (
+        f"POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, all processes "
+        f"of each, medians of {rounds} interleaved rounds. {machine['cpu']}, {machine['cores']} cores; "
+        f"`{document['command']}`."
+    )
+    return "\n".join([*rows, "", said])
+
+
 def _render_pairs(document: Mapping[str, Any], what: str, beside: str, beside_in_full: str) -> str:
     rows = [f"| {what} | p50, µs | x {beside} | p99, µs | x {beside} (19 of 20) | budget 1.1 |"]
     rows.append("|---|--:|--:|--:|--:|---|")
@@ -136,6 +162,7 @@ TABLES: Mapping[str, tuple[str, Callable[[Mapping[str, Any]], str]]] = {
     "proxy": ("proxy.json", render),
     "faults": ("faults.json", render_faults),
     "shadows": ("shadows.json", render_shadows),
+    "mirror": ("mirror.json", render_mirror),
     "statistics": ("statistics.json", render_speed),
     "statistics-trust": ("statistics.json", render_trust),
     "statistics-budgets": ("statistics.json", render_budgets),

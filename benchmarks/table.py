@@ -73,8 +73,8 @@ def render_mirror(document: Mapping[str, Any]) -> str:
     machine = document["machine"]
     rounds = min((line["rounds"] for line in document["summary"]), default=0)
     said = (
-        f"POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, all processes "
-        f"of each, medians of {rounds} interleaved rounds. {machine['cpu']}, {machine['cores']} cores; "
+        f"POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, all processes"
+        f" of each, medians of {rounds} interleaved rounds. {machine['cpu']}, {machine['cores']} cores; "
         f"`{document['command']}`."
     )
     return "\n".join([*rows, "", said])

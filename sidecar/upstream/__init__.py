@@ -1,2 +1,2 @@
-"""Room: upstream. Floor 3. Runs in: worker, monitor (breakers). IO: connections to model servers.
+"""Room: upstream. Floor 3. Runs in: worker, monitor (mirror). IO: connections to model servers.
 Takes bytes to send; gives parsed responses to a ResponseSink (an exchange)."""

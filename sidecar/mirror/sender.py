@@ -27,7 +27,6 @@ from sidecar.upstream.readable import is_readable
 from sidecar.upstream.response_heads import ResponseHeads
 
 KEPT_HEADS = 512
-LOOK_AGAIN_S = 0.25  # what came to a connection that was used just now, the loop itself has noticed
 UNIX = "unix:"
 
 
@@ -141,8 +140,7 @@ class Sender:
                 limit_s = min(limit_s, connection.idle_limit_s - 1.0)
             if connection.transport.is_closing():
                 continue
-            idle_s = now_s - connection.idle_since_s
-            if idle_s < LOOK_AGAIN_S or (idle_s < limit_s and not is_readable(connection.transport)):
+            if now_s - connection.idle_since_s < limit_s and not is_readable(connection.transport):
                 return connection
             connection.transport.abort()
         return None

@@ -181,6 +181,24 @@ def test_a_shadow_that_floods_is_asked_again_when_its_answers_are_worked_off() -
         assert mirror.shadows[0].skipped == {"answer_bytes": 1}
 
 
+def test_a_connection_is_used_again_for_as_long_as_the_shadow_keeps_it() -> None:
+    seen: list[socket.socket] = []
+
+    def closing_each_second_time(connection: socket.socket, request: Request) -> bool:
+        seen.append(connection)
+        honest(connection, request)
+        return len(seen) % 2 == 1
+
+    with served(closing_each_second_time) as url, mirroring(config(url)) as mirror:
+        for number in range(1, 7):
+            offer(mirror, job(number))
+            eventually(lambda: mirror.shadows[0].ended.total() == number)  # noqa: B023 - within its turn
+            if number % 2 == 0:
+                eventually(lambda: seen[-1].fileno() == -1)
+        assert mirror.shadows[0].ended == {"answered": 6}
+    assert [seen[place] is seen[place + 1] for place in range(5)] == [True, False, True, False, True]
+
+
 def test_a_shadow_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -46,10 +46,11 @@ def add_snapshot_verbs(verbs: Any) -> None:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from sidecar.profile import snapshot
+    from sidecar.profile.snapshot import merge
+    from sidecar.profile.snapshot_codec import encode
 
-    merged = snapshot.merge([(name, _read(name)) for name in options.files])
-    _write(options.output, snapshot.encode(merged))
+    merged = merge([(name, _read(name)) for name in options.files])
+    _write(options.output, encode(merged))
     origins = {name for part in merged.subjects.values() for name in part.origins}
     parts = [origin for part in merged.subjects.values() for origin in part.origins.values()]
     granules = sum(len(origin.granules) for origin in parts)
@@ -123,7 +124,7 @@ def _window(
 ) -> tuple[Reference, Pane | None, int]:
     """By which features was counted, the newest window of all origins, and its length."""
     from sidecar.profile import codec
-    from sidecar.profile.snapshot import end_of, window_sum
+    from sidecar.profile.snapshot_window import end_of, window_sum
 
     horizon_ns = _horizon_ns(options, key, part)
     pane = window_sum(part, horizon_ns, end_of(part, horizon_ns))
@@ -150,7 +151,8 @@ def _counted(layout: Reference, pane: Pane) -> Reference:
 
 
 def _horizon_ns(options: argparse.Namespace, key: SubjectKey, part: SubjectPart) -> int:
-    from sidecar.profile.snapshot import horizons_of, subject_name
+    from sidecar.profile.snapshot import subject_name
+    from sidecar.profile.snapshot_window import horizons_of
 
     held = horizons_of(part)
     if options.horizon is None:
@@ -181,7 +183,7 @@ def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> Non
 
 
 def _read(name: str) -> Snapshot:
-    from sidecar.profile.snapshot import decode
+    from sidecar.profile.snapshot_codec import decode
 
     try:
         return decode(Path(name).read_bytes(), name)

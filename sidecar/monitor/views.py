@@ -15,7 +15,8 @@ from sidecar.mirror.shadow import Shadow
 from sidecar.mirror.thread import Mirror
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
-from sidecar.profile.snapshot import Snapshot, encode, subject_part
+from sidecar.profile.snapshot import Snapshot, subject_part
+from sidecar.profile.snapshot_codec import encode
 from sidecar.quality.report import QualityReport
 from sidecar.ring.counters import accounting
 from sidecar.ring.segment import Segment

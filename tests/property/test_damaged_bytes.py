@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import BadReference, BadSnapshot, SidecarError
 from sidecar.monitor.state import NAME, BadState, load_state, save_state
-from sidecar.profile import calibration, codec, design_effect, seasons, segments, snapshot
+from sidecar.profile import calibration, codec, design_effect, seasons, segments, snapshot, snapshot_codec
 from sidecar.profile.embedding import lay_out
 from sidecar.profile.envelope import identify
 from sidecar.profile.feature import FeatureSpec
@@ -64,7 +64,7 @@ def told(reference: Reference) -> bytes:
         list(history.close_due())
     layout = snapshot.Layout.of(reference.rows, reference.features)
     part = snapshot.subject_part(reference.id, layout, "pod", history.closed())
-    return snapshot.encode(snapshot.Snapshot({("m", None, "input"): part}))
+    return snapshot_codec.encode(snapshot.Snapshot({("m", None, "input"): part}))
 
 
 def read_checkpoint(data: bytes) -> object:
@@ -106,7 +106,7 @@ def materials() -> dict[str, tuple[bytes, Reader, type[SidecarError]]]:
     }
     return {
         **{name: (data, read, BadReference) for name, (data, read) in readers.items()},
-        "snapshot": (told(reference), lambda data: snapshot.decode(data, "s"), BadSnapshot),
+        "snapshot": (told(reference), lambda data: snapshot_codec.decode(data, "s"), BadSnapshot),
         "checkpoint": (saved({"models": [{"rows": 3, "counts": b"\x01\x02"}]}), read_checkpoint, BadState),
     }
 

@@ -15,7 +15,9 @@ from sidecar.monitor.statistician import Statistician
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.views import Views
 from sidecar.payload.columns import Columns, intern_schema
-from sidecar.profile.snapshot import decode, encode, merge, window_sum
+from sidecar.profile.snapshot import merge
+from sidecar.profile.snapshot_codec import decode, encode
+from sidecar.profile.snapshot_window import window_sum
 
 START = 1_700_000_040 * NS
 SCHEMA = intern_schema(("x", "y"), ("numeric", "numeric"))

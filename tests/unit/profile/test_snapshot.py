@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -19,15 +20,12 @@ from sidecar.profile.resting import RestingPane, at_rest
 from sidecar.profile.snapshot import (
     Layout,
     Snapshot,
-    decode,
-    encode,
-    end_of,
-    horizons_of,
     merge,
     subject_name,
     subject_part,
-    window_sum,
 )
+from sidecar.profile.snapshot_codec import decode, encode
+from sidecar.profile.snapshot_window import end_of, horizons_of, window_sum
 
 SPECS = [FeatureSpec("a", "input", "numeric")]
 FEATURES = learn_reference(SPECS, np.arange(50.0)[:, None], [()])
@@ -51,7 +49,8 @@ def told(
     layout: Layout = LAYOUT,
     key: tuple[str, str | None, str] = KEY,
 ) -> Snapshot:
-    closed = ClosedPanes(epochs, ((1000, tuple(granules)),))
+    newest = frozenset((1000, pane.first) for pane in granules[-1:])
+    closed = ClosedPanes(epochs, ((1000, tuple(granules)),), newest)
     return Snapshot({key: subject_part(reference, layout, origin, closed)})
 
 
@@ -110,6 +109,21 @@ def test_a_granule_that_reaches_behind_the_checkpoint_is_left_out_as_a_whole() -
     alive = told(granule(1, 2), epochs=((1, 0), (7, 2)))
     assert covered(joined(dead, alive)) == [(1, 2, 1)]
     assert covered(joined(dead, told(epochs=((1, 0), (7, 2))))) == []
+
+
+def test_a_granule_that_a_later_epoch_takes_back_leaves_the_same_in_any_grouping() -> None:
+    """It was told, had grown, and the successor that takes it back has forgotten the time of it."""
+    small, grown, alive = told(granule(1, 2)), told(granule(1, 3)), told(epochs=((1, 0), (7, 2)))
+    orders = [joined(joined(one, two), three) for one, two, three in permutations([small, grown, alive])]
+    assert [covered(fleet) for fleet in orders] == [[]] * 6
+    restored = told(granule(1, 2), epochs=((1, 0), (7, 2)))
+    orders = [joined(joined(one, two), three) for one, two, three in permutations([small, grown, restored])]
+    assert [covered(fleet) for fleet in orders] == [[(1, 2, 1)]] * 6
+
+
+def test_a_granule_that_grows_no_more_is_believed_of_a_dead_monitor_too() -> None:
+    fleet = joined(told(granule(1, 2)), told(granule(1, 2), granule(3, 3)), told(epochs=((1, 0), (7, 2))))
+    assert covered(fleet) == [(1, 2, 1)]
 
 
 @pytest.mark.parametrize(
@@ -203,7 +217,7 @@ def document(**changes: Any) -> bytes:
             msgspec.msgpack.encode({"magic": "sidecar-reference"}),
             "s: expected a sidecar snapshot, got a reference",
         ),
-        (document(version=2), "s: expected snapshot version 1, got 2"),
+        (document(version=1), "s: expected snapshot version 2, got 1"),
         (document(layouts={}), f"s: expected the fields of a snapshot, got KeyError('{LAYOUT.id}')"),
         (document(layouts={LAYOUT.id: b"x"}), "s: layout: expected a sidecar reference, got other data"),
         (document(subjects=[{}]), "s: expected the fields of a snapshot, got KeyError('model')"),

@@ -107,6 +107,11 @@ class History:
         return self._cutter.now_unix_ns
 
     @property
+    def n_closed(self) -> int:
+        """Number of the last closing."""
+        return self._n_closed
+
+    @property
     def newest_start_unix_ns(self) -> int:
         """Where the newest pane begins."""
         return self._cutter.newest_start_unix_ns

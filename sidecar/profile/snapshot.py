@@ -18,7 +18,8 @@ a new origin.
 
 **What may still grow is believed of the newest monitor of an origin alone.** Its successor tells the granule
 anew as it was in the checkpoint. Otherwise a granule of 1 to 2 that had grown to 1 to 3, which a later epoch
-then takes back, would be there or not, depending on which of the three was merged first.
+then takes back, would be there or not, depending on which of the three was merged first. Joint sums and data
+quality (`sidecar.profile.beside`) may all grow, and follow this rule alone.
 
 Counts of different references have different cells and are never added: that is refused.
 """
@@ -30,6 +31,7 @@ from dataclasses import dataclass
 
 from sidecar.errors import BadSnapshot
 from sidecar.profile import codec
+from sidecar.profile.beside import NOTHING_BESIDE, Beside, merge_beside
 from sidecar.profile.history import ClosedPanes
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.resting import RestingPane
@@ -46,11 +48,13 @@ class OriginPart:
         epochs: monitor start to the number of the last closing before it.
         granules: those that are kept, by horizon and first number.
         growing: which of them the newest monitor may still tell with a greater last number.
+        beside: joint sums and data quality, of the newest monitor.
     """
 
     epochs: Mapping[int, int]
     granules: Mapping[GranuleKey, RestingPane]
     growing: frozenset[GranuleKey]
+    beside: Beside = NOTHING_BESIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -106,7 +110,9 @@ class Layout:
         return cls(reference.id, codec.encode(reference))
 
 
-def subject_part(reference_id: str, layout: Layout, origin: str, closed: ClosedPanes) -> SubjectPart:
+def subject_part(
+    reference_id: str, layout: Layout, origin: str, closed: ClosedPanes, beside: Beside = NOTHING_BESIDE
+) -> SubjectPart:
     """What one monitor tells of one subject.
 
     Args:
@@ -114,12 +120,13 @@ def subject_part(reference_id: str, layout: Layout, origin: str, closed: ClosedP
         layout: the features by which was counted.
         origin: names the monitor and its resumptions.
         closed: its panes.
+        beside: its joint sums and data quality.
 
     Returns:
         The part.
     """
     granules = {(horizon_ns, pane.first): pane for horizon_ns, panes in closed.granules for pane in panes}
-    part = kept(dict(closed.epochs), granules, closed.growing)
+    part = kept(dict(closed.epochs), granules, closed.growing, beside)
     return SubjectPart(reference_id, layout, {origin: part})
 
 
@@ -178,8 +185,11 @@ def _merged_origin(where: str, one: OriginPart, other: OriginPart) -> OriginPart
     limits, newest = _limits(epochs), max(epochs, default=0)
     granules: dict[GranuleKey, RestingPane] = {}
     growing: set[GranuleKey] = set()
+    beside: Beside | None = None
     for part in (one, other):
         living = max(part.epochs, default=0) == newest
+        if living:
+            beside = part.beside if beside is None else merge_beside(where, beside, part.beside)
         for key, granule in part.granules.items():
             grows = key in part.growing
             if granule.last > limits[granule.epoch] or (grows and not living):
@@ -193,23 +203,26 @@ def _merged_origin(where: str, one: OriginPart, other: OriginPart) -> OriginPart
                 growing.update([key] if grows else [])
             elif held.last == granule.last and not grows:
                 growing.discard(key)
-    return OriginPart(epochs, granules, frozenset(growing))
+    return OriginPart(epochs, granules, frozenset(growing), beside or NOTHING_BESIDE)
 
 
 def kept(
-    epochs: dict[int, int], granules: Mapping[GranuleKey, RestingPane], growing: frozenset[GranuleKey]
+    epochs: dict[int, int],
+    granules: Mapping[GranuleKey, RestingPane],
+    growing: frozenset[GranuleKey],
+    beside: Beside,
 ) -> OriginPart:
     """What is left of granules that were told under several epochs.
 
     Args:
-        epochs, granules, growing: as in `OriginPart`.
+        epochs, granules, growing, beside: as in `OriginPart`.
 
     Returns:
         Without those that a later epoch has taken back.
     """
     limits = _limits(epochs)
     left = {key: granule for key, granule in granules.items() if granule.last <= limits[granule.epoch]}
-    return OriginPart(epochs, left, growing & left.keys())
+    return OriginPart(epochs, left, growing & left.keys(), beside)
 
 
 def _limits(epochs: Mapping[int, int]) -> dict[int, int]:

@@ -60,6 +60,19 @@ class _Granule:
     registers: U8
 
 
+def distinct_among(registers: U8, rows: int) -> float:
+    """Estimated number of different rows.
+
+    Args:
+        registers: of their hashes.
+        rows: how many there are.
+
+    Returns:
+        At most that many.
+    """
+    return min(float(estimate(registers)), float(rows))
+
+
 class QualityWatch:
     """Data quality of one subject.
 
@@ -197,6 +210,18 @@ class QualityWatch:
             if rate is not None
         )
 
+    def stretches(self) -> list[tuple[int, int, Sums, U8]]:
+        """What the window consists of, the oldest first.
+
+        Returns:
+            Begin and end of every stretch of time, its sums, and the HyperLogLog registers of its rows; not
+            copies.
+        """
+        return [
+            (start, start + self._granules.granule_ns, granule.sums, granule.registers)
+            for start, granule in self._granules.items()
+        ]
+
     def distinct_rows(self) -> tuple[float, int]:
         """Different rows in the horizon.
 
@@ -207,7 +232,7 @@ class QualityWatch:
         for granule in self._granules.all():
             merge_registers(registers, granule.registers)
             rows += granule.sums.rows
-        return min(float(estimate(registers)), float(rows)), rows
+        return distinct_among(registers, rows), rows
 
     def _window(self) -> Sums:
         total = Sums.empty(len(self._specs))

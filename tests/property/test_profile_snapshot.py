@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import random
-from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,11 +20,11 @@ from sidecar.profile.snapshot import (
     Layout,
     Snapshot,
     SubjectPart,
-    merge,
     subject_part,
 )
 from sidecar.profile.snapshot_codec import decode, encode
 from sidecar.profile.snapshot_window import horizons_of, window_sum
+from tests.support.fleet import grouped, merged
 from tests.support.panes import contents
 
 SPECS = [FeatureSpec("a", "input", "numeric"), FeatureSpec("b", "input", "categorical")]
@@ -93,22 +92,6 @@ def fleet(seed: int) -> tuple[list[Monitor], list[Snapshot]]:
         if rng.random() < 0.7:
             told.append(monitor.tell())
     return monitors, [*told, *(monitor.tell() for monitor in monitors)]
-
-
-def merged(snapshots: Sequence[Snapshot]) -> Snapshot:
-    return merge([(f"{number}", snapshot) for number, snapshot in enumerate(snapshots)])
-
-
-def grouped(snapshots: list[Snapshot], rng: random.Random) -> Snapshot:
-    """Merged in some order, in groups of groups, some of them more than once."""
-    heap = [*snapshots, *rng.choices(snapshots, k=rng.randint(0, 3))]
-    rng.shuffle(heap)
-    while len(heap) > 1:
-        group = [heap.pop(rng.randrange(len(heap))) for _ in range(min(len(heap), rng.randint(2, 4)))]
-        heap.append(decode(encode(merged(group)), "group") if rng.random() < 0.3 else merged(group))
-        if rng.random() < 0.2:
-            heap.append(rng.choice(snapshots))
-    return heap[0]
 
 
 @given(seed=st.integers(0, 2**32))

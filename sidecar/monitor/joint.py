@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64
-from sidecar.drift.multivariate import JointComparison, JointEffects, embedding_shift
+from sidecar.drift.multivariate import JointComparison, JointEffects, joint_effects
 from sidecar.errors import BadReference
 from sidecar.profile import fourier, joint_reference
 from sidecar.profile.directions import DIRECTIONS
@@ -198,19 +198,13 @@ class JointAnalysis:
         self._flush()
         window = self._total()
         comparison = self._comparison
-        phi = self._design_effect(self._fill.space.names)
-        return JointEffects(
-            features=self._fill.space.width,
-            rows=window.rows,
-            reference_rows=comparison.reference_rows if comparison is not None else 0,
-            correlation=comparison.correlation_shift(window.joint, phi) if comparison is not None else None,
-            reconstruction=comparison.reconstruction(window.joint, phi) if comparison is not None else None,
-            embeddings=tuple(
-                embedding_shift(known, sums, self._settings.min_rows, self._design_effect(group.features))
-                for group, known, sums in zip(self._groups, self._fourier, window.vectors, strict=True)
-                if known is not None
-            ),
-        )
+        space = self._fill.space
+        embeddings = [
+            (known, self._design_effect(group.features))
+            for group, known in zip(self._groups, self._fourier, strict=True)
+        ]
+        phi = self._design_effect(space.names)
+        return joint_effects(comparison, space.width, window, embeddings, self._settings.min_rows, phi)
 
     def to_state(self) -> dict[str, Any]:
         """For a checkpoint.

@@ -32,11 +32,12 @@ from dataclasses import dataclass
 from sidecar.errors import BadSnapshot
 from sidecar.profile import codec
 from sidecar.profile.beside import NOTHING_BESIDE, Beside, merge_beside
+from sidecar.profile.feature import Role
 from sidecar.profile.history import ClosedPanes
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.resting import RestingPane
 
-SubjectKey = tuple[str, str | None, str]
+SubjectKey = tuple[str, str | None, Role]
 GranuleKey = tuple[int, int]  # horizon in nanoseconds, number of the first closing
 
 

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.load import load_config
+from sidecar.drift.fleet import fleet_effects
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.views import Views
 from sidecar.payload.columns import Columns, intern_schema
@@ -40,7 +41,8 @@ SCHEMA = intern_schema(
     (*["numeric"] * (2 + DIMENSION), "categorical"),
 )
 CONFIG = load_config(
-    "{window: {pane_s: 1, lateness_s: 3, horizons_s: [100, 1000]}, multivariate: {embedding_columns: 16}}"
+    "{window: {pane_s: 1, lateness_s: 3, horizons_s: [100, 1000], min_rows: 20},"
+    " multivariate: {embedding_columns: 16}}"
 )
 KEY = ("m", "1", "input")
 
@@ -144,6 +146,13 @@ def counted(part: SubjectPart) -> dict[str, Any]:
     }
 
 
+def judged(part: SubjectPart) -> dict[str, Any]:
+    """Effect sizes of what the features do together."""
+    (total,) = joint_totals(part, horizons_of(part)[-1], end_of(part, horizons_of(part)[-1]))
+    names = [feature.spec.name for feature in REFERENCE.features]
+    return fleet_effects(total.space, names, total.pane, CONFIG.window.min_rows).to_json()
+
+
 @given(seed=st.integers(0, 2**32))
 @settings(deadline=None, max_examples=15)
 def test_a_fleet_holds_what_one_monitor_over_all_rows_holds(seed: int) -> None:
@@ -164,6 +173,11 @@ def test_a_fleet_holds_what_one_monitor_over_all_rows_holds(seed: int) -> None:
     fleet = grouped(told, rng)
     assert encode(fleet) == encode(merged(told))
     assert counted(fleet.subjects[KEY]) == counted(whole.tell(end).subjects[KEY])
+    assert judged(fleet.subjects[KEY]) == judged(whole.tell(end).subjects[KEY])
+    (report,) = [subject.report for subject in whole.subjects.all()]
+    assert report is not None
+    assert report.joint is not None
+    assert judged(fleet.subjects[KEY]) == report.joint.to_json()
     assert {count.rate.name for count in quality_of(fleet.subjects[KEY]).counts} >= {"missing", "unseen"}
 
 

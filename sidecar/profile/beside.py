@@ -67,7 +67,7 @@ def merge_beside(where: str, one: Beside, other: Beside) -> Beside:
     quality = dict(one.quality)
     for start, pane in other.quality.items():
         held = quality.get(start)
-        quality[start] = pane if held is None else max(held, pane, key=_progress)
+        quality[start] = pane if held is None else _later(held, pane)
     ids = [part.space.id if part.space is not None else "" for part in (one, other)]
     if ids[0] != ids[1]:  # one was told before the space was learnt
         later = one if ids[0] > ids[1] else other
@@ -82,6 +82,8 @@ def merge_beside(where: str, one: Beside, other: Beside) -> Beside:
     return Beside(one.space, joint, quality)
 
 
-def _progress(pane: QualityPane) -> tuple[tuple[int, int], bytes]:
-    """The texts that are known of one state may differ from time to time: any choice but by order will do."""
-    return pane.version, msgspec.msgpack.encode(pane.to_state())
+def _later(one: QualityPane, other: QualityPane) -> QualityPane:
+    """Of one state the texts that are known may differ from time to time: any choice but by order will do."""
+    if one.version != other.version:
+        return max(one, other, key=lambda pane: pane.version)
+    return max(one, other, key=lambda pane: msgspec.msgpack.encode(pane.to_state()))

@@ -81,7 +81,8 @@ class QualityWatch:
         features: for each its reference, None while that is being learnt.
         horizon_ns: length of the window that is shown.
 
-    Memory: 33 stretches of 4.2 KB and 80 B a feature: 0.4 MB for 100 features, 2.8 MB for 1,000.
+    Memory: 33 stretches of 4.2 KB and 80 B a feature: 0.4 MB for 100 features, 2.8 MB for 1,000; and as much
+    again for the copies that are told in snapshots.
     """
 
     def __init__(

@@ -113,12 +113,11 @@ class Monitor:
 
     def die(self) -> None:
         self.epoch += 1
+        self.resume()
+
+    def resume(self) -> None:
         self.__post_init__()
-        if self.saved is not None:
-            assert self.subjects.restore(msgpack.unpackb(self.saved, strict_map_key=False)) == []
-        else:
-            self.name += "'"
-            self.views = views_of(self.subjects, origin=self.name)
+        assert self.subjects.restore(msgpack.unpackb(self.saved, strict_map_key=False)) == []
 
 
 def quality_of(part: SubjectPart) -> QualityReport:
@@ -209,6 +208,25 @@ def test_whoever_is_killed_when_the_fleet_holds_what_its_living_monitors_hold(se
     assert fleet.subjects.keys() >= living.subjects.keys()
     for key, part in living.subjects.items():
         assert counted(fleet.subjects[key]) == counted(part)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=15)
+def test_a_monitor_that_goes_on_from_its_checkpoint_changes_no_byte(seed: int) -> None:
+    rng = random.Random(seed)
+    asked, resumed = Monitor("pod"), Monitor("pod")
+    now = START
+    for number in range(rng.randint(2, 60)):
+        now += rng.randint(0, NS)
+        columns = request(rng)
+        for monitor in (asked, resumed):
+            monitor.take(columns, now, number)
+        if rng.random() < 0.3:
+            resumed.save()
+            resumed.resume()
+    states = [msgpack.packb(monitor.subjects.to_state()) for monitor in (asked, resumed)]
+    assert states[0] == states[1]
+    assert encode(asked.tell(now)) == encode(resumed.tell(now))
 
 
 def test_the_pages_of_a_fleet_say_what_they_cannot_add() -> None:

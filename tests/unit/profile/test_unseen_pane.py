@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+from collections import Counter
 from itertools import permutations
 
 import numpy as np
@@ -52,6 +53,17 @@ class TestUnseenOf:
             found, distinct = unseen_of(order)
             assert found == (Unseen("a", 3, 0), Unseen("b", 2, 0), Unseen("c", 1, 0))
             assert distinct == pytest.approx(3.0, abs=0.01)
+
+    def test_keeps_its_bounds_where_there_are_more_than_tables_hold(self) -> None:
+        words = [f"w{number}" for number in np.random.default_rng(5).zipf(1.3, size=3000)]
+        panes = [pane_of(*words[start::3]) for start in range(3)]
+        found, distinct = unseen_of(panes)
+        true = Counter(words)
+        assert len(found) == 64
+        assert all(each.count - each.error <= true[each.category] <= each.count for each in found)
+        assert any(each.error for each in found)
+        assert distinct == pytest.approx(len(true), rel=0.05)
+        assert all(unseen_of(order) == (found, distinct) for order in permutations(panes))
 
     def test_names_a_category_whose_text_nobody_knows_by_its_key(self) -> None:
         found, _ = unseen_of([pane_of("a", known=False)])

@@ -46,10 +46,11 @@ def add_snapshot_verbs(verbs: Any) -> None:
 
 
 def _merge(options: argparse.Namespace) -> int:
-    from sidecar.profile import snapshot
+    from sidecar.profile.snapshot import merge
+    from sidecar.profile.snapshot_codec import encode
 
-    merged = snapshot.merge([(name, _read(name)) for name in options.files])
-    _write(options.output, snapshot.encode(merged))
+    merged = merge([(name, _read(name)) for name in options.files])
+    _write(options.output, encode(merged))
     origins = {name for part in merged.subjects.values() for name in part.origins}
     parts = [origin for part in merged.subjects.values() for origin in part.origins.values()]
     granules = sum(len(origin.granules) for origin in parts)
@@ -91,6 +92,7 @@ def _document(
 ) -> tuple[dict[str, Any], tuple[Difference, ...]]:
     """The fleet's window of one subject, judged against its reference or against another version's window."""
     from sidecar.drift.difference import compare_references
+    from sidecar.snapshot_page import joint_json, quality_json
 
     part = snapshot.subjects[key]
     layout, pane, horizon_ns = _window(options, key, part)
@@ -100,6 +102,7 @@ def _document(
     differences: tuple[Difference, ...] = ()
     if pane is not None and judged_by is not None:
         differences = compare_references(judged_by, _counted(layout, pane))
+    end_unix_ns = 0 if pane is None else pane.end_unix_ns
     document = {
         "model": key[0],
         "version": key[1],
@@ -114,6 +117,8 @@ def _document(
             "rows": 0 if pane is None else pane.rows,
         },
         "features": [difference.to_json() for difference in differences],
+        "multivariate": [] if options.against else joint_json(part, layout, horizon_ns, end_unix_ns),
+        "quality": quality_json(key[2], part, layout, horizon_ns, end_unix_ns),
     }
     return document, differences
 
@@ -123,7 +128,7 @@ def _window(
 ) -> tuple[Reference, Pane | None, int]:
     """By which features was counted, the newest window of all origins, and its length."""
     from sidecar.profile import codec
-    from sidecar.profile.snapshot import end_of, window_sum
+    from sidecar.profile.snapshot_window import end_of, window_sum
 
     horizon_ns = _horizon_ns(options, key, part)
     pane = window_sum(part, horizon_ns, end_of(part, horizon_ns))
@@ -150,7 +155,8 @@ def _counted(layout: Reference, pane: Pane) -> Reference:
 
 
 def _horizon_ns(options: argparse.Namespace, key: SubjectKey, part: SubjectPart) -> int:
-    from sidecar.profile.snapshot import horizons_of, subject_name
+    from sidecar.profile.snapshot import subject_name
+    from sidecar.profile.snapshot_window import horizons_of
 
     held = horizons_of(part)
     if options.horizon is None:
@@ -167,6 +173,7 @@ def _horizon_ns(options: argparse.Namespace, key: SubjectKey, part: SubjectPart)
 def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> None:
     from sidecar.drift.difference import COLUMNS
     from sidecar.reference_cli import print_table
+    from sidecar.snapshot_page import joint_lines, quality_lines
 
     version = "" if document["version"] is None else f" version {document['version']}"
     window = document["window"]
@@ -178,10 +185,13 @@ def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> Non
     print(f"{document['model']}{version} {document['role']}: {window['rows']:,} rows of {n_origins} origins")
     print(f"{times[0]} to {times[1]}, reference {document['reference']['id']}")
     print_table(COLUMNS, [difference.row() for difference in differences])
+    lines = [line for joint in document["multivariate"] for line in joint_lines(joint)]
+    for line in [*lines, *quality_lines(document["quality"])]:
+        print(line)
 
 
 def _read(name: str) -> Snapshot:
-    from sidecar.profile.snapshot import decode
+    from sidecar.profile.snapshot_codec import decode
 
     try:
         return decode(Path(name).read_bytes(), name)

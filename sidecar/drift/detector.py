@@ -17,8 +17,8 @@ counting one of them (`sidecar.profile.units`); runs and sessions across request
 which divides successes, trials and reference rows. Since phi is estimated, the bound is then approximate.
 
 **Workers and pods.** Streams depend on sums alone: the panes of several processes, added, give to the bit the
-numbers of one process that saw it all. Pods that cannot add their panes may average their values instead
-(`sidecar.drift.fleet`).
+numbers of one process that saw it all. Pods that cannot add their panes may average their values M instead:
+the mean of e-detectors is one, whatever the dependence between them, against the same threshold.
 
 **Seasons.** With references by hour of the week, bands and gains are those of the hour in which a pane
 begins; the streams go on through all hours. The bands of all hours share the 5 %.

@@ -23,6 +23,7 @@ and its null law.
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from statistics import NormalDist
 from typing import Any
@@ -34,6 +35,7 @@ from sidecar.drift.chi_square import chi_square_quantile
 from sidecar.profile.fourier import FourierReference, FourierSums
 from sidecar.profile.joint import JointSums
 from sidecar.profile.joint_reference import JointReference, correlations
+from sidecar.profile.joint_window import JointPane
 from sidecar.profile.principal import find_principal
 
 RISK = 0.01  # share of windows beyond a limit without drift
@@ -318,6 +320,41 @@ def embedding_shift(
         reference_rows=m,
         mmd2=mmd2(reference.sums, current) if known else None,
         limit=design_effect * mmd2_limit(reference.traces, m, n) if known else None,
+    )
+
+
+def joint_effects(
+    comparison: JointComparison | None,
+    features: int,
+    pane: JointPane,
+    embeddings: Sequence[tuple[FourierReference | None, float]],
+    min_rows: int,
+    design_effect: float = 1.0,
+) -> JointEffects:
+    """Effect sizes of one window.
+
+    Args:
+        comparison: of numeric features, where there is something to compare with.
+        features: how many are joined.
+        pane: sums of the window.
+        embeddings: for each what it was, and its design effect.
+        min_rows: a window with fewer says nothing.
+        design_effect: of the numeric features.
+
+    Returns:
+        All of them.
+    """
+    return JointEffects(
+        features=features,
+        rows=pane.rows,
+        reference_rows=0 if comparison is None else comparison.reference_rows,
+        correlation=None if comparison is None else comparison.correlation_shift(pane.joint, design_effect),
+        reconstruction=None if comparison is None else comparison.reconstruction(pane.joint, design_effect),
+        embeddings=tuple(
+            embedding_shift(reference, sums, min_rows, phi)
+            for (reference, phi), sums in zip(embeddings, pane.vectors, strict=True)
+            if reference is not None
+        ),
     )
 
 

@@ -19,6 +19,7 @@ from sidecar.drift.verdict import FeatureVerdict
 from sidecar.profile.decay import DecayedSum
 from sidecar.profile.feature import Role
 from sidecar.profile.history import NS, ClosedPanes
+from sidecar.profile.joint_window import ClosedJoint
 from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.snapshot import Layout
@@ -26,6 +27,7 @@ from sidecar.profile.table import finite
 
 NO_SKETCH = np.zeros(0, dtype=np.int64)
 NOTHING_CLOSED = ClosedPanes((), ())
+NO_JOINT = ClosedJoint(None, ())
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -48,6 +50,7 @@ class ModelReport:
         joint: what the features do together; None while learning, and when there is nothing to join.
         decayed: sums with halving weights, one for each half-life; copies.
         closed: the closed panes that are held, for snapshots.
+        closed_joint: likewise, of what the features do together.
         layout: by which features they were counted; None while one is being learnt.
         river: what detectors of that library say, without guarantee.
     """
@@ -67,6 +70,7 @@ class ModelReport:
     joint: JointEffects | None = None
     decayed: tuple[DecayedSum, ...] = ()
     closed: ClosedPanes = NOTHING_CLOSED
+    closed_joint: ClosedJoint = NO_JOINT
     layout: Layout | None = None
     river: tuple[dict[str, Any], ...] = ()
 

@@ -43,7 +43,7 @@ from sidecar.profile.units import Chosen
 from sidecar.profile.unseen import UnseenTexts
 from sidecar.profile.vocabulary import Vocabulary
 
-STATE_FORMAT = 3
+STATE_FORMAT = 4
 
 
 class ModelAnalysis:
@@ -204,6 +204,7 @@ class ModelAnalysis:
             joint=self._joint.measure(self._alarm.design_effects),
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
+            closed_joint=self._joint.closed(),
             layout=self._layout,
             river=tuple(self._river.to_json()),
         )
@@ -224,7 +225,7 @@ class ModelAnalysis:
         for pane in self._history.close_due():
             if self._alarm.close(pane):
                 self._compare()
-            self._joint.close(pane.start_unix_ns, pane.end_unix_ns)
+            self._joint.close(pane.start_unix_ns, pane.end_unix_ns, self._history.n_closed)
             for accumulator in self.accumulators.values():
                 accumulator.close(pane.start_unix_ns, pane.end_unix_ns)
         self._joint.expire(self._history.newest_start_unix_ns)

@@ -15,6 +15,7 @@ from sidecar.payload.columns import Schema
 from sidecar.profile.embedding import RowLayout
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
+from sidecar.profile.quality_pane import QualityPane, version_of
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.units import Chosen
 from sidecar.profile.unseen import UnseenWindow
@@ -66,6 +67,7 @@ class DataQuality:
         self._pane_ns = alarm.pane_ns
         self._start_unix_ns = 0  # of the open pane
         self._latest: QualityReport | None = None
+        self._told: dict[int, QualityPane] = {}
         self._reported_unix_ns = 0
 
     def note(self, schema: Schema) -> None:
@@ -93,6 +95,7 @@ class DataQuality:
         if any(new is not old for new, old in zip(features, self._features, strict=True)):
             self._features = tuple(features)
             self._watch.use(features)
+            self._told = {}
             self._latest = None
 
     def fill(self, rows: F64, unix_ns: int, chosen: Chosen | None = None) -> None:
@@ -154,7 +157,31 @@ class DataQuality:
                 )
                 for place in self._categorical
             },
+            told=self._tell(),
         )
+
+    def _tell(self) -> tuple[QualityPane, ...]:
+        """The stretches of the window; what has not changed since it was told last is not copied again."""
+        if any(feature is None for feature in self._features):
+            return ()
+        told = {}
+        for start, end, sums, registers in self._watch.stretches():
+            pane = self._told.get(start)
+            if pane is None or pane.version != version_of(sums.rows, sums.others):
+                pane = QualityPane(
+                    start,
+                    end,
+                    sums.rows,
+                    sums.tallies.copy(),
+                    sums.passed_over.copy(),
+                    sums.blocks.copy(),
+                    sums.others.copy(),
+                    registers.copy(),
+                    self._unseen.told(start),
+                )
+            told[start] = pane
+        self._told = told
+        return tuple(told.values())
 
     def to_state(self) -> dict[str, Any]:
         """The quality for a checkpoint.

@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64
-from sidecar.drift.multivariate import JointComparison, JointEffects, embedding_shift
+from sidecar.drift.multivariate import JointComparison, JointEffects, joint_effects
 from sidecar.errors import BadReference
 from sidecar.profile import fourier, joint_reference
 from sidecar.profile.directions import DIRECTIONS
@@ -21,9 +21,10 @@ from sidecar.profile.embedding import Group, Vectors
 from sidecar.profile.feature import FeatureSpec, Role
 from sidecar.profile.fourier import FourierReference
 from sidecar.profile.joint import JointFill, JointSpace, JointSums
-from sidecar.profile.joint_window import JointPane, JointWindow
+from sidecar.profile.joint_window import ClosedJoint, JointPane, JointWindow
 from sidecar.profile.learning import LEARN_VALUES
 from sidecar.profile.reference import FeatureReference, Reference
+from sidecar.profile.space import Space
 
 UNKNOWABLE = b""  # instead of a part: its rows were too few or did not vary
 
@@ -138,18 +139,32 @@ class JointAnalysis:
             if phases is not None:
                 sums.add(block.products, block.states, phases)
 
-    def close(self, start_unix_ns: int, end_unix_ns: int) -> None:
+    def close(self, start_unix_ns: int, end_unix_ns: int, number: int) -> None:
         """A pane has closed: no more rows of it will come.
 
         Args:
-            start_unix_ns: its begin.
+            start_unix_ns: its begin; of a pane kept by rows, the earliest that it had.
             end_unix_ns: its end.
+            number: of its closing, from 1.
         """
         self._flush()
-        pane = self._open.pop(start_unix_ns, None)
-        if pane is not None:
-            pane.end_unix_ns = end_unix_ns
-            self._window.push(pane)
+        found = [self._open.pop(at) for at in sorted(self._open) if start_unix_ns <= at < end_unix_ns]
+        if not found:
+            return
+        closed, *begun_later = found
+        for pane in begun_later:
+            closed.merge(pane)
+        closed.start_unix_ns, closed.end_unix_ns = start_unix_ns, end_unix_ns
+        closed.first = closed.last = number
+        self._window.push(closed)
+
+    def closed(self) -> ClosedJoint:
+        """What has closed and is still held, for snapshots.
+
+        Returns:
+            Frozen; nothing is copied.
+        """
+        return ClosedJoint(None if self.learning else self._space, self._window.granules)
 
     def expire(self, unix_ns: int) -> None:
         """Drops what is too old.
@@ -183,19 +198,13 @@ class JointAnalysis:
         self._flush()
         window = self._total()
         comparison = self._comparison
-        phi = self._design_effect(self._fill.space.names)
-        return JointEffects(
-            features=self._fill.space.width,
-            rows=window.rows,
-            reference_rows=comparison.reference_rows if comparison is not None else 0,
-            correlation=comparison.correlation_shift(window.joint, phi) if comparison is not None else None,
-            reconstruction=comparison.reconstruction(window.joint, phi) if comparison is not None else None,
-            embeddings=tuple(
-                embedding_shift(known, sums, self._settings.min_rows, self._design_effect(group.features))
-                for group, known, sums in zip(self._groups, self._fourier, window.vectors, strict=True)
-                if known is not None
-            ),
-        )
+        space = self._fill.space
+        embeddings = [
+            (known, self._design_effect(group.features))
+            for group, known in zip(self._groups, self._fourier, strict=True)
+        ]
+        phi = self._design_effect(space.names)
+        return joint_effects(comparison, space.width, window, embeddings, self._settings.min_rows, phi)
 
     def to_state(self) -> dict[str, Any]:
         """For a checkpoint.
@@ -213,7 +222,7 @@ class JointAnalysis:
             "learnt": self._learnt,
             "rows": [_packed(block) for block in self._gathered.features],
             "vectors": products,
-            "open": [pane.to_state() for pane in self._open.values()],
+            "open": [self._open[start].to_state() for start in sorted(self._open)],
             "newest_unix_ns": self._window.open_start_unix_ns,
             "granules": [granule.to_state() for granule in self._window.granules],
         }
@@ -290,6 +299,8 @@ class JointAnalysis:
         self._fill = JointFill(space)
         self._fourier = tuple(self._embedding(parts, group) for group in self._groups)
         self._phases = tuple(None if known is None else known.phases() for known in self._fourier)
+        embeddings = [parts.get(fourier.part_name(group.name), UNKNOWABLE) for group in self._groups]
+        self._space = Space.of(parts.get(self._joint_part, UNKNOWABLE), embeddings) if parts else None
 
     def _fits(self, name: str, part: bytes | None) -> bool:
         """Whether a part can be used; what cannot is learnt anew."""

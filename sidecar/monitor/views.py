@@ -15,7 +15,9 @@ from sidecar.mirror.shadow import Shadow
 from sidecar.mirror.thread import Mirror
 from sidecar.monitor.level import LevelControl
 from sidecar.monitor.subjects import Subjects
-from sidecar.profile.snapshot import Snapshot, encode, subject_part
+from sidecar.profile.beside import Beside
+from sidecar.profile.snapshot import Snapshot, SubjectKey, SubjectPart, subject_part
+from sidecar.profile.snapshot_codec import encode
 from sidecar.quality.report import QualityReport
 from sidecar.ring.counters import accounting
 from sidecar.ring.segment import Segment
@@ -177,18 +179,19 @@ class Views:
         return render(self._collect(), openmetrics=openmetrics)
 
     def snapshot(self) -> bytes:
-        """`GET /api/v1/snapshot`: closed panes of all subjects with a reference (docs/snapshot-format.md)."""
-        return encode(
-            Snapshot(
-                {
-                    (report.model, report.version, report.role): subject_part(
-                        report.reference_id, report.layout, self._origin, report.closed
-                    )
-                    for report in self._reports()
-                    if report.layout is not None and report.reference_id is not None
-                }
+        """`GET /api/v1/snapshot`: what all known subjects have closed (docs/snapshot-format.md)."""
+        parts: dict[SubjectKey, SubjectPart] = {
+            (report.model, report.version, report.role): subject_part(
+                report.reference_id,
+                report.layout,
+                self._origin,
+                report.closed,
+                Beside.of(report.closed_joint, () if quality is None else quality.told),
             )
-        )
+            for report, quality in self._judged()
+            if report.layout is not None and report.reference_id is not None
+        }
+        return encode(Snapshot(parts))
 
     def versions(self, model: str | None) -> Document | None:
         """`GET /api/v1/versions`: the versions of one model side by side, by default of the first."""

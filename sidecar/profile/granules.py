@@ -46,6 +46,17 @@ class Granules(Generic[T]):
             found = self._by_start[start] = self._make()
         return found
 
+    def found(self, unix_ns: int) -> T | None:
+        """The summary of a moment.
+
+        Args:
+            unix_ns: the moment.
+
+        Returns:
+            None when there is none.
+        """
+        return self._by_start.get(unix_ns // self.granule_ns * self.granule_ns)
+
     def expire(self, unix_ns: int) -> list[T]:
         """Drops what lies wholly before the horizon.
 

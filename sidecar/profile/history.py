@@ -73,10 +73,12 @@ class ClosedPanes:
     Args:
         epochs: monitor starts and the number of the last closing before each.
         granules: by horizon in nanoseconds, the oldest first.
+        growing: horizon and first number of those that panes may still be added to.
     """
 
     epochs: Epochs
     granules: tuple[tuple[int, tuple[RestingPane, ...]], ...]
+    growing: frozenset[tuple[int, int]] = frozenset()
 
 
 class History:
@@ -103,6 +105,11 @@ class History:
     def now_unix_ns(self) -> int:
         """Latest time seen, of a row or told."""
         return self._cutter.now_unix_ns
+
+    @property
+    def n_closed(self) -> int:
+        """Number of the last closing."""
+        return self._n_closed
 
     @property
     def newest_start_unix_ns(self) -> int:
@@ -213,7 +220,13 @@ class History:
             Frozen; nothing is copied, since panes at rest do not change.
         """
         held = zip(self._plan.horizons_ns, self._windows, strict=True)
-        return ClosedPanes(self._epochs, tuple((horizon_ns, window.granules) for horizon_ns, window in held))
+        granules = tuple((horizon_ns, window.granules) for horizon_ns, window in held)
+        # Tumbling: a pane kept by rows may begin in the stretch before
+        newest = slice(None) if self._plan.kind == "tumbling" else slice(-1, None)
+        growing = frozenset(
+            (horizon_ns, pane.first) for horizon_ns, panes in granules for pane in panes[newest]
+        )
+        return ClosedPanes(self._epochs, granules, growing)
 
     def to_state(self) -> dict[str, Any]:
         """All of it for a checkpoint.

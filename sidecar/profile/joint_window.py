@@ -14,6 +14,7 @@ from typing import Any
 
 from sidecar.profile.fourier import FourierSums
 from sidecar.profile.joint import JointSums
+from sidecar.profile.space import Space
 
 GRANULE_LIMIT = 12
 
@@ -27,12 +28,16 @@ class JointPane:
         end_unix_ns: end.
         joint: of the numeric features.
         vectors: of each embedding.
+        first: number of the first closing that it covers, from 1; 0 while it is open.
+        last: number of the last one.
     """
 
     start_unix_ns: int
     end_unix_ns: int
     joint: JointSums
     vectors: tuple[FourierSums, ...]
+    first: int = 0
+    last: int = 0
 
     @classmethod
     def empty(cls, start_unix_ns: int, end_unix_ns: int, width: int, groups: int) -> JointPane:
@@ -62,13 +67,16 @@ class JointPane:
         """
         self.start_unix_ns = min(self.start_unix_ns, other.start_unix_ns)
         self.end_unix_ns = max(self.end_unix_ns, other.end_unix_ns)
+        self.first = min(self.first or other.first, other.first or self.first)
+        self.last = max(self.last, other.last)
         self.joint.merge(other.joint)
         for sums, others in zip(self.vectors, other.vectors, strict=True):
             sums.merge(others)
 
     def copy(self) -> JointPane:
         vectors = tuple(sums.copy() for sums in self.vectors)
-        return JointPane(self.start_unix_ns, self.end_unix_ns, self.joint.copy(), vectors)
+        joint = self.joint.copy()
+        return JointPane(self.start_unix_ns, self.end_unix_ns, joint, vectors, self.first, self.last)
 
     def to_state(self) -> dict[str, Any]:
         """The pane for a checkpoint or a snapshot.
@@ -79,6 +87,8 @@ class JointPane:
         return {
             "start_unix_ns": self.start_unix_ns,
             "end_unix_ns": self.end_unix_ns,
+            "first": self.first,
+            "last": self.last,
             "joint": self.joint.to_state(),
             "vectors": [sums.to_state() for sums in self.vectors],
         }
@@ -102,7 +112,21 @@ class JointPane:
         if len(vectors) != groups:
             raise ValueError(f"sums of {groups} embeddings, got {len(vectors)}")
         joint = JointSums.from_state(state["joint"], width)
-        return cls(int(state["start_unix_ns"]), int(state["end_unix_ns"]), joint, vectors)
+        times = int(state["start_unix_ns"]), int(state["end_unix_ns"])
+        return cls(*times, joint, vectors, int(state["first"]), int(state["last"]))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class ClosedJoint:
+    """What has closed, for snapshots.
+
+    Args:
+        space: by what was counted; None while that is being learnt, or when nothing is joined.
+        granules: the oldest first; not to be changed.
+    """
+
+    space: Space | None
+    granules: tuple[JointPane, ...]
 
 
 class JointWindow:
@@ -123,6 +147,7 @@ class JointWindow:
 
     @property
     def granules(self) -> tuple[JointPane, ...]:
+        """What is held, the oldest first; none of them is ever changed."""
         return tuple(self._granules)
 
     def push(self, pane: JointPane) -> None:
@@ -138,7 +163,9 @@ class JointWindow:
             last is not None
             and last.start_unix_ns // self.granule_ns == pane.start_unix_ns // self.granule_ns
         ):
-            last.merge(pane)
+            grown = last.copy()
+            grown.merge(pane)
+            self._granules[-1] = grown
         else:
             self._granules.append(pane.copy())
         self._sum = None

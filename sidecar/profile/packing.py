@@ -1,10 +1,13 @@
-"""Counts as bytes: mostly small numbers in as few bytes as the largest of them needs."""
+"""Counts as bytes: mostly small numbers in as few bytes as the largest of them needs; and HyperLogLog
+registers, most of which are 0 where little was counted."""
 
 from __future__ import annotations
 
 import numpy as np
 
 from kernels.binning import I64
+from kernels.hashing import U8
+from kernels.hyperloglog import MOST, REGISTERS
 
 SIZES = (1, 2, 4)  # bytes of an unsigned count; beyond it an int64, with which sums are made
 
@@ -69,3 +72,47 @@ def unpack_counts(packed: bytes) -> I64:
     if counts.min(initial=0) < 0:
         raise ValueError("counts below 0")
     return counts
+
+
+def pack_registers(registers: U8) -> bytes:
+    """Bytes of registers.
+
+    Args:
+        registers: shape (4096,), uint8.
+
+    Returns:
+        All of them; or, where that is shorter, the places (two bytes, little-endian, rising) and then the
+        values of those that are not 0.
+    """
+    places = np.flatnonzero(registers)
+    if 3 * places.size >= REGISTERS:
+        return registers.tobytes()
+    return places.astype("<u2").tobytes() + registers[places].tobytes()
+
+
+def unpack_registers(packed: bytes) -> U8:
+    """What `pack_registers` packed.
+
+    Args:
+        packed: from there.
+
+    Returns:
+        Shape (4096,), uint8.
+
+    Raises:
+        ValueError: "registers that are none".
+    """
+    n, rest = divmod(len(packed), 3)
+    whole = len(packed) == REGISTERS
+    made = np.frombuffer(packed if whole else packed[2 * n :], dtype=np.uint8).copy()
+    if whole:
+        registers = made
+    else:
+        places = np.frombuffer(packed[: 2 * n], dtype="<u2").astype(np.int64)
+        if rest or np.any(np.diff(places) <= 0) or places.max(initial=0) >= REGISTERS:
+            raise ValueError("registers that are none")
+        registers = np.zeros(REGISTERS, dtype=np.uint8)
+        registers[places] = made
+    if registers.max() > MOST or pack_registers(registers) != packed:
+        raise ValueError("registers that are none")
+    return registers

@@ -1,8 +1,8 @@
-"""Snapshots: what monitors have closed, as bytes that merge (layout: docs/snapshot-format.md).
+"""Snapshots: what monitors have closed, and how it merges (as bytes: `sidecar.profile.snapshot_codec`).
 
 A snapshot holds, for every model, version and role, the closed panes (or granules of them) of each horizon,
 by where they come from. Merging is the union of what two snapshots hold, so any order, any grouping and any
-repetition give the same bytes. Two rules make the union right:
+repetition give the same bytes. Three rules make the union right:
 
 **One pane, told twice.** Panes of an origin are numbered as they close, and a granule says which numbers it
 covers. A granule that still grows is told again with a greater last number; of those that begin with the
@@ -16,6 +16,11 @@ same origin, its last number is at most the number with which that one began. Ke
 what the living monitor holds itself, and no row counts twice. A monitor that starts without a checkpoint is
 a new origin.
 
+**What may still grow is believed of the newest monitor of an origin alone.** Its successor tells the granule
+anew as it was in the checkpoint. Otherwise a granule of 1 to 2 that had grown to 1 to 3, which a later epoch
+then takes back, would be there or not, depending on which of the three was merged first. Joint sums and data
+quality (`sidecar.profile.beside`) may all grow, and follow this rule alone.
+
 Counts of different references have different cells and are never added: that is refused.
 """
 
@@ -23,26 +28,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any
 
-import msgspec
-
-from kernels.sketch import CELLS
 from sidecar.errors import BadSnapshot
 from sidecar.profile import codec
-from sidecar.profile.damage import DAMAGE, refusing
-from sidecar.profile.envelope import kind_of
+from sidecar.profile.beside import NOTHING_BESIDE, Beside, merge_beside
+from sidecar.profile.feature import Role
 from sidecar.profile.history import ClosedPanes
-from sidecar.profile.lanes import lane_table
-from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.resting import RestingPane
 
-MAGIC = "sidecar-snapshot"
-VERSION = 1
-ROLES = ("input", "output")
-
-SubjectKey = tuple[str, str | None, str]
+SubjectKey = tuple[str, str | None, Role]
 GranuleKey = tuple[int, int]  # horizon in nanoseconds, number of the first closing
 
 
@@ -53,10 +48,14 @@ class OriginPart:
     Args:
         epochs: monitor start to the number of the last closing before it.
         granules: those that are kept, by horizon and first number.
+        growing: which of them the newest monitor may still tell with a greater last number.
+        beside: joint sums and data quality, of the newest monitor.
     """
 
     epochs: Mapping[int, int]
     granules: Mapping[GranuleKey, RestingPane]
+    growing: frozenset[GranuleKey]
+    beside: Beside = NOTHING_BESIDE
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +111,9 @@ class Layout:
         return cls(reference.id, codec.encode(reference))
 
 
-def subject_part(reference_id: str, layout: Layout, origin: str, closed: ClosedPanes) -> SubjectPart:
+def subject_part(
+    reference_id: str, layout: Layout, origin: str, closed: ClosedPanes, beside: Beside = NOTHING_BESIDE
+) -> SubjectPart:
     """What one monitor tells of one subject.
 
     Args:
@@ -120,12 +121,13 @@ def subject_part(reference_id: str, layout: Layout, origin: str, closed: ClosedP
         layout: the features by which was counted.
         origin: names the monitor and its resumptions.
         closed: its panes.
+        beside: its joint sums and data quality.
 
     Returns:
         The part.
     """
     granules = {(horizon_ns, pane.first): pane for horizon_ns, panes in closed.granules for pane in panes}
-    part = _kept(dict(closed.epochs), granules)
+    part = kept(dict(closed.epochs), granules, closed.growing, beside)
     return SubjectPart(reference_id, layout, {origin: part})
 
 
@@ -148,117 +150,6 @@ def merge(snapshots: Sequence[tuple[str, Snapshot]]) -> Snapshot:
             held = subjects.get(key)
             subjects[key] = part if held is None else _merged(f"{name}: {subject_name(key)}", held, part)
     return Snapshot(subjects)
-
-
-def encode(snapshot: Snapshot) -> bytes:
-    """Bytes of a snapshot; equal snapshots are equal bytes.
-
-    Args:
-        snapshot: any.
-
-    Returns:
-        msgpack; `decode` gives the same snapshot again.
-    """
-    layouts = {part.layout.id: part.layout.encoded for part in snapshot.subjects.values()}
-    keys = sorted(snapshot.subjects, key=lambda key: (key[0], key[1] or "", key[1] is not None, key[2]))
-    return msgspec.msgpack.encode(
-        {
-            "magic": MAGIC,
-            "version": VERSION,
-            "layouts": dict(sorted(layouts.items())),
-            "subjects": [_pack_subject(key, snapshot.subjects[key]) for key in keys],
-        }
-    )
-
-
-def decode(data: bytes, name: str) -> Snapshot:
-    """Snapshot of bytes that may come from anywhere.
-
-    Args:
-        data: a whole snapshot.
-        name: of the file, for messages.
-
-    Returns:
-        The snapshot.
-
-    Raises:
-        BadSnapshot: "a.msgpack: expected a sidecar snapshot, got other data"; likewise when it is cut off,
-            of another version, or contradicts itself.
-    """
-    try:
-        document = msgspec.msgpack.decode(data)
-    except DAMAGE as exc:
-        kind = kind_of(data)
-        got = "a file that is cut off or damaged" if kind == "a snapshot" else kind
-        raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {got}") from exc
-    if not isinstance(document, dict) or document.get("magic") != MAGIC:
-        raise BadSnapshot(f"{name}: expected a sidecar snapshot, got {kind_of(data)}")
-    if document.get("version") != VERSION:
-        raise BadSnapshot(f"{name}: expected snapshot version {VERSION}, got {document.get('version')!r}")
-    with refusing(BadSnapshot, name, "the fields of a snapshot"):
-        layouts = {
-            layout_id: _layout(layout_id, encoded, name) for layout_id, encoded in document["layouts"].items()
-        }
-        subjects = [_unpack_subject(packed, layouts) for packed in document["subjects"]]
-    if len(dict(subjects)) != len(subjects):
-        raise BadSnapshot(f"{name}: expected every subject once, got one twice")
-    return Snapshot(dict(subjects))
-
-
-def window_sum(part: SubjectPart, horizon_ns: int, end_unix_ns: int) -> Pane | None:
-    """What all origins have counted in one window.
-
-    Args:
-        part: a subject.
-        horizon_ns: one of the horizons that it holds.
-        end_unix_ns: end of the window; granules that end later or more than the horizon earlier are left out.
-
-    Returns:
-        A sum of its own; None without any granule.
-    """
-    total: Pane | None = None
-    for origin in part.origins.values():
-        for (horizon, _), granule in origin.granules.items():
-            if horizon != horizon_ns or not end_unix_ns - horizon_ns < granule.end_unix_ns <= end_unix_ns:
-                continue
-            if total is None:
-                total = granule.wake()
-            else:
-                granule.add_to(total)
-    return total
-
-
-def horizons_of(part: SubjectPart) -> list[int]:
-    """The horizons of which a subject holds anything.
-
-    Args:
-        part: a subject.
-
-    Returns:
-        Lengths in nanoseconds, rising.
-    """
-    return sorted({horizon for origin in part.origins.values() for horizon, _ in origin.granules})
-
-
-def end_of(part: SubjectPart, horizon_ns: int) -> int:
-    """End of the newest granule of any origin.
-
-    Args:
-        part: a subject.
-        horizon_ns: one of its horizons.
-
-    Returns:
-        Nanoseconds of unix time; 0 without granules.
-    """
-    return max(
-        (
-            granule.end_unix_ns
-            for origin in part.origins.values()
-            for (horizon, _), granule in origin.granules.items()
-            if horizon == horizon_ns
-        ),
-        default=0,
-    )
 
 
 def subject_name(key: SubjectKey) -> str:
@@ -292,26 +183,47 @@ def _merged_origin(where: str, one: OriginPart, other: OriginPart) -> OriginPart
         if epochs.setdefault(epoch, began_after) != began_after:
             expected = epochs[epoch]
             raise BadSnapshot(f"{where}: expected epoch {epoch} after {expected}, got after {began_after}")
-    limits = _limits(epochs)
-    granules = {
-        key: granule for key, granule in one.granules.items() if granule.last <= limits[granule.epoch]
-    }
-    for key, granule in other.granules.items():
-        if granule.last > limits[granule.epoch]:
-            continue
-        held = granules.get(key)
-        if held is None or held.last < granule.last:
-            granules[key] = granule
-        elif held.last == granule.last and held.to_state() != granule.to_state():
-            raise BadSnapshot(f"{where}: expected one pane {granule.first} to {granule.last}, got two")
-    return OriginPart(epochs, granules)
+    limits, newest = _limits(epochs), max(epochs, default=0)
+    granules: dict[GranuleKey, RestingPane] = {}
+    growing: set[GranuleKey] = set()
+    beside: Beside | None = None
+    for part in (one, other):
+        living = max(part.epochs, default=0) == newest
+        if living:
+            beside = part.beside if beside is None else merge_beside(where, beside, part.beside)
+        for key, granule in part.granules.items():
+            grows = key in part.growing
+            if granule.last > limits[granule.epoch] or (grows and not living):
+                continue
+            held = granules.get(key)
+            if held is not None and held.last == granule.last and held.to_state() != granule.to_state():
+                raise BadSnapshot(f"{where}: expected one pane {granule.first} to {granule.last}, got two")
+            if held is None or held.last < granule.last:
+                granules[key] = granule
+                growing.discard(key)
+                growing.update([key] if grows else [])
+            elif held.last == granule.last and not grows:
+                growing.discard(key)
+    return OriginPart(epochs, granules, frozenset(growing), beside or NOTHING_BESIDE)
 
 
-def _kept(epochs: dict[int, int], granules: dict[GranuleKey, RestingPane]) -> OriginPart:
+def kept(
+    epochs: dict[int, int],
+    granules: Mapping[GranuleKey, RestingPane],
+    growing: frozenset[GranuleKey],
+    beside: Beside,
+) -> OriginPart:
+    """What is left of granules that were told under several epochs.
+
+    Args:
+        epochs, granules, growing, beside: as in `OriginPart`.
+
+    Returns:
+        Without those that a later epoch has taken back.
+    """
     limits = _limits(epochs)
-    return OriginPart(
-        epochs, {key: granule for key, granule in granules.items() if granule.last <= limits[granule.epoch]}
-    )
+    left = {key: granule for key, granule in granules.items() if granule.last <= limits[granule.epoch]}
+    return OriginPart(epochs, left, growing & left.keys(), beside)
 
 
 def _limits(epochs: Mapping[int, int]) -> dict[int, int]:
@@ -322,60 +234,3 @@ def _limits(epochs: Mapping[int, int]) -> dict[int, int]:
         limits[epoch] = limit
         limit = min(limit, epochs[epoch])
     return limits
-
-
-def _layout(layout_id: Any, encoded: Any, name: str) -> tuple[Layout, tuple[int, int]]:
-    """A layout with the shape of its panes' counts."""
-    reference = codec.decode(encoded, f"{name}: layout")
-    if reference.id != layout_id:
-        raise ValueError(f"layout {layout_id!r} that is {reference.id}")
-    table = lane_table([feature.spec for feature in reference.features], reference.features)
-    return Layout(reference.id, encoded), (table.width, table.lanes)
-
-
-def _pack_subject(key: SubjectKey, part: SubjectPart) -> dict[str, Any]:
-    model, version, role = key
-    return {
-        "model": model,
-        "version": version,
-        "role": role,
-        "reference": part.reference_id,
-        "layout": part.layout.id,
-        "origins": [
-            {
-                "origin": name,
-                "epochs": [list(entry) for entry in sorted(part.origins[name].epochs.items())],
-                "granules": [
-                    {"horizon_ns": horizon_ns, **granule.to_state()}
-                    for (horizon_ns, _), granule in sorted(
-                        part.origins[name].granules.items(), key=lambda item: item[0]
-                    )
-                ],
-            }
-            for name in sorted(part.origins)
-        ],
-    }
-
-
-def _unpack_subject(
-    packed: dict[str, Any], layouts: Mapping[str, tuple[Layout, tuple[int, int]]]
-) -> tuple[SubjectKey, SubjectPart]:
-    model, version, role = packed["model"], packed["version"], packed["role"]
-    if not isinstance(model, str) or not isinstance(version, str | None) or role not in ROLES:
-        raise ValueError(f"a subject {model!r} version {version!r} {role!r}")
-    layout, shape = layouts[packed["layout"]]
-    origins = {str(entry["origin"]): _unpack_origin(entry, shape) for entry in packed["origins"]}
-    if len(origins) != len(packed["origins"]):
-        raise ValueError("an origin twice")
-    return (model, version, role), SubjectPart(str(packed["reference"]), layout, origins)
-
-
-def _unpack_origin(packed: dict[str, Any], shape: tuple[int, int]) -> OriginPart:
-    epochs = {int(epoch): int(began_after) for epoch, began_after in packed["epochs"]}
-    granules = {}
-    for state in packed["granules"]:
-        granule = RestingPane.from_state(state, *shape, CELLS)
-        if granule.epoch not in epochs:
-            raise ValueError(f"a granule of an unknown epoch {granule.epoch}")
-        granules[int(state["horizon_ns"]), granule.first] = granule
-    return _kept(epochs, granules)

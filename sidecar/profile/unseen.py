@@ -22,18 +22,9 @@ from kernels.binning import F64, I64
 from kernels.hashing import U8, hash_octets
 from kernels.hyperloglog import empty_registers, estimate, fill_registers, merge_registers
 from kernels.runs import count_negative
-from kernels.space_saving import (
-    COUNTERS,
-    COUNTS,
-    ERRORS,
-    FREE,
-    KEYS,
-    ROWS,
-    empty_table,
-    fill_table,
-    merge_tables,
-)
+from kernels.space_saving import COUNTERS, KEYS, ROWS, empty_table, fill_table
 from sidecar.profile.granules import Granules
+from sidecar.profile.unseen_pane import Unseen, UnseenPane, rank_unseen
 
 KEY_BITS = 53  # a float64 holds -1 - key exactly
 SHIFT = 64 - KEY_BITS
@@ -101,21 +92,6 @@ class UnseenTexts:
         return self._texts.get(key) or self._older_texts.get(key)
 
 
-@dataclass(frozen=True, slots=True)
-class Unseen:
-    """One unseen category of a window.
-
-    Args:
-        category: its first 64 characters; `#` and its key in hexadecimal when the text is forgotten.
-        count: how often it came, at most.
-        error: by how much `count` may be too high.
-    """
-
-    category: str
-    count: int
-    error: int
-
-
 @dataclass(slots=True)
 class _Granule:
     tables: dict[int, I64]
@@ -176,19 +152,40 @@ class UnseenWindow:
             At most 64.
         """
         tables = [granule.tables[place] for granule in self._granules.all() if place in granule.tables]
-        merged = merge_tables(tables)
-        known, texts = self._kept[place], self._texts[place]
         kept: dict[int, str] = {}
-        found = []
-        for key, count, error in zip(*(merged[row].tolist() for row in (KEYS, COUNTS, ERRORS)), strict=True):
-            if key == FREE:
-                continue
-            text = texts.text(key) or known.get(key)
+
+        def text_of(key: int) -> str | None:
+            text = self._text(place, key)
             if text is not None:
                 kept[key] = text
-            found.append(Unseen(f"#{key:014x}" if text is None else text, count, error))
+            return text
+
+        found = rank_unseen(tables, text_of)
         self._kept[place] = kept
-        return tuple(found)
+        return found
+
+    def told(self, unix_ns: int) -> dict[int, UnseenPane]:
+        """What is held of a stretch of time, for snapshots.
+
+        Args:
+            unix_ns: a moment of it.
+
+        Returns:
+            Copies, by column, of the features that had unseen texts then.
+        """
+        granule = self._granules.found(unix_ns)
+        if granule is None:
+            return {}
+        told = {}
+        for place, table in sorted(granule.tables.items()):
+            texts = {
+                key: text for key in table[KEYS].tolist() if (text := self._text(place, key)) is not None
+            }
+            told[place] = UnseenPane(table.copy(), granule.registers[place].copy(), texts)
+        return told
+
+    def _text(self, place: int, key: int) -> str | None:
+        return self._texts[place].text(key) or self._kept[place].get(key)
 
     def distinct(self, place: int) -> float:
         """Estimated number of different unseen categories.

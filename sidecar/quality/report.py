@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.profile.feature import Role
-from sidecar.profile.unseen import Unseen
+from sidecar.profile.quality_pane import QualityPane
+from sidecar.profile.unseen_pane import Unseen
 from sidecar.quality.rates import ROW_KINDS
 from sidecar.quality.watch import QualityCount
 
@@ -54,6 +55,8 @@ class QualityReport:
         rows: rows of the window.
         distinct_rows: estimated number of different ones.
         unseen: by feature, for categorical ones.
+        told: the stretches of time that the window consists of, for snapshots; nothing while a reference is
+            being learnt.
     """
 
     role: Role
@@ -62,6 +65,7 @@ class QualityReport:
     rows: int
     distinct_rows: float
     unseen: Mapping[str, UnseenReport]
+    told: tuple[QualityPane, ...] = ()
 
     def quality_json(self) -> list[dict[str, Any]]:
         """The entries of `quality` in `GET /api/v1/drift`.

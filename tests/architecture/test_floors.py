@@ -44,6 +44,7 @@ FLOORS = {
     "inspect": 9,
     "warm": 9,
     "reference_cli": 9,
+    "snapshot_page": 9,
     "snapshot_cli": 10,
     "verdict_cli": 9,
     "replay_cli": 10,

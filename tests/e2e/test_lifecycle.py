@@ -14,7 +14,8 @@ from pathlib import Path
 import pytest
 
 from sidecar.profile.resting import RestingPane
-from sidecar.profile.snapshot import Snapshot, SubjectKey, decode, encode, merge
+from sidecar.profile.snapshot import Snapshot, SubjectKey, merge
+from sidecar.profile.snapshot_codec import decode, encode
 from tests.support.lifecycle import wait_for
 from tests.support.running import ROOT, Sidecar, eventually, request, split
 from tests.support.traffic import Load, infer_body, post_all

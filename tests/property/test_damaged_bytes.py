@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 
 from sidecar.errors import BadReference, BadSnapshot, SidecarError
 from sidecar.monitor.state import NAME, BadState, load_state, save_state
-from sidecar.profile import calibration, codec, design_effect, seasons, segments, snapshot
+from sidecar.profile import calibration, codec, design_effect, seasons, segments, snapshot, snapshot_codec
 from sidecar.profile.embedding import lay_out
 from sidecar.profile.envelope import identify
 from sidecar.profile.feature import FeatureSpec
@@ -31,6 +31,8 @@ from sidecar.profile.partial_codec import decode_partial, encode_partial
 from sidecar.profile.plan import Plan
 from sidecar.profile.reference import Reference
 from sidecar.profile.summaries import unpack_summary
+from tests.support.beside import beside_of, quality, space_of
+from tests.support.beside import joint as joint_sums
 from tests.support.tables import make_rows, partial_of, write_csv
 
 Reader = Callable[[bytes], object]
@@ -63,8 +65,11 @@ def told(reference: Reference) -> bytes:
         pane.fill(table, np.ones((stop - start, table.width)))
         list(history.close_due())
     layout = snapshot.Layout.of(reference.rows, reference.features)
-    part = snapshot.subject_part(reference.id, layout, "pod", history.closed())
-    return snapshot.encode(snapshot.Snapshot({("m", None, "input"): part}))
+    names = [feature.spec.name for feature in reference.features if feature.spec.kind == "numeric"][:2]
+    rates = quality(0, 5, width=table.width, messages=2)
+    beside = beside_of(joint_sums(1, 3, width=2), rates, space=space_of(names))
+    part = snapshot.subject_part(reference.id, layout, "pod", history.closed(), beside)
+    return snapshot_codec.encode(snapshot.Snapshot({("m", None, "input"): part}))
 
 
 def read_checkpoint(data: bytes) -> object:
@@ -106,7 +111,7 @@ def materials() -> dict[str, tuple[bytes, Reader, type[SidecarError]]]:
     }
     return {
         **{name: (data, read, BadReference) for name, (data, read) in readers.items()},
-        "snapshot": (told(reference), lambda data: snapshot.decode(data, "s"), BadSnapshot),
+        "snapshot": (told(reference), lambda data: snapshot_codec.decode(data, "s"), BadSnapshot),
         "checkpoint": (saved({"models": [{"rows": 3, "counts": b"\x01\x02"}]}), read_checkpoint, BadState),
     }
 

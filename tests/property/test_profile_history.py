@@ -10,7 +10,7 @@ from typing import Any
 import msgpack
 import numpy as np
 import pytest
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from kernels.binning import F64, I64
@@ -91,6 +91,7 @@ def said(analysis: ModelAnalysis) -> str:
 
 
 @given(seed=st.integers(0, 2**32), kind=st.sampled_from(KINDS[:3]))
+@example(seed=218, kind={})  # the newest pane is begun before the one before it
 @settings(deadline=None, max_examples=40)
 def test_another_order_within_the_lateness_gives_the_same_bytes(seed: int, kind: dict[str, Any]) -> None:
     rng = np.random.default_rng(seed)

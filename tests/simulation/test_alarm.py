@@ -13,7 +13,6 @@ import pytest
 from scipy.stats import norm
 
 from sidecar.drift.detector import Detector
-from sidecar.drift.fleet import average_log_e
 from sidecar.drift.rates import make_rates
 from sidecar.profile.units import UnitTally
 from tests.simulation.alarm_worlds import (
@@ -208,7 +207,8 @@ def test_pods_that_average_their_values():
                 pod.advance(counts, 0.0)
             whole.advance(np.sum(panes, axis=0), 0.0)
             nothing = np.zeros_like(panes[0])
-            mean = average_log_e([pod.evidence(nothing, 0.0).log_e for pod in pods])
+            evidence = [pod.evidence(nothing, 0.0).log_e for pod in pods]
+            mean = np.logaddexp.reduce(evidence, axis=0) - math.log(len(pods))
             if averaged > 100 and mean.max() >= math.log(20 * PANES):
                 averaged = pane
             if added > 100 and not np.isnan(whole.drift_since_unix_s).all():

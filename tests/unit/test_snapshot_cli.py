@@ -13,7 +13,8 @@ from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.history import NS, History, WindowPlan
 from sidecar.profile.lanes import lane_table
 from sidecar.profile.learning import learn_reference
-from sidecar.profile.snapshot import Layout, Snapshot, encode, subject_part
+from sidecar.profile.snapshot import Layout, Snapshot, subject_part
+from sidecar.profile.snapshot_codec import encode
 
 SPECS = [FeatureSpec("age", "input", "numeric"), FeatureSpec("colour", "input", "categorical")]
 RNG = np.random.default_rng(1)

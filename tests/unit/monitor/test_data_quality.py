@@ -12,7 +12,8 @@ from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.units import chosen_row
-from sidecar.profile.unseen import Unseen, UnseenTexts
+from sidecar.profile.unseen import UnseenTexts
+from sidecar.profile.unseen_pane import Unseen
 from sidecar.profile.vocabulary import Vocabulary
 
 S = 1_000_000_000
@@ -170,3 +171,45 @@ def test_the_alarm_resumes_where_it_was():
     panes(resumed, range(2, 4))
     assert resumed.quality.report(200 * S).verdicts == whole.quality.report(200 * S).verdicts
     assert resumed.quality.to_state() == whole.quality.to_state()
+
+
+class TestWhatIsToldForSnapshots:
+    def test_are_the_stretches_of_the_window_with_their_unseen_categories(self):
+        subject = Subject()
+        subject.send([5.0, 400.0], ["x", "new"], 1020 * S)
+        subject.send([5.0], ["y"], 1140 * S)
+        first, second = subject.quality.report(1141 * S).told
+        assert (first.rows, second.rows) == (2, 1)
+        assert first.start_unix_ns <= 1020 * S < first.end_unix_ns <= second.start_unix_ns
+        assert list(first.unseen) == [1]
+        assert list(first.unseen[1].texts.values()) == ["new"]
+        assert second.unseen == {}
+
+    def test_do_not_change_when_rows_come_and_are_not_copied_when_none_have(self):
+        subject = Subject()
+        subject.send([5.0], ["new"], 1020 * S)
+        subject.send([5.0], ["new"], 1140 * S)
+        told = subject.quality.report(1141 * S).told
+        before = [pane.to_state() for pane in told]
+        subject.send([6.0], ["other"], 1141 * S)
+        again = subject.quality.report(1143 * S).told
+        assert [pane.to_state() for pane in told] == before
+        assert again[0] is told[0]
+        assert [pane.rows for pane in again] == [1, 2]
+
+    def test_are_told_anew_for_messages_without_rows_of_their_own(self):
+        subject = Subject()
+        subject.send([5.0], ["x"], 1020 * S)
+        (told,) = subject.quality.report(1020 * S).told
+        subject.quality.note(intern_schema(("n",), ("numeric",)))
+        panes = subject.quality.report(1022 * S).told
+        assert sum(pane.others[1].tolist()[1] for pane in panes) == 2
+        assert told.others[1].tolist() == [0, 1]
+
+    def test_are_nothing_while_a_reference_is_being_learnt(self):
+        subject = Subject(learnt=False)
+        subject.send([5.0], ["x"], 1020 * S)
+        assert subject.quality.report(1020 * S).told == ()
+        subject.quality.use(subject.features)
+        subject.send([5.0], ["x"], 1020 * S)
+        assert [pane.rows for pane in subject.quality.report(1020 * S).told] == [1]

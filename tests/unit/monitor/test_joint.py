@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 
 import msgspec
 import numpy as np
@@ -135,14 +136,14 @@ def test_window_slides_with_the_panes():
     traffic = Traffic(PLAIN, reference_with())
     for start in range(0, 100, PANE):
         traffic.send(20, start)
-        traffic.joint.close(start, start + PANE)
+        traffic.joint.close(start, start + PANE, 1 + start // PANE)
         traffic.joint.expire(start + PANE)
     assert traffic.joint.measure().rows == 100
     traffic.send(7, 100)
     assert traffic.joint.measure().rows == 107
     traffic.joint.expire(150)
     assert traffic.joint.measure().rows == 7
-    traffic.joint.close(100, 110)
+    traffic.joint.close(100, 110, 1)
     assert traffic.joint.measure().rows == 7
     traffic.joint.expire(160)
     assert traffic.joint.measure().rows == 0
@@ -159,7 +160,7 @@ def test_open_panes_may_be_filled_in_turn():
             traffic.joint.fill(np.ascontiguousarray(block[first:last]), start)
         results.append((body(traffic.joint), traffic.joint.to_state()["granules"]))
         for start in (0, 10):
-            traffic.joint.close(start, start + PANE)
+            traffic.joint.close(start, start + PANE, 1 + start // PANE)
         results.append(
             (body(traffic.joint), [pane["joint"] for pane in traffic.joint.to_state()["granules"]])
         )
@@ -183,7 +184,7 @@ def test_checkpoint_goes_on_without_changing_a_number(cut, given):
             other.joint.restore(packed)
         assert body(whole.joint) == body(other.joint)
         for traffic in (whole, other):
-            traffic.joint.close(turn * PANE, (turn + 1) * PANE)
+            traffic.joint.close(turn * PANE, (turn + 1) * PANE, turn + 1)
             traffic.joint.expire((turn + 1) * PANE)
     assert whole.joint.to_state() == other.joint.to_state()
     assert body(whole.joint) is not None
@@ -197,6 +198,47 @@ def test_asking_changes_nothing():
         asked.joint.measure()
         asked.joint.to_state()
     assert body(asked.joint) == body(quiet.joint)
+
+
+def test_a_pane_kept_by_rows_closes_whole_when_a_row_has_moved_its_begin_back():
+    """Rows of two workers: the begin of the open pane is that of its earliest row so far."""
+    traffic = Traffic(PLAIN, reference_with())
+    traffic.send(20, 104)
+    traffic.send(30, 101)
+    traffic.joint.close(101, 105, 1)
+    state = traffic.joint.to_state()
+    assert state["open"] == []
+    assert [pane["joint"]["rows"] for pane in state["granules"]] == [50]
+
+
+def test_what_has_closed_is_told_with_its_numbers_and_does_not_change_any_more():
+    settings = replace(SETTINGS, horizon_ns=24 * PANE)  # two panes a granule
+    traffic = Traffic(PLAIN, reference_with(), settings)
+    told = []
+    for turn in range(4):
+        traffic.send(20, turn * PANE)
+        traffic.joint.close(turn * PANE, (turn + 1) * PANE, turn + 1)
+        told.append(traffic.joint.closed().granules)
+    ranges = [[(pane.first, pane.last, pane.rows) for pane in granules] for granules in told]
+    assert ranges == [
+        [(1, 1, 20)],
+        [(1, 2, 40)],
+        [(1, 2, 40), (3, 3, 20)],
+        [(1, 2, 40), (3, 4, 40)],
+    ]
+
+
+def test_joint_sums_say_by_what_they_count():
+    learning, one, other = Traffic(MIXED), Traffic(MIXED), Traffic(MIXED, seed=2)
+    assert learning.joint.closed().space is None
+    for traffic in (one, other):
+        traffic.send(600)
+    spaces = [traffic.joint.closed().space for traffic in (one, other)]
+    assert spaces[0].id != spaces[1].id  # each has learnt its own
+    given = [Traffic(MIXED, reference_with(MIXED), seed=seed).joint.closed().space for seed in (1, 2)]
+    assert given[0] == given[1]
+    joint, (embedding,) = given[0].open()
+    assert (len(joint.names), embedding.name) == (WIDTH + 17, "e")
 
 
 def test_open_panes_from_before_the_window_are_not_measured():
@@ -214,7 +256,7 @@ def test_a_quiet_model_is_not_measured_again():
     effects = traffic.joint.measure()
     traffic.joint.expire(0)
     assert traffic.joint.measure() is effects
-    traffic.joint.close(0, PANE)
+    traffic.joint.close(0, PANE, 1)
     assert traffic.joint.measure() is effects
     traffic.joint.expire(500)
     assert traffic.joint.measure().rows == 0

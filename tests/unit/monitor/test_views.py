@@ -6,16 +6,16 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from sidecar.board import Board
 from sidecar.config.load import load_config
 from sidecar.log import Log
-from sidecar.monitor.level import LevelControl
 from sidecar.monitor.settings import NS
 from sidecar.monitor.statistician import Statistician
 from sidecar.monitor.subjects import Subjects
-from sidecar.monitor.views import Views
 from sidecar.payload.columns import Columns, intern_schema
-from sidecar.profile.snapshot import decode, encode, merge, window_sum
+from sidecar.profile.snapshot import merge
+from sidecar.profile.snapshot_codec import decode, encode
+from sidecar.profile.snapshot_window import window_sum
+from tests.support.views import views_of
 
 START = 1_700_000_040 * NS
 SCHEMA = intern_schema(("x", "y"), ("numeric", "numeric"))
@@ -38,17 +38,7 @@ class Bench:
         self.clock = FakeClock()
         self.subjects = Subjects(load_config(CONFIG), None, lambda: None, epoch=7)
         self.statistician = Statistician(self.subjects, self.clock, None, 1e9, dict, Log("t", "json"))
-        self.views = Views(
-            rings=[],
-            subjects=self.subjects,
-            control=LevelControl(1.0, 1.0),
-            board=Board(1),
-            collect=list,
-            lag_ns=lambda: 0,
-            clock=self.clock,
-            started_unix_ns=START,
-            origin="pod/7",
-        )
+        self.views = views_of(self.subjects, origin="pod/7", clock=self.clock, started_unix_ns=START)
         self.rng = np.random.default_rng(1)
 
     def send(self, second: int, version: str | None, rows: int, model: str = "m") -> None:

@@ -14,6 +14,13 @@ def test_what_is_of_one_stretch_comes_together_in_any_order():
     assert granules.items() == [(0, [3, 0, 9]), (20, [25, 29])]
 
 
+def test_looking_for_a_stretch_makes_none():
+    granules = lists()
+    granules.at(25).append(25)
+    assert (granules.found(29), granules.found(30)) == ([25], None)
+    assert len(granules.items()) == 1
+
+
 def test_what_lies_wholly_before_the_horizon_is_dropped():
     granules = lists()
     for moment in range(0, 400, 10):

@@ -1,13 +1,14 @@
 from __future__ import annotations
 
 import tracemalloc
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from kernels.sketch import CELLS
 from sidecar.profile.feature import FeatureSpec
-from sidecar.profile.history import EPOCHS, NS, History, WindowPlan, most_bytes
+from sidecar.profile.history import EPOCHS, NS, History, WindowKind, WindowPlan, most_bytes
 from sidecar.profile.lanes import LaneTable, lane_table
 from sidecar.profile.learning import learn_reference
 
@@ -54,6 +55,26 @@ def test_closings_are_numbered_and_panes_without_rows_are_not() -> None:
     assert horizon == 60 * MINUTE
     assert [(pane.first, pane.last) for pane in panes] == [(1, 1), (2, 2), (3, 3)]
     assert kept.history.closed().epochs == ((1, 0),)
+
+
+@pytest.mark.parametrize(
+    ("kind", "growing"),
+    [
+        ("sliding", [(5, 4), (60, 4), (1440, 1)]),  # the day in granules of four panes
+        ("tumbling", [(5, 1), (60, 1), (1440, 1)]),  # a pane kept by rows may begin in the stretch before
+    ],
+)
+def test_granules_that_panes_may_still_be_added_to_are_named(
+    kind: WindowKind, growing: list[tuple[int, int]]
+) -> None:
+    kept = Kept(replace(PLAN, kind=kind))
+    for minute in range(6):
+        kept.send(minute * MINUTE, 1)
+    found = kept.history.closed()
+    assert sorted(found.growing) == [(minutes * MINUTE, first) for minutes, first in growing]
+    grown = {(horizon, pane.first): pane.last for horizon, panes in found.granules for pane in panes}
+    assert kept.history.n_closed == 4
+    assert all(grown[key] == 4 for key in found.growing)
 
 
 def test_a_resumed_history_counts_on_under_its_own_epoch() -> None:

@@ -3,7 +3,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from sidecar.profile.packing import pack_counts, unpack_counts
+from sidecar.profile.packing import pack_counts, pack_registers, unpack_counts, unpack_registers
 
 
 @pytest.mark.parametrize(
@@ -32,3 +32,29 @@ def test_other_bytes(packed, message):
 
 def test_no_counts_at_all():
     assert unpack_counts(pack_counts(np.empty(0, dtype=np.int64))).tolist() == []
+
+
+class TestRegisters:
+    @pytest.mark.parametrize("n", [0, 1, 1365, 1366, 4096])
+    def test_survive_their_bytes_in_the_shorter_of_two_forms(self, n: int) -> None:
+        registers = np.zeros(4096, dtype=np.uint8)
+        registers[np.random.default_rng(n).permutation(4096)[:n]] = 5
+        packed = pack_registers(registers)
+        assert len(packed) == min(3 * n, 4096)
+        assert np.array_equal(unpack_registers(packed), registers)
+
+    @pytest.mark.parametrize(
+        "packed",
+        [
+            b"\x01",
+            b"\x01\x00\x00",  # a value of 0
+            b"\x00\x10\x05",  # place 4096
+            b"\x02\x00\x01\x00\x05\x05",  # places that fall
+            b"\x01\x00\x36",  # a rank of 54
+            b"\x00" * 4096,  # not the shorter form
+            b"\x36" * 4096,
+        ],
+    )
+    def test_that_are_none_are_refused(self, packed: bytes) -> None:
+        with pytest.raises(ValueError, match=r"^registers that are none$"):
+            unpack_registers(packed)

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import re
 from contextlib import suppress
+from itertools import permutations
 from pathlib import Path
 from typing import Any
 
@@ -10,6 +11,7 @@ import numpy as np
 import pytest
 
 from sidecar.errors import BadSnapshot
+from sidecar.profile.beside import NOTHING_BESIDE, Beside
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.history import ClosedPanes
 from sidecar.profile.lanes import lane_table
@@ -19,15 +21,13 @@ from sidecar.profile.resting import RestingPane, at_rest
 from sidecar.profile.snapshot import (
     Layout,
     Snapshot,
-    decode,
-    encode,
-    end_of,
-    horizons_of,
     merge,
     subject_name,
     subject_part,
-    window_sum,
 )
+from sidecar.profile.snapshot_codec import decode, encode
+from sidecar.profile.snapshot_window import end_of, horizons_of, joint_totals, quality_panes, window_sum
+from tests.support.beside import beside_of, joint, quality, space_of
 
 SPECS = [FeatureSpec("a", "input", "numeric")]
 FEATURES = learn_reference(SPECS, np.arange(50.0)[:, None], [()])
@@ -50,9 +50,11 @@ def told(
     reference: str = "sha256:r",
     layout: Layout = LAYOUT,
     key: tuple[str, str | None, str] = KEY,
+    beside: Beside = NOTHING_BESIDE,
 ) -> Snapshot:
-    closed = ClosedPanes(epochs, ((1000, tuple(granules)),))
-    return Snapshot({key: subject_part(reference, layout, origin, closed)})
+    newest = frozenset((1000, pane.first) for pane in granules[-1:])
+    closed = ClosedPanes(epochs, ((1000, tuple(granules)),), newest)
+    return Snapshot({key: subject_part(reference, layout, origin, closed, beside)})
 
 
 def joined(*snapshots: Snapshot) -> Snapshot:
@@ -112,6 +114,21 @@ def test_a_granule_that_reaches_behind_the_checkpoint_is_left_out_as_a_whole() -
     assert covered(joined(dead, told(epochs=((1, 0), (7, 2))))) == []
 
 
+def test_a_granule_that_a_later_epoch_takes_back_leaves_the_same_in_any_grouping() -> None:
+    """It was told, had grown, and the successor that takes it back has forgotten the time of it."""
+    small, grown, alive = told(granule(1, 2)), told(granule(1, 3)), told(epochs=((1, 0), (7, 2)))
+    orders = [joined(joined(one, two), three) for one, two, three in permutations([small, grown, alive])]
+    assert [covered(fleet) for fleet in orders] == [[]] * 6
+    restored = told(granule(1, 2), epochs=((1, 0), (7, 2)))
+    orders = [joined(joined(one, two), three) for one, two, three in permutations([small, grown, restored])]
+    assert [covered(fleet) for fleet in orders] == [[(1, 2, 1)]] * 6
+
+
+def test_a_granule_that_grows_no_more_is_believed_of_a_dead_monitor_too() -> None:
+    fleet = joined(told(granule(1, 2)), told(granule(1, 2), granule(3, 3)), told(epochs=((1, 0), (7, 2))))
+    assert covered(fleet) == [(1, 2, 1)]
+
+
 @pytest.mark.parametrize(
     ("other", "message"),
     [
@@ -137,6 +154,48 @@ def test_what_contradicts_is_refused(other: Snapshot, message: str) -> None:
     with pytest.raises(BadSnapshot) as caught:
         joined(told(granule(1, 1)), other)
     assert str(caught.value) == message
+
+
+class TestWhatIsToldBesidePanes:
+    DEAD = told(beside=beside_of(joint(1, 1), joint(2, 4), quality(0, 5), quality(10, 3)))
+    ALIVE = told(epochs=((1, 0), (7, 2)), beside=beside_of(joint(2, 3), quality(10, 1)))
+
+    def test_is_believed_of_the_newest_monitor_alone(self) -> None:
+        for turn in (1, -1):
+            (origin,) = joined(*[self.DEAD, self.ALIVE][::turn]).subjects[KEY].origins.values()
+            assert [(pane.first, pane.last) for pane in origin.beside.joint.values()] == [(2, 3)]
+            assert [(pane.start_unix_ns, pane.rows) for pane in origin.beside.quality.values()] == [(10, 1)]
+
+    def test_two_joint_sums_of_one_number_are_refused(self) -> None:
+        with pytest.raises(BadSnapshot) as caught:
+            joined(self.DEAD, told(beside=beside_of(joint(2, 4, rows=9))))
+        assert str(caught.value) == (
+            "1.msgpack: 'm' version '1' input: origin 'pod': expected one joint pane 2 to 4, got two"
+        )
+
+    def test_origins_of_one_space_are_added_and_of_another_kept_apart(self) -> None:
+        own = beside_of(joint(4, 4), space=space_of(seed=2))
+        fleet = joined(
+            told(beside=beside_of(joint(1, 2), joint(3, 3))),
+            told(beside=beside_of(joint(1, 1)), origin="b"),
+            told(beside=own, origin="c"),
+        )
+        totals = joint_totals(fleet.subjects[KEY], 1000, 1000)
+        assert sorted((total.origins, total.pane.rows) for total in totals) == [
+            (("b", "pod"), 4),
+            (("c",), 1),
+        ]
+
+    def test_a_window_holds_what_ends_in_it_and_the_quality_of_what_is_still_open(self) -> None:
+        panes = (joint(1, 1), joint(2, 2), joint(3, 3), quality(10, 1), quality(20, 2), quality(30, 3))
+        part = told(beside=beside_of(*panes)).subjects[KEY]
+        assert [total.pane.rows for total in joint_totals(part, 10, 30)] == [1]
+        assert [pane.rows for pane in quality_panes(part, 10, 30)] == [2, 3]
+        assert joint_totals(part, 10, 1000) == ()
+
+    def test_survives_its_bytes(self) -> None:
+        data = encode(self.DEAD)
+        assert encode(decode(data, "s")) == data
 
 
 def test_other_subjects_may_have_other_references() -> None:
@@ -181,11 +240,13 @@ def test_the_page_names_the_keys_of_the_bytes_in_their_order() -> None:
         for cell in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
         for key in re.findall(r"`(\w+)`", cell)
     ]
-    whole = msgspec.msgpack.decode(encode(told(granule(1, 1))))
+    whole = msgspec.msgpack.decode(encode(told(granule(1, 1), beside=beside_of(joint(1, 1), quality(0, 3)))))
     (subject,) = whole["subjects"]
     (origin,) = subject["origins"]
     (packed,) = origin["granules"]
-    assert named == [*whole, *subject, *origin, *packed]
+    (joined_sums,), (rates,) = origin["joint"], origin["quality"]
+    (unseen,) = rates["unseen"]
+    assert named == [*whole, *subject, *origin, *packed, *joined_sums, *rates, *unseen]
 
 
 def document(**changes: Any) -> bytes:
@@ -203,7 +264,7 @@ def document(**changes: Any) -> bytes:
             msgspec.msgpack.encode({"magic": "sidecar-reference"}),
             "s: expected a sidecar snapshot, got a reference",
         ),
-        (document(version=2), "s: expected snapshot version 1, got 2"),
+        (document(version=1), "s: expected snapshot version 2, got 1"),
         (document(layouts={}), f"s: expected the fields of a snapshot, got KeyError('{LAYOUT.id}')"),
         (document(layouts={LAYOUT.id: b"x"}), "s: layout: expected a sidecar reference, got other data"),
         (document(subjects=[{}]), "s: expected the fields of a snapshot, got KeyError('model')"),
@@ -213,6 +274,45 @@ def test_other_bytes_are_refused(data: bytes, message: str) -> None:
     with pytest.raises(BadSnapshot) as caught:
         decode(data, "s")
     assert str(caught.value) == message
+
+
+def origin_with(**changes: Any) -> bytes:
+    whole = msgspec.msgpack.decode(encode(TestWhatIsToldBesidePanes.DEAD))
+    whole["subjects"][0]["origins"][0].update(changes)
+    return msgspec.msgpack.encode(whole)
+
+
+@pytest.mark.parametrize(
+    ("changes", "reason"),
+    [
+        ({"space": None}, "ValueError('joint sums of no space')"),
+        ({"space": "sha256:other"}, "KeyError('sha256:other')"),
+        (
+            {"joint": [joint(3, 2).to_state()]},
+            "ValueError('joint sums whose numbers contradict each other')",
+        ),
+        (
+            {"joint": [joint(1, 1).to_state(), joint(1, 2).to_state()]},
+            "ValueError('joint sums or data quality twice')",
+        ),
+        (
+            {"quality": [quality(0, 1).to_state(), quality(0, 2).to_state()]},
+            "ValueError('joint sums or data quality twice')",
+        ),
+        ({"joint": [joint(1, 1, width=2).to_state()]}, "ValueError('joint sums of 1 numbers, got 2')"),
+    ],
+)
+def test_what_is_told_beside_panes_and_contradicts_itself_is_refused(
+    changes: dict[str, Any], reason: str
+) -> None:
+    with pytest.raises(BadSnapshot) as caught:
+        decode(origin_with(**changes), "s")
+    assert str(caught.value) == f"s: expected the fields of a snapshot, got {reason}"
+
+
+def test_a_space_that_is_another_is_refused() -> None:
+    with pytest.raises(BadSnapshot, match="s: expected the fields of a snapshot, got ValueError"):
+        decode(document(spaces={"sha256:x": space_of().encoded}), "s")
 
 
 @pytest.mark.parametrize(

@@ -5,7 +5,8 @@ from collections import Counter
 import numpy as np
 import pytest
 
-from sidecar.profile.unseen import GENERATION, KEY_BITS, Unseen, UnseenTexts, UnseenWindow, key_of
+from sidecar.profile.unseen import GENERATION, KEY_BITS, UnseenTexts, UnseenWindow, key_of
+from sidecar.profile.unseen_pane import Unseen
 from tests.twins import plain_summaries as plain
 
 S = 1_000_000_000

@@ -1,6 +1,6 @@
 from __future__ import annotations
 
-from sidecar.profile.unseen import Unseen
+from sidecar.profile.unseen_pane import Unseen
 from sidecar.quality.rates import QualityRate
 from sidecar.quality.report import QualityReport, QualityVerdict, UnseenReport
 from sidecar.quality.watch import QualityCount

@@ -1,0 +1,247 @@
+"""Whole monitors of one model: what their snapshots hold together is what one monitor over all rows holds."""
+
+from __future__ import annotations
+
+import random
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any
+
+import msgpack
+import msgspec
+import numpy as np
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from sidecar.config.load import load_config
+from sidecar.drift.fleet import fleet_effects
+from sidecar.monitor.subjects import Subjects
+from sidecar.monitor.views import Views
+from sidecar.payload.columns import Columns, intern_schema
+from sidecar.profile import fourier, joint_reference
+from sidecar.profile.codec import seal
+from sidecar.profile.embedding import lay_out
+from sidecar.profile.feature import FeatureSpec
+from sidecar.profile.learning import learn_reference
+from sidecar.profile.reference import Reference
+from sidecar.profile.snapshot import Snapshot, SubjectPart
+from sidecar.profile.snapshot_codec import decode, encode
+from sidecar.profile.snapshot_window import end_of, horizons_of, joint_totals, quality_panes, window_sum
+from sidecar.quality.fleet import fleet_quality
+from sidecar.quality.report import QualityReport
+from tests.support.fleet import grouped, merged
+from tests.support.panes import contents
+from tests.support.views import views_of
+
+NS = 1_000_000_000
+START = 1_700_000_000 * NS
+DIMENSION = 20
+SCHEMA = intern_schema(
+    ("x", "y", *(f"e[{number}]" for number in range(DIMENSION)), "c"),
+    (*["numeric"] * (2 + DIMENSION), "categorical"),
+)
+CONFIG = load_config(
+    "{window: {pane_s: 1, lateness_s: 3, horizons_s: [100, 1000], min_rows: 20},"
+    " multivariate: {embedding_columns: 16}}"
+)
+KEY = ("m", "1", "input")
+
+
+def reference() -> Reference:
+    """Numbers, categories and an embedding, with how they go together."""
+    layout = lay_out(3 + DIMENSION, [("e", 2, DIMENSION)])
+    columns = [
+        FeatureSpec(name, "input", "numeric") for name in ("x", "y", *(f"e[{n}]" for n in range(DIMENSION)))
+    ]
+    specs = layout.name_features([*columns, FeatureSpec("c", "input", "categorical")])
+    raw = np.random.default_rng(3).normal(size=(600, 3 + DIMENSION))
+    raw[:, -1] = np.arange(600) % 2 + 1
+    rows, (vectors,) = layout.reduce(raw)
+    features = learn_reference(
+        specs, rows, [("red", "blue") if spec.kind == "categorical" else () for spec in specs]
+    )
+    joint = joint_reference.build_joint(features, rows, 128)
+    embedding = fourier.build_fourier("e", DIMENSION, vectors.products, vectors.states)
+    assert joint is not None
+    assert embedding is not None
+    parts = {
+        "joint_input": joint_reference.pack_joint(joint),
+        "embedding_e": fourier.pack_fourier(embedding),
+    }
+    return seal(600, features, created_unix_s=0.0, provenance={}, parts=parts)
+
+
+REFERENCE = reference()
+
+
+def request(rng: random.Random) -> Columns:
+    """Some rows with values that are missing, out of range, repeated or unseen."""
+    n = rng.randint(1, 5)
+    matrix = np.random.default_rng(rng.randrange(2**32)).normal(size=(n, 2 + DIMENSION))
+    matrix[rng.randrange(n), rng.randrange(2)] = rng.choice([np.nan, 40.0, -40.0, 1.0, np.inf])
+    matrix[-1] = matrix[0]
+    texts = [rng.choice(["red", "blue", "green", f"new{rng.randrange(20)}"]) for _ in range(n)]
+    return Columns("v2", "request", "m", "1", None, n, SCHEMA, matrix, (texts,), ())
+
+
+@dataclass
+class Monitor:
+    """One monitor: requests come in, it tells, it is killed and goes on from its checkpoint."""
+
+    name: str
+    epoch: int = 1
+    saved: Any = None
+    subjects: Subjects = field(init=False)
+    views: Views = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.subjects = Subjects(CONFIG, REFERENCE, lambda: None, self.epoch)
+        self.views = views_of(self.subjects, origin=self.name)
+
+    def take(self, columns: Columns, unix_ns: int, exchange_id: int) -> None:
+        assert self.subjects.push(columns, "input", "m", "1", unix_ns, exchange_id)
+        for subject in self.subjects.all():
+            subject.ring.drain(partial(subject.add, now_unix_ns=unix_ns))
+
+    def tell(self, now_unix_ns: int) -> Snapshot:
+        for subject in self.subjects.all():
+            subject.judge(now_unix_ns)
+        return decode(self.views.snapshot(), self.name)
+
+    def save(self) -> None:
+        self.saved = msgpack.packb(self.subjects.to_state())
+
+    def die(self) -> None:
+        self.epoch += 1
+        self.resume()
+
+    def resume(self) -> None:
+        self.__post_init__()
+        assert self.subjects.restore(msgpack.unpackb(self.saved, strict_map_key=False)) == []
+
+
+def quality_of(part: SubjectPart) -> QualityReport:
+    return fleet_quality("input", REFERENCE.features, quality_panes(part, 10**6 * NS, START))
+
+
+def counted(part: SubjectPart) -> dict[str, Any]:
+    """All that does not depend on the order in which rows came to one monitor."""
+    horizon_ns = horizons_of(part)[-1]
+    total = window_sum(part, horizon_ns, end_of(part, horizon_ns))
+    (joint,) = joint_totals(part, horizon_ns, end_of(part, horizon_ns))
+    quality = quality_of(part)
+    assert total is not None
+    return {
+        "panes": contents(total),
+        "joint": {**joint.pane.to_state(), "first": 0, "last": 0},
+        "rates": [
+            (count.rate.name, count.rate.feature, count.successes, count.trials)
+            for count in quality.counts
+            if count.rate.name not in ("constant", "duplicate_rows")
+        ],
+        "passed_over": sum(pane.passed_over for pane in quality_panes(part, 10**6 * NS, START)).tolist(),
+        "rows": (quality.rows, quality.distinct_rows),
+        "unseen": quality.unseen,
+    }
+
+
+def judged(part: SubjectPart) -> dict[str, Any]:
+    """Effect sizes of what the features do together."""
+    (total,) = joint_totals(part, horizons_of(part)[-1], end_of(part, horizons_of(part)[-1]))
+    names = [feature.spec.name for feature in REFERENCE.features]
+    return fleet_effects(total.space, names, total.pane, CONFIG.window.min_rows).to_json()
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=15)
+def test_a_fleet_holds_what_one_monitor_over_all_rows_holds(seed: int) -> None:
+    rng = random.Random(seed)
+    pods = [Monitor(f"pod{number}") for number in range(rng.randint(2, 4))]
+    whole = Monitor("whole")
+    told, now = [], START
+    for number in range(rng.randint(5, 40)):
+        now += rng.randint(0, NS)
+        columns = request(rng)
+        pod = rng.choice(pods)
+        pod.take(columns, now, number)
+        whole.take(columns, now, number)
+        if rng.random() < 0.3:
+            told.append(pod.tell(now))
+    end = now + 10 * NS  # all panes have closed
+    told += [pod.tell(end) for pod in pods if pod.subjects.all()]
+    fleet = grouped(told, rng)
+    assert encode(fleet) == encode(merged(told))
+    assert counted(fleet.subjects[KEY]) == counted(whole.tell(end).subjects[KEY])
+    assert judged(fleet.subjects[KEY]) == judged(whole.tell(end).subjects[KEY])
+    (report,) = [subject.report for subject in whole.subjects.all()]
+    assert report is not None
+    assert report.joint is not None
+    assert judged(fleet.subjects[KEY]) == report.joint.to_json()
+    assert {count.rate.name for count in quality_of(fleet.subjects[KEY]).counts} >= {"missing", "unseen"}
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=15)
+def test_whoever_is_killed_when_the_fleet_holds_what_its_living_monitors_hold(seed: int) -> None:
+    rng = random.Random(seed)
+    pods = [Monitor(f"pod{number}") for number in range(rng.randint(1, 3))]
+    told, now = [], START
+    for number in range(rng.randint(10, 60)):
+        now += rng.randint(0, NS)
+        pod = rng.choice(pods)
+        match rng.choice(["take", "take", "take", "tell", "tell", "save", "die"]):
+            case "take":
+                pod.take(request(rng), now, number)
+            case "tell":
+                told.append(pod.tell(now))
+            case "save" if pod.subjects.all():  # who has not seen the model yet does not tell of it
+                pod.save()
+            case "die" if pod.saved is not None:
+                pod.die()
+    end = now + 10 * NS
+    last = [pod.tell(end) for pod in pods]
+    expected = encode(merged([*told, *last]))
+    for turn in range(2):
+        assert encode(grouped([*told, *last], random.Random(seed + turn))) == expected
+    living = merged(last)
+    fleet = decode(expected, "fleet")
+    assert fleet.subjects.keys() >= living.subjects.keys()
+    for key, part in living.subjects.items():
+        assert counted(fleet.subjects[key]) == counted(part)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=15)
+def test_a_monitor_that_goes_on_from_its_checkpoint_changes_no_byte(seed: int) -> None:
+    rng = random.Random(seed)
+    asked, resumed = Monitor("pod"), Monitor("pod")
+    now = START
+    for number in range(rng.randint(2, 60)):
+        now += rng.randint(0, NS)
+        columns = request(rng)
+        for monitor in (asked, resumed):
+            monitor.take(columns, now, number)
+        if rng.random() < 0.3:
+            resumed.save()
+            resumed.resume()
+    states = [msgpack.packb(monitor.subjects.to_state()) for monitor in (asked, resumed)]
+    assert states[0] == states[1]
+    assert encode(asked.tell(now)) == encode(resumed.tell(now))
+
+
+def test_the_pages_of_a_fleet_say_what_they_cannot_add() -> None:
+    """Blocks of rows follow the order of arrival: their sum is that of every monitor's own blocks."""
+    rng = random.Random(5)
+    pods = [Monitor(f"pod{number}") for number in range(2)]
+    for number in range(400):
+        pods[number % 2].take(request(rng), START + number, number)
+    told = [pod.tell(START + 10 * NS) for pod in pods]
+    rows = [quality_of(snapshot.subjects[KEY]) for snapshot in told]
+    blocks = sum(report.rows // 256 for report in rows)
+    (repeated,) = (
+        count
+        for count in quality_of(merged(told).subjects[KEY]).counts
+        if count.rate.name == "duplicate_rows"
+    )
+    assert repeated.trials == 256 * blocks > 0
+    assert msgspec.msgpack.decode(encode(merged(told)))["subjects"][0]["origins"][1]["quality"]

@@ -47,13 +47,11 @@ class Server:
             return
 
 
-def sent(
-    url: str, *copies: Copy, tls: UpstreamTlsConfig | None = None, timeout_s: float = 5.0
-) -> list[Answer]:
-    async def send() -> list[Answer]:
+def sent(url: str, copy: Copy, *, tls: UpstreamTlsConfig | None = None, timeout_s: float = 5.0) -> Answer:
+    async def send() -> Answer:
         sender = Sender(url, 4, timeout_s, 1000, tls or UpstreamTlsConfig())
         try:
-            return [await sender.send(copy) for copy in copies]
+            return await sender.send(copy)
         finally:
             await sender.close()
 

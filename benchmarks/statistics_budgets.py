@@ -199,7 +199,9 @@ def load_seconds(times: int) -> tuple[list[float], list[float]]:
     """Seconds that fresh processes take to import all kernel modules once numba is up, and for numba
     itself."""
     with tempfile.TemporaryDirectory() as cache:
-        environment = {**os.environ, "NUMBA_CACHE_DIR": cache}
+        # Bytecode is cached as well, as it is wherever the package is installed
+        environment = {**os.environ, "NUMBA_CACHE_DIR": cache, "PYTHONPYCACHEPREFIX": f"{cache}/bytecode"}
+        environment.pop("PYTHONDONTWRITEBYTECODE", None)
         spent = []
         for number in range(times + 1):
             code = LOAD.replace("{fill}", str(number == 0))

@@ -200,7 +200,8 @@ def _lower_scale(frame: I64, buckets: I64, by: int, scratch: I64) -> None:
         scratch[:] = 0
         for index in range(low, high + 1):
             scratch[(index >> by) % BUCKETS] += buckets[side, index % BUCKETS]
-        buckets[side, :] = scratch
+        for place in range(BUCKETS):  # a slice may overlap, for which numba would allocate
+            buckets[side, place] = scratch[place]
         frame[LOWEST + 2 * side], frame[HIGHEST + 2 * side] = low >> by, high >> by
 
 

@@ -12,6 +12,7 @@ from sidecar.config.model import Config
 from sidecar.config.river import check_river
 from sidecar.estate import Estate
 from sidecar.family import ChildMain
+from sidecar.heap import return_large_blocks
 from sidecar.log import Log
 from sidecar.profile.envelope import open_envelope, read_reference_file
 from sidecar.proxy.app import run_worker
@@ -95,6 +96,7 @@ def _monitor_main(config: Config, estate: Estate, log: Log) -> int:
     # spin, on cores that are somebody else's.
     os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
     step_back()  # before the import: a second of work, again and again should the monitor die so
+    return_large_blocks()
     from sidecar.monitor.app import run_monitor
 
     return run_monitor(

@@ -21,7 +21,7 @@ class AdminSource(Protocol):
         Returns:
             `{"version", "worker_code", "uptime_s", "workers": [{"worker", "pid", "restarts"}],
             "monitor": {"lag_s", "restarts"}, "level": "full", "tap_ratio",
-            "models": [{"model", "version"}], "accounting": {...}}`.
+            "models": [{"model", "version", "memory_most_bytes"}], "accounting": {...}}`.
         """
         ...
 

@@ -11,7 +11,7 @@ learnt it may still add codes when the vocabulary has just been frozen, and the 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -40,7 +40,7 @@ from sidecar.profile.pane import Pane
 from sidecar.profile.reference import FeatureReference, Reference
 from sidecar.profile.snapshot import Layout
 from sidecar.profile.units import Chosen
-from sidecar.profile.unseen import UnseenTexts
+from sidecar.profile.unseen import UnseenTexts, generation_of
 from sidecar.profile.vocabulary import Vocabulary
 
 STATE_FORMAT = 4
@@ -83,9 +83,7 @@ class ModelAnalysis:
         )
         self.specs: tuple[FeatureSpec, ...] = naming.specs
         self.width = len(self.specs)
-        self._vocabularies = [
-            _vocabulary(spec, known) for spec, known in zip(self.specs, naming.known, strict=True)
-        ]
+        self._vocabularies = _vocabularies(self.specs, naming.known)
         self.layout = naming.layout
         by_column = naming.layout.by_column(self._vocabularies)
         self.encoder = RowEncoder(naming.columns, by_column, naming.names)
@@ -376,9 +374,16 @@ class ModelAnalysis:
         return None, self._learning.rows
 
 
-def _vocabulary(spec: FeatureSpec, known: FeatureReference | None) -> Vocabulary | None:
-    if spec.kind == "numeric":
-        return None
-    if known is None:
-        return Vocabulary(unseen=UnseenTexts())
-    return Vocabulary(known.categories, frozen=True, unseen=UnseenTexts())
+def _vocabularies(
+    specs: Sequence[FeatureSpec], known: Sequence[FeatureReference | None]
+) -> list[Vocabulary | None]:
+    generation = generation_of(max(1, sum(spec.kind == "categorical" for spec in specs)))
+    made: list[Vocabulary | None] = []
+    for spec, reference in zip(specs, known, strict=True):
+        if spec.kind == "numeric":
+            made.append(None)
+        elif reference is None:
+            made.append(Vocabulary(unseen=UnseenTexts(generation)))
+        else:
+            made.append(Vocabulary(reference.categories, frozen=True, unseen=UnseenTexts(generation)))
+    return made

@@ -21,6 +21,7 @@ from sidecar.drift.report import ModelReport
 from sidecar.errors import SidecarError
 from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.data_quality import DataQuality
+from sidecar.monitor.memory import Shape, learning_bytes, most_bytes, shape_of
 from sidecar.monitor.quality_alarm import AlarmSettings
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.payload.columns import Columns
@@ -67,6 +68,21 @@ class Subject:
     quality_report: QualityReport | None = None
     rows: int = 0
     missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+
+    @property
+    def most_bytes(self) -> dict[str, int]:
+        """Memory that it takes at most once its references are known, by part (sidecar.monitor.memory)."""
+        return most_bytes(self.analysis.settings, self._shape, self.ring.capacity_rows)
+
+    @property
+    def learning_bytes(self) -> int:
+        """Memory that it takes instead of windows while it learns references."""
+        return learning_bytes(self.analysis.settings, self._shape)
+
+    @property
+    def _shape(self) -> Shape:
+        layout = self.analysis.layout
+        return shape_of(self.analysis.specs, layout.columns, len(layout.groups))
 
     def add(self, block: F64, stamps: I64, now_unix_ns: int) -> None:
         """Takes rows from the ring; called by the statistics thread only.

@@ -97,7 +97,10 @@ class Views:
             },
             "level": self._control.level,
             "tap_ratio": self._control.ratio,
-            "models": [{"model": model, "version": version} for model, version in self._models()],
+            "models": [
+                {"model": model, "version": version, "memory_most_bytes": self._most_bytes(model, version)}
+                for model, version in self._models()
+            ],
             "shadows": {shadow.config.name: shadow.mirrored for shadow in self._shadows()},
             "accounting": accounting(self._rings),
         }
@@ -213,6 +216,13 @@ class Views:
                 if name == models[0]
             ],
         }
+
+    def _most_bytes(self, model: str, version: str | None) -> int:
+        """Memory that the statistics of a model's inputs and outputs take at most."""
+        found = (
+            s for s in self._subjects.all() if (s.analysis.model, s.analysis.version) == (model, version)
+        )
+        return sum(sum(subject.most_bytes.values()) for subject in found)
 
     def _reports(self) -> list[ModelReport]:
         return [subject.report for subject in self._subjects.all() if subject.report is not None]

@@ -17,11 +17,11 @@ from kernels.binning import F64, I64
 from kernels.distinct import CLASSES, LENGTHS, TALLY, USED, Table, count_numbers, count_texts, move_entries
 from sidecar.profile.cells import Texts
 from sidecar.profile.encoding import number_text
+from sidecar.profile.vocabulary import TEXT_LIMIT
 
 U64 = NDArray[np.uint64]
 
 ALL_HASHES = 2**64 - 1
-TEXT_LIMIT = 256  # characters kept of a text; one so long is no category
 LEAST_PLACES = 4096
 CHUNK_ROWS = 1024  # values counted between two looks at how full the table is
 

@@ -267,25 +267,40 @@ def most_bytes(plan: WindowPlan, width: int, lanes: int, *, count_bytes: int) ->
     """Bytes of the arrays of a history at most.
 
     Args:
+        plan, width, lanes, count_bytes: as `parts_bytes` takes them.
+
+    Returns:
+        The sum of its parts.
+    """
+    return sum(parts_bytes(plan, width, lanes, count_bytes=count_bytes).values())
+
+
+def parts_bytes(plan: WindowPlan, width: int, lanes: int, *, count_bytes: int) -> dict[str, int]:
+    """The same by part.
+
+    Args:
         plan: how rows are cut and kept.
         width: F.
         lanes: L.
         count_bytes: of the largest count at rest: 1, 2, 4 or 8.
 
     Returns:
-        Bytes.
+        Bytes of "open panes", of "window of 300 s" for every horizon, and of "decayed sums" if there are any.
     """
     wide = width * (8 * (lanes + CELLS) + FIXED_BYTES)
     rested = width * (count_bytes * (lanes + CELLS) + FIXED_BYTES)
     n_open = 1 if plan.pane_rows is not None else plan.lateness_ns // plan.pane_ns + 2
-    total = min(n_open, MOST_WIDE) * wide + max(0, n_open - MOST_WIDE) * rested
+    parts = {"open panes": min(n_open, MOST_WIDE) * wide + max(0, n_open - MOST_WIDE) * rested}
     for place, horizon_ns in enumerate(plan.horizons_ns):
         judged = place == 0
         panes = -(-horizon_ns // (plan.pane_ns if plan.pane_rows is None else 1))
         limit = granule_limit(width, lanes, sketches=judged)
         granules = 2 if plan.kind == "tumbling" else min(panes, limit) + 1
-        total += window_bytes(width, lanes, granules, sketches=judged, count_bytes=count_bytes)
-    return total + 8 * width * (lanes + 1) * len(plan.half_lives_ns)
+        held = window_bytes(width, lanes, granules, sketches=judged, count_bytes=count_bytes)
+        parts[f"window of {horizon_ns / NS:g} s"] = held
+    if plan.half_lives_ns:
+        parts["decayed sums"] = 8 * width * (lanes + 1) * len(plan.half_lives_ns)
+    return parts
 
 
 def _cutter(plan: WindowPlan, width: int, lanes: int) -> PaneCutter:

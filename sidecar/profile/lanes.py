@@ -60,5 +60,16 @@ def lane_table(specs: Sequence[FeatureSpec], references: Sequence[FeatureReferen
             codes[place] = NUMERIC
         else:
             codes[place] = len(reference.categories)
-    cells = max((CELLS if spec.kind == "numeric" else CATEGORY_LIMIT + 1 for spec in specs), default=CELLS)
-    return LaneTable(edges, codes, scales, FIRST_CELL + cells)
+    return LaneTable(edges, codes, scales, lanes_of(categorical=any(s.kind == "categorical" for s in specs)))
+
+
+def lanes_of(*, categorical: bool) -> int:
+    """Lanes of every feature.
+
+    Args:
+        categorical: whether any of them holds categories.
+
+    Returns:
+        L.
+    """
+    return FIRST_CELL + (CATEGORY_LIMIT + 1 if categorical else CELLS)

@@ -13,8 +13,8 @@ from numpy.typing import NDArray
 
 from kernels.binning import F64, I64
 from sidecar.profile.cells import Cells, Texts
-from sidecar.profile.distinct import TEXT_LIMIT
 from sidecar.profile.encoding import number_text
+from sidecar.profile.vocabulary import TEXT_LIMIT
 
 U64 = NDArray[np.uint64]
 I32 = NDArray[np.int32]

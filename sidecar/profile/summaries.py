@@ -14,11 +14,10 @@ import numpy as np
 from kernels.distinct import N_NEG_INF, N_POS_INF
 from sidecar.errors import BadReference
 from sidecar.profile.damage import decode_part, refusing
-from sidecar.profile.distinct import TEXT_LIMIT
 from sidecar.profile.edges import SHARES
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.partial import PartialReference
-from sidecar.profile.vocabulary import CATEGORY_LIMIT
+from sidecar.profile.vocabulary import CATEGORY_LIMIT, TEXT_LIMIT
 
 SCHEMA, TEXTS, EMBEDDINGS = "schema", "texts", "embeddings"
 FORMAT = 1

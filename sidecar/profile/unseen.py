@@ -5,9 +5,13 @@ its hash, which a float64 holds exactly. So it goes through the rings in its pla
 time, and costs no memory of its own; whoever counts categories takes it as `other`. 10^6 different texts have
 two with one key once in 18,000 times.
 
-The text of a key is remembered by the encoder for as long as it keeps coming (two generations of 512, 0.4 MB
-a feature), and cut to 64 characters. Each stretch of time has a SpaceSaving table and HyperLogLog registers
-for every categorical feature that had unseen texts in it, 5.6 KB; there are at most 33 stretches.
+The text of a key is remembered by the encoder for as long as it keeps coming (two generations, 0.24 to 0.46
+KB a text), and cut to 64 characters. Each stretch of time has a SpaceSaving table and HyperLogLog registers
+for every categorical feature that had unseen texts in it, 5.9 KB.
+
+Any caller can send texts that nobody has seen, to every feature at once. So both are bounded for all features
+together: up to 32 categorical features have generations of 512 texts and 33 stretches each;
+more of them have shorter generations and longer stretches, down to 32 texts and 5 stretches (`most_bytes`).
 """
 
 from __future__ import annotations
@@ -23,13 +27,19 @@ from kernels.hashing import U8, hash_octets
 from kernels.hyperloglog import empty_registers, estimate, fill_registers, merge_registers
 from kernels.runs import count_negative
 from kernels.space_saving import COUNTERS, KEYS, ROWS, empty_table, fill_table
-from sidecar.profile.granules import Granules
+from sidecar.profile.granules import GRANULES, Granules
 from sidecar.profile.unseen_pane import Unseen, UnseenPane, rank_unseen
 
 KEY_BITS = 53  # a float64 holds -1 - key exactly
 SHIFT = 64 - KEY_BITS
 SHOWN_CHARACTERS = 64
 GENERATION = 512  # a text that makes up 1 in 64 comes back long before it is forgotten
+LEAST_GENERATION = 32
+TEXTS = 16_384  # of all features in a generation
+LEAST_STRETCHES = 4
+STRETCHES = 1024  # of all features
+TEXT_BYTES = 460  # of 64 characters, 4 bytes each, in two dictionaries
+STRETCH_BYTES = 5900
 _SEED = np.uint64(0)
 
 
@@ -46,12 +56,56 @@ def key_of(text: str) -> int:
     return int(hash_octets(octets, _SEED)) >> SHIFT
 
 
+def generation_of(features: int) -> int:
+    """Texts that a feature remembers twice.
+
+    Args:
+        features: how many are categorical, >= 1.
+
+    Returns:
+        32 to 512.
+    """
+    return max(LEAST_GENERATION, min(GENERATION, TEXTS // features))
+
+
+def stretches_of(features: int) -> int:
+    """Stretches that the horizon of a feature is divided into; one more may be held.
+
+    Args:
+        features: how many are categorical, >= 1.
+
+    Returns:
+        4 to 32.
+    """
+    return max(LEAST_STRETCHES, min(GRANULES, STRETCHES // features))
+
+
+def most_bytes(features: int) -> int:
+    """Bytes at most, with ever new texts in every feature.
+
+    Args:
+        features: how many are categorical.
+
+    Returns:
+        0.67 MB for one feature, 21 MB for 32, 59 MB for 1,000.
+    """
+    if features == 0:
+        return 0
+    stretches = stretches_of(features) + 1
+    return features * (stretches * STRETCH_BYTES + 2 * generation_of(features) * TEXT_BYTES)
+
+
 class UnseenTexts:
-    """Codes of unseen texts, and back; the thread that encodes gives codes, any thread may ask back."""
+    """Codes of unseen texts, and back; the thread that encodes gives codes, any thread may ask back.
 
-    __slots__ = ("_codes", "_older_codes", "_older_texts", "_texts")
+    Args:
+        generation: from `generation_of`.
+    """
 
-    def __init__(self) -> None:
+    __slots__ = ("_codes", "_generation", "_older_codes", "_older_texts", "_texts")
+
+    def __init__(self, generation: int = GENERATION) -> None:
+        self._generation = generation
         self._codes: dict[str, float] = {}
         self._older_codes: dict[str, float] = {}
         self._texts: dict[int, str] = {}
@@ -72,7 +126,7 @@ class UnseenTexts:
         code = self._older_codes.get(text)
         key = key_of(text) if code is None else -1 - int(code)
         code = -1.0 - key
-        if len(self._texts) >= GENERATION:
+        if len(self._texts) >= self._generation:
             self._older_codes, self._codes = self._codes, {}
             self._older_texts, self._texts = self._texts, {}
         if len(text) <= SHOWN_CHARACTERS:  # a long text is no key of a dictionary: it is hashed anew
@@ -112,7 +166,8 @@ class UnseenWindow:
         self._places = np.array(places, dtype=np.int64)
         self._found = np.zeros(len(places), dtype=np.int64)
         self._kept: dict[int, dict[int, str]] = {place: {} for place in places}
-        self._granules: Granules[_Granule] = Granules(horizon_ns, lambda: _Granule({}, {}))
+        limit = stretches_of(max(1, len(places)))
+        self._granules: Granules[_Granule] = Granules(horizon_ns, lambda: _Granule({}, {}), limit)
 
     def fill(self, rows: F64, unix_ns: int) -> None:
         """Takes in rows.

@@ -19,6 +19,7 @@ from sidecar.profile.unseen import UnseenTexts
 
 OTHER = 0
 CATEGORY_LIMIT = 64  # more categories share `other`: a lane each, and a stream each in the detector
+TEXT_LIMIT = 256  # characters; a text so long is nobody's category, and would be held for ever as one
 
 
 class Vocabulary:
@@ -60,7 +61,7 @@ class Vocabulary:
         return self._frozen
 
     def code(self, text: str) -> float:
-        """Code of a text, which joins a vocabulary that is still learning.
+        """Code of a text, which joins a vocabulary that is still learning, unless it is too long.
 
         Args:
             text: a category.
@@ -70,7 +71,7 @@ class Vocabulary:
         """
         code = self._codes.get(text)
         if code is None:
-            if self._frozen or len(self._texts) >= self._limit:
+            if self._frozen or len(self._texts) >= self._limit or len(text) >= TEXT_LIMIT:
                 return float(OTHER) if self.unseen is None else self.unseen.code(text)
             self._texts.append(text)
             code = self._codes[text] = float(len(self._texts))

@@ -60,7 +60,7 @@ class FakeSource:
 
     def __init__(self) -> None:
         self.seen = 184_220
-        self.models = [{"model": "flights", "version": "1"}]
+        self.models = [{"model": "flights", "version": "1", "memory_most_bytes": 4_200_000}]
         self.fault: Exception | None = None
 
     def status(self) -> dict[str, Any]:

@@ -70,6 +70,17 @@ def test_versions_of_a_model_stand_side_by_side_and_their_windows_are_apart() ->
     assert bench.views.versions("nobody") is None
 
 
+def test_the_status_tells_what_memory_each_model_may_take() -> None:
+    bench = Bench()
+    bench.send(0, "1", 50)
+    bench.send(1, "2", 50)
+    (subject, _) = bench.subjects.all()
+    told = bench.views.status()["models"]
+    assert [entry["version"] for entry in told] == ["1", "2"]
+    most_bytes = sum(subject.most_bytes.values())
+    assert [entry["memory_most_bytes"] for entry in told] == [most_bytes, most_bytes]
+
+
 def test_without_a_model_there_are_no_versions() -> None:
     assert Bench().views.versions(None) == {"model": None, "versions": []}
 

@@ -7,7 +7,8 @@ import pytest
 
 from kernels.distinct import N_FINITE, TALLY
 from sidecar.profile.cells import join_texts
-from sidecar.profile.distinct import TEXT_LIMIT, Distinct, empty_written
+from sidecar.profile.distinct import Distinct, empty_written
+from sidecar.profile.vocabulary import TEXT_LIMIT
 
 MOST = 2000
 

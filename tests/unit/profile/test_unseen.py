@@ -1,11 +1,21 @@
 from __future__ import annotations
 
+import tracemalloc
 from collections import Counter
 
 import numpy as np
 import pytest
 
-from sidecar.profile.unseen import GENERATION, KEY_BITS, UnseenTexts, UnseenWindow, key_of
+from sidecar.profile.unseen import (
+    GENERATION,
+    KEY_BITS,
+    UnseenTexts,
+    UnseenWindow,
+    generation_of,
+    key_of,
+    most_bytes,
+    stretches_of,
+)
 from sidecar.profile.unseen_pane import Unseen
 from tests.twins import plain_summaries as plain
 
@@ -109,3 +119,24 @@ def test_a_forgotten_text_is_shown_by_its_key():
     blind = UnseenWindow([1], [UnseenTexts()], 3600 * S)
     blind.restore({**window.to_state(), "texts": []})
     assert blind.most_frequent(1) == (Unseen(f"#{key_of('x'):014x}", 1, 0),)
+
+
+@pytest.mark.parametrize("features", [2, 40])
+def test_ever_new_texts_in_every_feature_take_what_is_stated(features):
+    texts = [UnseenTexts(generation_of(features)) for _ in range(features)]
+    window = UnseenWindow(range(features), texts, 32 * S)
+    tracemalloc.start()
+    for at in range(2 * GENERATION):
+        row = np.array([[one.code(chr(0x1F600) + f"{at:031}{place:032}") for place, one in enumerate(texts)]])
+        if at % 32 == 0:
+            window.fill(row, at // 32 * S)
+            window.expire(at // 32 * S)
+    held, _ = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert 0.7 * most_bytes(features) < held < most_bytes(features)
+
+
+def test_many_features_share_what_few_may_have():
+    assert [generation_of(features) for features in (1, 32, 100, 1000)] == [512, 512, 163, 32]
+    assert [stretches_of(features) for features in (1, 32, 100, 1000)] == [32, 32, 10, 4]
+    assert most_bytes(1000) < 3 * most_bytes(32)

@@ -7,7 +7,7 @@ import numpy as np
 from kernels.lanes import type_errors
 from sidecar.payload.columns import NOT_A_TEXT
 from sidecar.profile.unseen import UnseenTexts
-from sidecar.profile.vocabulary import Vocabulary
+from sidecar.profile.vocabulary import TEXT_LIMIT, Vocabulary
 
 
 def test_codes_count_from_1_in_order_of_arrival():
@@ -25,6 +25,14 @@ def test_frozen_vocabulary_answers_other():
 def test_full_vocabulary_answers_other():
     vocabulary = Vocabulary(limit=2)
     assert [vocabulary.code(text) for text in "abcab"] == [1.0, 2.0, 0.0, 1.0, 2.0]
+
+
+def test_a_long_text_is_no_category_and_is_not_held():
+    prompt = "x" * TEXT_LIMIT
+    vocabulary = Vocabulary()
+    assert vocabulary.code(prompt) == 0.0
+    assert vocabulary.code(prompt[1:]) == 1.0
+    assert vocabulary.texts == (prompt[1:],)
 
 
 def test_freezing_ends_the_learning():

@@ -26,6 +26,7 @@ FLOORS = {
     "board": 2,
     "settings_page": 2,
     "scheduling": 2,
+    "heap": 2,
     "estate": 3,
     "family": 4,
     "tls": 2,

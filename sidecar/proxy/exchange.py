@@ -204,19 +204,18 @@ class Exchange(ExchangeState):
             worker.tap.spill(self)  # a stream's fragments go into the ring as they come, each with its time
         if self._pool.breaker.n_failures:
             self._pool.breaker.note_success()
-        if body:
-            worker.tap.keep_response(self, body)
         self._closing = worker.draining or not (request.keep_alive and self.request_done)
         lines = b"" if head.has_request_id else worker.identities.id_line(request, self.hexed)
         if head.body_length < 0 or self._closing or request.says_keep_alive:
             framing, self._chunker, self._closing = frame_answer(request, head, closing=self._closing)
             lines += framing
-            if self._chunker is not None:
-                body = self._chunker.frame(body, complete)
-        if len(body) < LONG_BYTES:
-            caller.transport.write(b"".join((head.forwarded, lines, b"\r\n", body)))
+        framed = body if self._chunker is None else self._chunker.frame(body, complete)
+        if len(framed) < LONG_BYTES:
+            caller.transport.write(b"".join((head.forwarded, lines, b"\r\n", framed)))
         else:
-            caller.transport.writelines((b"".join((head.forwarded, lines, b"\r\n")), body))
+            caller.transport.writelines((b"".join((head.forwarded, lines, b"\r\n")), framed))
+        if body:
+            worker.tap.keep_response(self, body)
         if complete:
             self.record(Outcome.OK)
             caller.exchange_done(not self._closing)
@@ -227,12 +226,11 @@ class Exchange(ExchangeState):
         """Sends more of the response to the caller."""
         if complete:
             self.upstream = None
+        framed = body if self._chunker is None else self._chunker.frame(body, complete)
+        if framed:
+            self.caller.transport.write(framed)
         if body:
             self._worker.tap.keep_response(self, body)
-        if self._chunker is not None:
-            body = self._chunker.frame(body, complete)
-        if body:
-            self.caller.transport.write(body)
         if complete:
             self.record(Outcome.OK)
             self.caller.exchange_done(not self._closing)

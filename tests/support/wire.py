@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
@@ -65,9 +65,11 @@ class FakeTransport:
         self.ended = False
         self.unsent_bytes = 0
         self.n_writes = 0
+        self.on_write: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"
+        self.on_write()
         self.sent += data
         self.n_writes += 1
 

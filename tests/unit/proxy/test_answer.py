@@ -98,3 +98,16 @@ class TestLong:
             talk.server_sends(b"HTTP/1.1 200 OK\r\n\r\n" + body)
             talk.server_leaves()
             assert taken_body(talk.caller) == b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    def test_the_caller_has_its_bytes_before_the_ring_has(self) -> None:
+        def look() -> None:
+            published.append(talk.ring.read_publication().n_written)
+
+        sent, published = long_body(400_000), list[int]()
+        with Conversation() as talk:
+            talk.caller_sends(put(b"short"))
+            talk.caller.on_write = look
+            whole = answer(sent)
+            talk.server_sends(whole[:200_000], whole[200_000:])
+            assert published == [0, 2]  # the request and the answer's first part, once that was written
+            assert talk.bodies() == [(b"short", sent)]

@@ -22,7 +22,7 @@ MYPYC = "mypy[mypyc]>=2.4"
 HOT_PATH = {  # by room
     "config": ("routes",),
     "http1": (
-        *("chunked", "fields", "hop", "memo", "request", "response", "rules"),
+        *("chunked", "fields", "hop", "memo", "part", "request", "response", "rules"),
         *("syntax", "target", "template", "trace"),
     ),
     "proxy": (

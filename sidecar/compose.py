@@ -12,7 +12,7 @@ from sidecar.config.model import Config
 from sidecar.config.river import check_river
 from sidecar.estate import Estate
 from sidecar.family import ChildMain
-from sidecar.heap import return_large_blocks
+from sidecar.heap import keep_freed_memory, return_large_blocks
 from sidecar.log import Log
 from sidecar.profile.envelope import open_envelope, read_reference_file
 from sidecar.proxy.app import run_worker
@@ -69,6 +69,7 @@ def _worker_main(index: int) -> ChildMain:
 
     def main(config: Config, estate: Estate, log: Log) -> int:
         step_forward()
+        keep_freed_memory()
         return run_worker(
             config,
             listener=estate.listeners[index],

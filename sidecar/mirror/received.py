@@ -7,6 +7,7 @@ from collections.abc import Callable
 from time import perf_counter
 
 from sidecar.errors import UpstreamError
+from sidecar.http1.part import Part
 from sidecar.http1.response import ResponseHead
 from sidecar.mirror.answer import Failure
 from sidecar.upstream.connection import UpstreamConnection
@@ -37,7 +38,7 @@ class Received:
         self.ended: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self.end_s = 0.0
         self.head: ResponseHead | None = None
-        self.pieces: list[bytes] = []
+        self.pieces: list[Part] = []
         self.failure: Failure | None = None
 
     def on_interim(self, head: ResponseHead) -> None:
@@ -51,7 +52,7 @@ class Received:
     def on_trailer(self, lines: bytes) -> None:
         """Says nothing that is compared."""
 
-    def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:
+    def on_response(self, head: ResponseHead, body: Part, complete: bool) -> None:
         """The head, with the first bytes of the body."""
         self.head = head
         if not complete and head.body_length > self._left:  # announced, so none of it need be read
@@ -59,7 +60,7 @@ class Received:
         else:
             self.on_body(body, complete)
 
-    def on_body(self, body: bytes, complete: bool) -> None:
+    def on_body(self, body: Part, complete: bool) -> None:
         """More of the body."""
         self._note_read(len(body))
         self._left -= len(body)

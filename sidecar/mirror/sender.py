@@ -17,6 +17,7 @@ from sidecar.config.model import Config
 from sidecar.config.traffic import TimeoutsConfig, UpstreamTlsConfig
 from sidecar.errors import UpstreamError
 from sidecar.http1.fields import REDACTED
+from sidecar.http1.part import LONG_BYTES
 from sidecar.http1.recorded import header_lines
 from sidecar.mirror.answer import Answer, Failure
 from sidecar.mirror.received import Received
@@ -116,16 +117,19 @@ class Sender:
         if connection is None:
             connection = await self._dialer.connect(self._new_connection)
         received = Received(connection, self._answer_bytes, self._note_read)
-        connection.send(received, self._message(copy), head_only=copy.method == "HEAD", more_follows=False)
+        head, body = self._head(copy), copy.body
+        if len(body) < LONG_BYTES:
+            head, body = head + body, b""
+        connection.send(received, head, body, head_only=copy.method == "HEAD", more_follows=False)
         try:
             await received.ended
         except asyncio.CancelledError:
             connection.abandon()
             raise
-        head = received.head
+        answered = received.head
         return Answer(
-            0 if head is None else head.status,
-            {} if head is None else self._headers(head.recorded),
+            0 if answered is None else answered.status,
+            {} if answered is None else self._headers(answered.recorded),
             b"".join(received.pieces),
             received.end_s - start_s,
             received.failure,
@@ -148,14 +152,14 @@ class Sender:
     def _new_connection(self) -> UpstreamConnection:
         return UpstreamConnection(self, self._heads, self._limits)
 
-    def _message(self, copy: Copy) -> bytes:
+    def _head(self, copy: Copy) -> bytes:
         lines = [f"{copy.method} {self._base}{copy.target} HTTP/1.1"]
         if "host" not in copy.headers:
             lines.append(f"host: {self._host}")
         lines += [f"{name}: {value}" for name, value in copy.headers.items()]
         if copy.body or copy.method not in ("GET", "HEAD", "DELETE", "OPTIONS"):
             lines.append(f"content-length: {len(copy.body)}")
-        return "\r\n".join((*lines, "\r\n")).encode("latin-1") + copy.body
+        return "\r\n".join((*lines, "\r\n")).encode("latin-1")
 
 
 def _split(url: str) -> tuple[Upstream, str]:

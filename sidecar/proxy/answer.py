@@ -7,6 +7,7 @@ from typing import NamedTuple
 from sidecar.errors import Side
 from sidecar.http1.chunked import encode_chunk, encode_last_chunk
 from sidecar.http1.fields import CHUNKED
+from sidecar.http1.part import Part
 from sidecar.http1.preface import PREFACE_METHOD
 from sidecar.http1.problem import encode_problem
 from sidecar.http1.request import RequestHead
@@ -27,14 +28,14 @@ class Chunker:
     def __init__(self) -> None:
         self.trailer = b""
 
-    def frame(self, body: bytes, complete: bool) -> bytes:
+    def frame(self, body: Part, complete: bool) -> bytes:
         """The part, framed.
 
         Args:
             body: may be empty.
             complete: whether it is the last one.
         """
-        framed = encode_chunk(body) if body else b""
+        framed = encode_chunk(bytes(body)) if body else b""
         return framed + encode_last_chunk(self.trailer) if complete else framed
 
 

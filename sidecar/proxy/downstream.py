@@ -151,7 +151,7 @@ class DownstreamConnection(Caller):
         self._buffer = b""
         self._exchange = exchange = Exchange(worker, self, head, start_ns)
         try:
-            self._buffer = exchange.start(data[end:])
+            self._buffer = exchange.start(data, end)
         except WireError as exc:
             exchange.refuse(exc)
             return

@@ -24,6 +24,7 @@ from typing import Final
 
 from sidecar.errors import Side, UpstreamError, WireError
 from sidecar.http1.hop import may_switch
+from sidecar.http1.part import LONG_BYTES, Part, part_from
 from sidecar.http1.preface import PREFACE_METHOD
 from sidecar.http1.response import ResponseHead
 from sidecar.proxy.answer import frame_answer, own_answer
@@ -44,8 +45,12 @@ class Exchange(ExchangeState):
 
     # --- the request
 
-    def start(self, received: bytes) -> bytes:
-        """Begins with the bytes that came behind the head.
+    def start(self, received: bytes, place: int) -> bytes:
+        """Begins with what came behind the head.
+
+        Args:
+            received: the head, and the bytes behind it.
+            place: where these begin.
 
         Returns:
             What of them belongs to the caller's next request.
@@ -55,16 +60,17 @@ class Exchange(ExchangeState):
         """
         length = self.head.body_length
         rest = b""
-        if length == len(received):  # the usual case: all of it is here
+        if length == len(received) - place:  # the usual case: all of it is here
             self.request_done = True
             if length:
-                self._held.append(received)
-                self._worker.tap.keep_request(self, received)
+                body = part_from(received, place)
+                self._held.append(body)
+                self._worker.tap.keep_request(self, body)
         else:
             worker, limit_bytes = self._worker, self.head.policy.body_bytes
             self._held_bytes = 0
             self._body = RequestBody(length, limit_bytes, self._keep_request, worker.now_s)
-            body, rest = self._body.take(received)
+            body, rest = self._body.take(part_from(received, place))
             self.request_done = self._body.done
             if body:
                 self._hold(body)
@@ -99,10 +105,10 @@ class Exchange(ExchangeState):
             self._expect_more()
         return rest
 
-    def _keep_request(self, body: bytes) -> None:
+    def _keep_request(self, body: Part) -> None:
         self._worker.tap.keep_request(self, body)
 
-    def _hold(self, body: bytes) -> None:
+    def _hold(self, body: Part) -> None:
         """Keeps what cannot be sent yet, up to a buffer full."""
         self._held.append(body)
         self._held_bytes += len(body)
@@ -165,8 +171,12 @@ class Exchange(ExchangeState):
         self.upstream = connection
         head, worker, caller, done = self.head, self._worker, self.caller, self.request_done
         own_lines = worker.identities.own_lines(head, self.number, self.hexed, caller.forwarded_for)
-        message = b"".join((head.forwarded, own_lines, *self._held))
-        connection.send(self, message, head_only=head.is_head, more_follows=not done)
+        held = self._held
+        if held and len(held[-1]) >= LONG_BYTES:
+            message, long_part = b"".join((head.forwarded, own_lines, *held[:-1])), held[-1]
+        else:
+            message, long_part = b"".join((head.forwarded, own_lines, *held)), b""
+        connection.send(self, message, long_part, head_only=head.is_head, more_follows=not done)
         if done:
             caller.deadline_s = worker.now_s + head.policy.first_byte_s
             self._resendable = head.idempotent
@@ -182,7 +192,7 @@ class Exchange(ExchangeState):
         if self.head.chunks_allowed:
             self.caller.transport.write(head.forwarded + b"\r\n")
 
-    def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:
+    def on_response(self, head: ResponseHead, body: Part, complete: bool) -> None:
         """Sends the upstream's head and first bytes to the caller in one write."""
         self.first_byte_ns = monotonic_ns()
         self.response = head
@@ -194,32 +204,33 @@ class Exchange(ExchangeState):
             worker.tap.spill(self)  # a stream's fragments go into the ring as they come, each with its time
         if self._pool.breaker.n_failures:
             self._pool.breaker.note_success()
-        if body:
-            worker.tap.keep_response(self, body)
         self._closing = worker.draining or not (request.keep_alive and self.request_done)
         lines = b"" if head.has_request_id else worker.identities.id_line(request, self.hexed)
         if head.body_length < 0 or self._closing or request.says_keep_alive:
             framing, self._chunker, self._closing = frame_answer(request, head, closing=self._closing)
             lines += framing
-            if self._chunker is not None:
-                body = self._chunker.frame(body, complete)
-        caller.transport.write(b"".join((head.forwarded, lines, b"\r\n", body)))
+        framed = body if self._chunker is None else self._chunker.frame(body, complete)
+        if len(framed) < LONG_BYTES:
+            caller.transport.write(b"".join((head.forwarded, lines, b"\r\n", framed)))
+        else:
+            caller.transport.writelines((b"".join((head.forwarded, lines, b"\r\n")), framed))
+        if body:
+            worker.tap.keep_response(self, body)
         if complete:
             self.record(Outcome.OK)
             caller.exchange_done(not self._closing)
         else:
             self._expect_rest()
 
-    def on_body(self, body: bytes, complete: bool) -> None:
+    def on_body(self, body: Part, complete: bool) -> None:
         """Sends more of the response to the caller."""
         if complete:
             self.upstream = None
+        framed = body if self._chunker is None else self._chunker.frame(body, complete)
+        if framed:
+            self.caller.transport.write(framed)
         if body:
             self._worker.tap.keep_response(self, body)
-        if self._chunker is not None:
-            body = self._chunker.frame(body, complete)
-        if body:
-            self.caller.transport.write(body)
         if complete:
             self.record(Outcome.OK)
             self.caller.exchange_done(not self._closing)

@@ -7,6 +7,7 @@ from __future__ import annotations
 from binascii import hexlify
 from typing import TYPE_CHECKING
 
+from sidecar.http1.part import Part
 from sidecar.http1.request import RequestHead
 from sidecar.http1.response import ResponseHead
 from sidecar.proxy.answer import Chunker
@@ -75,12 +76,12 @@ class ExchangeState:
         self.hexed = hexlify(low)
         limit, self.ratio, self.tap_flags = worker.tap.shares[head.policy.place]
         self.tapped = number < limit
-        self.request_pieces: list[bytes] = []
-        self.response_pieces: list[bytes] = []
+        self.request_pieces: list[Part] = []
+        self.response_pieces: list[Part] = []
         self.response: ResponseHead | None = None
         self.upstream: UpstreamConnection | None = None
         self._body: RequestBody | None = None  # for a body that did not come whole with its head
-        self._held: list[bytes] = []  # framed body that waits for a connection
+        self._held: list[Part] = []  # framed body that waits for a connection
         self._chunker: Chunker | None = None  # for an answer whose length only its end tells
         self.waiting = self.request_done = False
         self._closing = self._retried = False

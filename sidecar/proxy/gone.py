@@ -4,8 +4,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, cast
 
+from sidecar.http1.part import Part
 from sidecar.proxy.caller import Caller
 
 if TYPE_CHECKING:  # the worker composes these
@@ -72,6 +74,9 @@ class GoneCaller(Caller):
 
     def write(self, data: bytes) -> None:
         """Nobody reads it."""
+
+    def writelines(self, parts: Iterable[Part]) -> None:
+        """Nobody reads them."""
 
     def abort(self) -> None:
         """Cut off: the exchange ends now."""

@@ -7,6 +7,7 @@ from collections.abc import Callable
 
 from sidecar.http1.chunked import ChunkReader, encode_chunk, encode_last_chunk
 from sidecar.http1.fields import CHUNKED
+from sidecar.http1.part import Part
 
 
 class RequestBody:
@@ -25,7 +26,7 @@ class RequestBody:
 
     __slots__ = ("_chunks", "_from_s", "_keep", "_left", "done", "n_bytes")
 
-    def __init__(self, length: int, limit_bytes: int, keep: Callable[[bytes], None], now_s: float) -> None:
+    def __init__(self, length: int, limit_bytes: int, keep: Callable[[Part], None], now_s: float) -> None:
         self._chunks = ChunkReader("downstream", limit_bytes) if length == CHUNKED else None
         self._left = length
         self._keep = keep
@@ -33,7 +34,7 @@ class RequestBody:
         self.n_bytes = 0
         self.done = length == 0
 
-    def take(self, received: bytes) -> tuple[bytes, bytes]:
+    def take(self, received: Part) -> tuple[Part, bytes]:
         """Splits off what belongs to this body.
 
         Returns:
@@ -44,18 +45,18 @@ class RequestBody:
             HeadTooLarge: too long a trailer.
             BodyTooLarge: more than the limit.
         """
-        return (
-            self._take_length(received) if self._chunks is None else self._take_chunks(self._chunks, received)
-        )
+        if self._chunks is None:
+            return self._take_length(received)
+        return self._take_chunks(self._chunks, bytes(received))
 
-    def _take_length(self, received: bytes) -> tuple[bytes, bytes]:
+    def _take_length(self, received: Part) -> tuple[Part, bytes]:
         body = received[: self._left]
         self._left -= len(body)
         self.n_bytes += len(body)
         self.done = not self._left
         if body:
             self._keep(body)
-        return body, received[len(body) :]
+        return body, bytes(received[len(body) :])
 
     def _take_chunks(self, chunks: ChunkReader, received: bytes) -> tuple[bytes, bytes]:
         pieces, rest = chunks.feed(received)

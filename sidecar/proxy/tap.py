@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Final
 
 from sidecar.config.model import Config
 from sidecar.config.routes import RoutePolicies, RoutePolicy
+from sidecar.http1.part import Part
 from sidecar.log import Log
 from sidecar.proxy.identity import Identities, share_limit
 from sidecar.ring.record import NO_SPAN, ExchangeFlag, Outcome, PieceKind
@@ -67,7 +68,7 @@ class Tap:
 
     # --- payload
 
-    def keep_request(self, exchange: ExchangeState, body: bytes) -> None:
+    def keep_request(self, exchange: ExchangeState, body: Part) -> None:
         """Counts a part of a request's body, and takes it if the exchange is tapped."""
         so_far = exchange.bytes_in = exchange.bytes_in + len(body)
         if not exchange.tapped:
@@ -77,7 +78,7 @@ class Tap:
         else:
             self._keep(exchange, PieceKind.REQUEST, exchange.request_pieces, body, so_far)
 
-    def keep_response(self, exchange: ExchangeState, body: bytes) -> None:
+    def keep_response(self, exchange: ExchangeState, body: Part) -> None:
         """Counts a part of a response's body, and takes it if the exchange is tapped."""
         so_far = exchange.bytes_out = exchange.bytes_out + len(body)
         if not exchange.tapped:
@@ -88,7 +89,7 @@ class Tap:
             self._keep(exchange, PieceKind.RESPONSE, exchange.response_pieces, body, so_far)
 
     def _keep(
-        self, exchange: ExchangeState, kind: PieceKind, pieces: list[bytes], body: bytes, so_far: int
+        self, exchange: ExchangeState, kind: PieceKind, pieces: list[Part], body: Part, so_far: int
     ) -> None:
         """A part that makes the two bodies too long to be held; `so_far` counts it."""
         if so_far > self._config.body_limit_bytes:

@@ -5,7 +5,8 @@ published: after `flush_ms` by the worker's timer, or when the stage is full. Wr
 mapping costs 2 us for each 4-KiB page of it that this process keeps from being resident (a page fault each
 lap, 1.1 us with populating ahead) against 0.4 us for pwrite's second copy; with pwrite a machine without
 memory is an error to be counted where a mapping answers with SIGBUS, which ends the worker; and none of the
-ring is ever resident here.
+ring is ever resident here. A record of which the stage holds only one costs a system call of its own in any
+case: it goes by the same pwritev straight from where its parts lie, behind what is staged.
 
 A full ring is a counter, never an exception and never a wait.
 """
@@ -13,6 +14,7 @@ A full ring is a counter, never an exception and never a wait.
 from __future__ import annotations
 
 import os
+from collections.abc import Sequence
 from typing import Final
 
 from sidecar.ring.counters import GAUGES_AT_START, WORDS, settle_dead_worker
@@ -55,6 +57,7 @@ class RingWriter:
 
     __slots__ = (
         "_base",
+        "_direct_bytes",
         "_fd",
         "_hand_off_fd",
         "_head",
@@ -81,6 +84,7 @@ class RingWriter:
         self._mask = segment.data_bytes - 1
         self._stage_bytes = min(STAGE_BYTES, segment.data_bytes // 4)
         self._stage = memoryview(bytearray(self._stage_bytes))
+        self._direct_bytes = self._stage_bytes // 2
         settle_dead_worker(segment)
         for gauge, value in GAUGES_AT_START.items():
             words[WORDS[gauge]] = value
@@ -119,9 +123,9 @@ class RingWriter:
         request_body_bytes: int,
         response_body_bytes: int,
         request_head: bytes,
-        request_body: bytes,
+        request_body: bytes | memoryview[int],
         response_head: bytes,
-        response_body: bytes,
+        response_body: bytes | memoryview[int],
     ) -> bool:
         """Writes an exchange's final record.
 
@@ -199,9 +203,10 @@ class RingWriter:
             trace_flags,
             b"",
         )
-        block = b"".join((fixed, request_head, request_body, response_head, response_body))
-        if size > self._stage_bytes:
-            return self._write_large(block, size, 1)
+        parts = (fixed, request_head, request_body, response_head, response_body)
+        if size > self._direct_bytes:
+            return self._write_directly(parts, size, 1)
+        block = b"".join(parts)
         at = self._head - self._base
         self._stage[at : at + len(block)] = block
         self._head += size
@@ -211,7 +216,12 @@ class RingWriter:
         return True
 
     def try_piece(
-        self, kind: PieceKind, exchange_id: int, mono_ns: int, body_offset_bytes: int, piece: bytes
+        self,
+        kind: PieceKind,
+        exchange_id: int,
+        mono_ns: int,
+        body_offset_bytes: int,
+        piece: bytes | memoryview[int],
     ) -> bool:
         """Writes a piece of a body or of a tunnel, ahead of its exchange's final record.
 
@@ -247,8 +257,8 @@ class RingWriter:
             len(piece),
             b"",
         )
-        if size > self._stage_bytes:
-            return self._write_large(fixed + piece, size, 0)
+        if size > self._direct_bytes:
+            return self._write_directly((fixed, piece), size, 0)
         at = self._head - self._base
         begin = at + PIECE_BYTES
         self._stage[at:begin] = fixed
@@ -286,24 +296,20 @@ class RingWriter:
         at = self._head - self._base
         self._stage[at : at + PAD_BYTES] = pack_pad(to_end, self._tag)
         self._head += to_end
-        return self._copy_out(at + PAD_BYTES)
+        return self._copy_out((self._stage[: at + PAD_BYTES],))
 
     def _bound(self) -> None:
         """How far records can be staged without asking anything; the stage never crosses the area's end."""
         self._room_end = min(self._limit, (self._base | self._mask) + 1, self._base + self._stage_bytes)
 
-    def _write_large(self, block: bytes, size: int, n_recorded: int) -> bool:
-        """Writes a record longer than the stage, which is empty then, straight into the segment."""
-        written = self._pwrite(block)
+    def _write_directly(self, parts: Sequence[bytes | memoryview[int]], size: int, n_recorded: int) -> bool:
+        """Writes what is staged, and behind it a long record straight from its parts."""
+        staged = self._stage[: self._head - self._base]
         self._seq += 1
         self._head += size
         self._n_recorded += n_recorded
         self._n_written += 1
-        if written:
-            self._announce()
-        else:
-            self._give_up()
-        return written
+        return self._copy_out((staged, *parts))
 
     # --- publishing
 
@@ -324,7 +330,7 @@ class RingWriter:
         Called by: writer only, from a timer every `tap.flush_ms` while `pending_bytes` is not 0, and at the
             end.
         """
-        return self._head == self._base or self._copy_out(self._head - self._base)
+        return self._head == self._base or self._copy_out((self._stage[: self._head - self._base],))
 
     def renotify(self) -> None:
         """Wakes the reader again when it has not taken everything: it may be a new one.
@@ -334,21 +340,17 @@ class RingWriter:
         if self._words[TAIL] != self._published.head:
             self._hand_off(self._published.encode())
 
-    def _copy_out(self, n_bytes: int) -> bool:
-        written = self._pwrite(self._stage[:n_bytes])
+    def _copy_out(self, parts: Sequence[bytes | memoryview[int]]) -> bool:
+        offset = HEADER_BYTES + (self._base & self._mask)
+        try:
+            written = os.pwritev(self._fd, parts, offset) == sum([len(part) for part in parts])
+        except OSError:
+            written = False
         if written:
             self._announce()
         else:
             self._give_up()
         return written
-
-    def _pwrite(self, block: bytes | memoryview[int]) -> bool:
-        offset = HEADER_BYTES + (self._base & self._mask)
-        try:
-            n_written = os.pwrite(self._fd, block, offset)
-        except OSError:
-            return False
-        return n_written == len(block)
 
     def _announce(self) -> None:
         self._published = Publication(self._head, self._n_recorded, self._n_written)

@@ -18,6 +18,7 @@ from sidecar.config.traffic import LimitsConfig
 from sidecar.errors import BadFraming, HeadTooLarge, UpstreamError, WireError
 from sidecar.http1.chunked import ChunkReader
 from sidecar.http1.fields import CHUNKED, UNTIL_CLOSE
+from sidecar.http1.part import Part, part_from
 from sidecar.http1.response import ResponseHead
 from sidecar.upstream.response_heads import ResponseHeads
 
@@ -33,10 +34,10 @@ class ResponseSink(Protocol):
     def on_switched(self, head: ResponseHead, connection: UpstreamConnection, received: bytes) -> None:
         """A 101 arrived, and these bytes behind it; the sink takes the connection over or abandons it."""
 
-    def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:
+    def on_response(self, head: ResponseHead, body: Part, complete: bool) -> None:
         """The head arrived, with the first bytes of the body, de-chunked."""
 
-    def on_body(self, body: bytes, complete: bool) -> None:
+    def on_body(self, body: Part, complete: bool) -> None:
         """More of the body arrived, de-chunked; may be empty when complete."""
 
     def on_trailer(self, lines: bytes) -> None:
@@ -121,12 +122,15 @@ class UpstreamConnection:
 
     # --- the sending side
 
-    def send(self, sink: ResponseSink, message: bytes, *, head_only: bool, more_follows: bool) -> None:
+    def send(
+        self, sink: ResponseSink, message: bytes, body: Part = b"", *, head_only: bool, more_follows: bool
+    ) -> None:
         """Starts an exchange: what arrives from now on is the answer for `sink`.
 
         Args:
             sink: who waits.
-            message: the request's head and what there is of its body.
+            message: the request's head, and what there is of its body unless that is long.
+            body: a long part of it, which is written behind the message without a copy.
             head_only: the request is HEAD: its answer has no body.
             more_follows: the body is not complete; the sender writes the rest and then clears `request_open`.
         """
@@ -134,7 +138,10 @@ class UpstreamConnection:
         self._head_only = head_only
         self._responding = False
         self.request_open = more_follows
-        self.transport.write(message)
+        if body:
+            self.transport.writelines((message, body))
+        else:
+            self.transport.write(message)
 
     def take_over(self, protocol: asyncio.Protocol) -> bytes:
         """Hands the connection to a tunnel's protocol, which passes `connection_lost` on to this object.
@@ -225,18 +232,22 @@ class UpstreamConnection:
         self._reusable = head.keep_alive and head.status != 500  # uvicorn closes behind an exception, unsaid
         self.idle_limit_s = head.idle_s
         left = self._left = 0 if self._head_only else head.body_length
-        body, complete = data[end:], False
-        if left == len(body):  # the usual case: all of it is here
+        body: Part
+        complete = False
+        if left == len(data) - end:  # the usual case: all of it is here
+            body = part_from(data, end)
             self._left, complete = 0, True
         elif left >= 0:
-            body, complete = self._take(body)
+            body, complete = self._take(part_from(data, end))
         elif left == CHUNKED:
             self._chunks = ChunkReader("upstream")
-            body, complete = self._take_chunks(body)
+            body, complete = self._take_chunks(data[end:])
             if complete and self._chunks.trailer:
                 sink.on_response(head, body, False)
                 self._end_with_trailer(sink, self._chunks.trailer)
                 return
+        else:
+            body = data[end:]
         if complete:
             self._finish()
         sink.on_response(head, body, complete)
@@ -251,6 +262,7 @@ class UpstreamConnection:
         self._buffer = data
 
     def _read_body(self, sink: ResponseSink, data: bytes) -> None:
+        body: Part
         if self._left >= 0:
             body, complete = self._take(data)
         elif self._left == CHUNKED:
@@ -279,7 +291,7 @@ class UpstreamConnection:
         if rest:
             self._read_head(sink, rest)
 
-    def _take(self, data: bytes) -> tuple[bytes, bool]:
+    def _take(self, data: Part) -> tuple[Part, bool]:
         """Bytes of a body of known length; more than that means that the two sides no longer agree."""
         left = self._left - len(data)
         if left < 0:

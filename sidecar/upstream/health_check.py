@@ -16,6 +16,7 @@ from sidecar.config.address import Upstream, host_header
 from sidecar.config.traffic import HealthCheckConfig, LimitsConfig
 from sidecar.errors import UpstreamError
 from sidecar.http1.memo import HeadMemo
+from sidecar.http1.part import Part
 from sidecar.http1.response import ResponseHead
 from sidecar.upstream.connection import UpstreamConnection
 from sidecar.upstream.response_heads import ResponseHeads
@@ -210,12 +211,12 @@ class _Answer:
     def on_trailer(self, lines: bytes) -> None:
         """Says nothing of readiness."""
 
-    def on_response(self, head: ResponseHead, body: bytes, complete: bool) -> None:  # noqa: ARG002
+    def on_response(self, head: ResponseHead, body: Part, complete: bool) -> None:  # noqa: ARG002
         self.status = head.status
         if complete:
             self.ended.set()
 
-    def on_body(self, body: bytes, complete: bool) -> None:  # noqa: ARG002
+    def on_body(self, body: Part, complete: bool) -> None:  # noqa: ARG002
         if complete:
             self.ended.set()
 

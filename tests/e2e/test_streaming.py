@@ -304,6 +304,7 @@ class TestSlowPeers:
             RawUpstream(flood) as server,
             Sidecar(f"http://127.0.0.1:{server.port}", SIDECAR_TIMEOUTS__CALLER_IDLE_S="1") as sidecar,
         ):
+            eventually(lambda: sidecar.events("serving"))  # a worker that starts is still growing
             before = sidecar.resident_bytes("worker 0")
             with sidecar.connect() as caller:
                 caller.sendall(request("/m"))

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import os
+from collections.abc import Callable, Iterable
 from types import TracebackType
 from typing import Any
 
 from sidecar.config.load import load_config
+from sidecar.http1.part import LONG_BYTES
 from sidecar.log import Log
 from sidecar.proxy.downstream import DownstreamConnection
 from sidecar.proxy.identity import Identities
@@ -15,12 +17,30 @@ from sidecar.proxy.tally import Tally
 from sidecar.proxy.tap import Tap
 from sidecar.proxy.worker import Worker
 from sidecar.ring.counters import read_counter
-from sidecar.ring.entry import ExchangeRecord
+from sidecar.ring.entry import ExchangeRecord, PieceRecord
 from sidecar.ring.reader import RingReader
+from sidecar.ring.record import PieceKind
 from sidecar.ring.segment import create_ring
 from sidecar.ring.writer import RingWriter
 from sidecar.upstream.connection import UpstreamConnection
 from tests.support.ring_pair import read_all
+
+LONG_SIZES = [LONG_BYTES - 1, LONG_BYTES, 60_000, 150_000]  # beyond tap.inline_limit_bytes: in pieces
+
+
+def long_body(size: int) -> bytes:
+    """A body of so many bytes in which no stretch looks like the next."""
+    return (bytes(range(251)) * (size // 251 + 1))[:size]
+
+
+def put(body: bytes) -> bytes:
+    """A request with this body."""
+    return b"PUT /m HTTP/1.1\r\nHost: m\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
+
+
+def answer(body: bytes) -> bytes:
+    """A response with this body."""
+    return b"HTTP/1.1 200 OK\r\nContent-Length: %d\r\n\r\n%b" % (len(body), body)
 
 
 class Clock(asyncio.SelectorEventLoop):
@@ -44,10 +64,17 @@ class FakeTransport:
         self.aborted = False
         self.ended = False
         self.unsent_bytes = 0
+        self.n_writes = 0
+        self.on_write: Callable[[], None] = lambda: None
 
     def write(self, data: bytes) -> None:
         assert not self.closed, "written after close"
+        self.on_write()
         self.sent += data
+        self.n_writes += 1
+
+    def writelines(self, parts: Iterable[bytes | memoryview[int]]) -> None:
+        self.write(b"".join(parts))
 
     def take(self) -> bytes:
         """What was written since the last look."""
@@ -91,6 +118,11 @@ class FakeTransport:
 
     def abort(self) -> None:
         self.aborted = True
+
+
+def taken_body(transport: FakeTransport) -> bytes:
+    """The body of the one message that was written since the last look."""
+    return transport.take().partition(b"\r\n\r\n")[2]
 
 
 class Conversation:
@@ -155,9 +187,14 @@ class Conversation:
 
     def another_caller(self) -> FakeTransport:
         """The transport of a further caller that connects now."""
-        transport = FakeTransport()
-        self._do((DownstreamConnection(self.worker).connection_made, transport))
+        transport: FakeTransport = self.another_downstream().transport
         return transport
+
+    def another_downstream(self) -> Any:
+        """The connection of a further caller that connects now."""
+        downstream: Any = DownstreamConnection(self.worker)
+        self._do((downstream.connection_made, FakeTransport()))
+        return downstream
 
     def caller_sends(self, *pieces: bytes) -> None:
         self._do(*((self.downstream.data_received, piece) for piece in pieces))
@@ -214,6 +251,22 @@ class Conversation:
         self.writer.publish()
         self._records += [record for record in read_all(self._reader) if isinstance(record, ExchangeRecord)]
         return self._records
+
+    def bodies(self) -> list[tuple[bytes, bytes]]:
+        """Request's and answer's body of each recorded exchange, put together from its pieces."""
+        self.writer.publish()
+        in_pieces: dict[tuple[int, PieceKind], bytes] = {}
+        found = []
+        for record in read_all(self._reader):
+            if isinstance(record, PieceRecord):
+                key = record.exchange_id, record.kind
+                assert record.body_offset_bytes == len(in_pieces.get(key, b""))
+                in_pieces[key] = in_pieces.get(key, b"") + bytes(record.piece)
+            else:
+                requested = in_pieces.get((record.exchange_id, PieceKind.REQUEST), b"")
+                answered = in_pieces.get((record.exchange_id, PieceKind.RESPONSE), b"")
+                found.append((requested + bytes(record.request_body), answered + bytes(record.response_body)))
+        return found
 
     def counter(self, name: str) -> int:
         return read_counter(self.ring, name)

@@ -11,6 +11,7 @@ from sidecar.http1.request import RequestHead, parse_request_head
 from sidecar.http1.response import ResponseHead, parse_response_head
 from sidecar.http1.rules import RequestRules
 from sidecar.proxy.answer import Chunker, frame_answer, own_answer
+from tests.support.wire import LONG_SIZES, Conversation, answer, long_body, put, taken_body
 
 RULES = RequestRules.of(Config())
 LENGTH, CHUNKS, END = b"content-length: 2\r\n", b"transfer-encoding: chunked\r\n", b""
@@ -67,3 +68,46 @@ def test_our_own_answer_says_which_side_failed_and_when_to_come_back() -> None:
 def test_an_http2_caller_gets_no_words_that_it_could_not_read() -> None:
     head = preface_head(RULES.policies.all[0])
     assert own_answer(502, "gone", "upstream", head, b"id", close=True, retry_after_s=1) == b""
+
+
+class TestLong:
+    """Long answers travel as views of what was read: nobody sees a difference."""
+
+    @pytest.mark.parametrize("size", LONG_SIZES)
+    def test_one_is_one_write_and_recorded(self, size: int) -> None:
+        body = long_body(size)
+        with Conversation() as talk:
+            talk.caller_sends(put(b"short"))
+            talk.server_sends(answer(body))
+            assert talk.caller.n_writes == 1
+            assert taken_body(talk.caller) == body
+            assert talk.bodies() == [(b"short", body)]
+
+    def test_bytes_behind_it_condemn_the_connection(self) -> None:
+        body = long_body(150_000)
+        with Conversation() as talk:
+            talk.caller_sends(put(b"short"))
+            talk.server_sends(answer(body) + b"HTTP/1.1 200 OK\r\n\r\n")
+            assert taken_body(talk.caller) == body
+            assert talk.servers[0].closed
+
+    def test_one_without_a_length_is_chunked(self) -> None:
+        body = long_body(150_000)
+        with Conversation() as talk:
+            talk.caller_sends(put(b"short"))
+            talk.server_sends(b"HTTP/1.1 200 OK\r\n\r\n" + body)
+            talk.server_leaves()
+            assert taken_body(talk.caller) == b"%x\r\n%b\r\n0\r\n\r\n" % (len(body), body)
+
+    def test_the_caller_has_its_bytes_before_the_ring_has(self) -> None:
+        def look() -> None:
+            published.append(talk.ring.read_publication().n_written)
+
+        sent, published = long_body(400_000), list[int]()
+        with Conversation() as talk:
+            talk.caller_sends(put(b"short"))
+            talk.caller.on_write = look
+            whole = answer(sent)
+            talk.server_sends(whole[:200_000], whole[200_000:])
+            assert published == [0, 2]  # the request and the answer's first part, once that was written
+            assert talk.bodies() == [(b"short", sent)]

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from tests.support.wire import Conversation
+from tests.support.wire import Conversation, answer, long_body, put
 
 GET = b"GET /m HTTP/1.1\r\nHost: m\r\n\r\n"
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"
@@ -45,3 +45,12 @@ def test_a_request_that_is_not_whole_is_cancelled_in_any_case() -> None:
         talk.caller_sends(b"POST /m HTTP/1.1\r\nHost: m\r\nContent-Length: 9\r\n\r\nabc")
         talk.caller_leaves()
         assert talk.servers[0].aborted
+
+
+def test_a_long_answer_is_taken_and_recorded() -> None:
+    body = long_body(150_000)
+    with Conversation(cancel_on_disconnect=False) as talk:
+        talk.caller_sends(put(b"short"))
+        talk.caller_leaves()
+        talk.server_sends(answer(body))
+        assert talk.bodies() == [(b"short", body)]

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import os
 import struct
+from collections.abc import Sequence
 
 import pytest
 
@@ -185,6 +186,28 @@ def test_large_records_keep_the_order_of_small_ones() -> None:
             assert (record.ordinal, bytes(record.request_body)) == (number, bytes([number]) * size)
 
 
+def test_a_long_record_goes_with_what_is_staged_before_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    calls: list[list[int]] = []
+    write = os.pwritev
+
+    def watched(fd: int, parts: Sequence[bytes], offset: int) -> int:
+        calls.append([len(part) for part in parts])
+        return write(fd, parts, offset)
+
+    with ring_pair(1 << 21) as pair:
+        writer, reader = pair.writer(), pair.reader()
+        monkeypatch.setattr(os, "pwritev", watched)
+        assert write_exchange(writer, 1)
+        body = memoryview(b"head" + b"p" * 150_000)[4:]
+        assert writer.try_piece(PieceKind.REQUEST, 2, 1, 0, body)
+        assert calls == [[EXCHANGE_BYTES, PIECE_BYTES, 150_000]]
+        assert writer.pending_bytes == 0
+        exchange, piece = read_all(reader)
+        assert (exchange.exchange_id, piece.exchange_id) == (1, 2)
+        assert isinstance(piece, PieceRecord)
+        assert piece.piece == body
+
+
 def test_a_bad_argument_writes_nothing() -> None:
     with ring_pair() as pair:
         writer, reader = pair.writer(), pair.reader()
@@ -206,18 +229,20 @@ def test_a_refused_write_is_counted_and_gone_back_on(monkeypatch: pytest.MonkeyP
         write_exchange(writer, 1)
         writer.publish()
         with monkeypatch.context() as patch:
-            patch.setattr(os, "pwrite", refuse)
+            patch.setattr(os, "pwritev", refuse)
             write_exchange(writer, 2)
             writer.try_piece(PieceKind.REQUEST, 3, 1, 0, b"p")
             write_exchange(writer, 3)
             assert not writer.publish()
             assert not write_exchange(writer, 4, b"x" * 300_000)
-        assert read_counter(pair.segment, "write_failed") == 3
-        assert read_counter(pair.segment, "pieces_lost") == 1
-        write_exchange(writer, 5)
+            write_exchange(writer, 5)
+            assert not writer.try_piece(PieceKind.REQUEST, 6, 1, 0, b"p" * 150_000)
+        assert read_counter(pair.segment, "write_failed") == 4
+        assert read_counter(pair.segment, "pieces_lost") == 2
+        write_exchange(writer, 7)
         writer.publish()
         records = read_all(reader)
-        assert [(r.exchange_id, r.seq) for r in records] == [(1, 0), (5, 5)]
+        assert [(r.exchange_id, r.seq) for r in records] == [(1, 0), (7, 7)]
         assert accounting([pair.segment])["in_flight"] == 0
 
 

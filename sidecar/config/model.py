@@ -168,6 +168,15 @@ class WindowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
             description="A window with fewer rows is `not_enough_data`, unless the alarm has already fired."
         ),
     ] = 200
+    memory_bytes: Annotated[
+        Bytes,
+        Meta(
+            description=(
+                "Memory that the statistics of all models together may take, about 0.12 MB a numeric feature "
+                "(docs/statistics.md); a model or version beyond it is not analysed (dropped: undecoded)."
+            )
+        ),
+    ] = 536_870_912
 
 
 class AlarmConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):

@@ -24,8 +24,9 @@ from sidecar.monitor.data_quality import DataQuality
 from sidecar.monitor.memory import Shape, learning_bytes, most_bytes, shape_of
 from sidecar.monitor.quality_alarm import AlarmSettings
 from sidecar.monitor.settings import AnalysisSettings
-from sidecar.payload.columns import Columns
+from sidecar.payload.columns import Columns, Schema
 from sidecar.profile.feature import Role
+from sidecar.profile.naming import name_columns
 from sidecar.profile.reference import Reference
 from sidecar.profile.units import chosen_of, marked, stamp_of
 from sidecar.quality.report import QualityReport
@@ -111,6 +112,15 @@ class Subject:
         self.quality_report = self.quality.report(now_unix_ns)
 
 
+def ring_rows(columns: int) -> int:
+    """Places of a feature ring.
+
+    Args:
+        columns: of its rows.
+    """
+    return max(LEAST_RING_ROWS, 1 << (RING_CELLS // (columns + 1)).bit_length() - 1)
+
+
 class Subjects:
     """All that is watched.
 
@@ -130,6 +140,7 @@ class Subjects:
         self._wake = wake
         self._epoch = epoch
         self._by_key: dict[Key, Subject] = {}
+        self._held_bytes = 0  # by all of them at most
         self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
 
@@ -156,7 +167,8 @@ class Subjects:
             exchange_id: says which of several rows stands for the exchange.
 
         Returns:
-            False when there are too many subjects for a new one, or nothing to watch in these columns.
+            False when there are too many subjects for a new one, when it would take more memory than all may
+            have, or when there is nothing to watch in these columns.
         """
         if not columns.schema.names:
             return False
@@ -194,13 +206,23 @@ class Subjects:
             return None
         model, version, role = key
         settings = AnalysisSettings.from_config(self._config, model)
+        if not self._has_room(settings, columns.schema, role):
+            return None
         return self._adopt(
             key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference, self._epoch)
         )
 
+    def _has_room(self, settings: AnalysisSettings, schema: Schema, role: Role) -> bool:
+        """Whether a subject of these columns fits into what all may take; before anything is made for it."""
+        naming = name_columns(
+            schema, role, settings.features, settings.prediction, self._reference, settings.embedding_columns
+        )
+        shape = shape_of(naming.specs, len(naming.columns), len(naming.layout.groups))
+        wanted = sum(most_bytes(settings, shape, ring_rows(shape.columns)).values())
+        return self._held_bytes + wanted <= self._config.window.memory_bytes
+
     def _adopt(self, key: Key, analysis: ModelAnalysis) -> Subject:
         columns = analysis.encoder.width
-        capacity = max(LEAST_RING_ROWS, 1 << (RING_CELLS // (columns + 1)).bit_length() - 1)
         settings = analysis.settings
         quality = DataQuality(
             analysis.role,
@@ -219,11 +241,12 @@ class Subjects:
         subject = Subject(
             analysis,
             quality,
-            FeatureRing(columns, capacity),
+            FeatureRing(columns, ring_rows(columns)),
             missing=np.zeros(analysis.width, dtype=np.int64),
         )
         # Replaced whole: readers never see it change under them
         self._by_key = {**self._by_key, key: subject}
+        self._held_bytes = sum(sum(held.most_bytes.values()) for held in self.all())
         return subject
 
     # --- checkpoint
@@ -247,6 +270,9 @@ class Subjects:
                 analysis = ModelAnalysis.from_state(state, settings, self._reference, self._epoch)
             except SidecarError as exc:
                 faults.append(str(exc))
+                continue
+            if not self._has_room(analysis.settings, analysis.schema, analysis.role):
+                faults.append(f"window.memory_bytes: expected room for {analysis.model!r}, got too little")
                 continue
             key = (analysis.model, analysis.version, analysis.role)
             try:

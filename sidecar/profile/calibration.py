@@ -45,6 +45,19 @@ class ScoreCalibration:
     positives: I64
     rates: F64
 
+    @property
+    def error(self) -> float | None:
+        """How far the scores are from the label rates that they stand for, on average over the rows.
+
+        The expected calibration error (Naeini, Cooper and Hauskrecht 2015) with the isotonic rates in place
+        of each bin's own, which would be far from any score by chance alone where a bin holds few rows.
+        None for scores that are no probabilities.
+        """
+        if self.edges[0] != 0.0 or self.edges[-1] != 1.0:
+            return None
+        centres = 0.5 * (self.edges[:-1] + self.edges[1:])
+        return float(self.counts @ np.abs(self.rates - centres) / self.counts.sum())
+
     def expected(self, scores: F64) -> F64:
         """The expected label of scores.
 

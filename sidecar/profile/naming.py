@@ -65,11 +65,13 @@ def name_columns(
     embeddings = _embeddings(schema, features, set(wanted), reference, embedding_columns)
     columns: list[FeatureSpec] = []
     names: dict[str, str] = {}
+    taken: set[str] = set()
     for column, kind in zip(schema.names, schema.kinds, strict=True):
         name, forced = wanted.get(column, (column, None))
-        if name in names.values():
+        if name in taken:
             name = column
         names[column] = name
+        taken.add(name)
         found = _known(name, role, prediction, reference)
         columns.append(FeatureSpec(name, role, found.spec.kind if found is not None else forced or kind))
     layout = lay_out(len(columns), embeddings)

@@ -77,6 +77,7 @@ def _calibration(part: bytes) -> dict[str, Any]:
         "positive": made.positive,
         "rows": int(made.counts.sum()),
         "positives": int(made.positives.sum()),
+        "error": made.error,
         "edges": made.edges.tolist(),
         "rates": made.rates.tolist(),
     }
@@ -121,9 +122,9 @@ def _line(name: str, told: dict[str, Any]) -> str:
         return ", ".join(told["columns"])
     if name == calibration.PART:
         share = told["positives"] / max(1, told["rows"])
-        return (
-            f"{told['score']} against {told['label']}={told['positive']}, {told['rows']:,} rows, {share:.2%}"
-        )
+        error = "" if told["error"] is None else f", off by {told['error']:.3f} on average"
+        compared = f"{told['score']} against {told['label']}={told['positive']}"
+        return f"{compared}, {told['rows']:,} rows, {share:.2%}{error}"
     if name == segments.PART:
         return ", ".join(f"{told['column']}={value} {rows:,}" for value, rows in told["rows"].items())
     if name == design_effect.PART:

@@ -81,7 +81,12 @@ COUNTERS = (
     ),
     Counter("too_large", "monitor", "dropped", "a body beyond tap.body_limit_bytes"),
     Counter("decode_error", "monitor", "dropped", "a body that is not what its protocol asks for"),
-    Counter("undecoded", "monitor", "dropped", "no decoder knows the exchange"),
+    Counter(
+        "undecoded",
+        "monitor",
+        "dropped",
+        "no decoder knows the exchange, or its model is one too many (`window.memory_bytes`)",
+    ),
     Counter("failed", "monitor", "dropped", "the answer was not 2xx"),
     Counter("excluded", "monitor", "dropped", "the route's settings forbid analysing the payload"),
     Counter("tunnel", "monitor", "dropped", "the bytes of a tunnel are not analysed yet"),

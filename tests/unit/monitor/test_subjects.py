@@ -61,6 +61,17 @@ def test_callers_that_make_up_models_cannot_make_us_hold_more_than_sixteen_mebib
     assert ring_bytes(subjects) <= 16 * MEBIBYTE
 
 
+def test_callers_that_make_up_models_cannot_make_us_hold_more_than_the_memory_of_all() -> None:
+    subjects = Subjects(load_config("{window: {memory_bytes: 30_000_000}}"), None, lambda: None)
+    kept = [subjects.push(columns(1, 60), "input", f"m{number}", None, 1) for number in range(12)]
+    assert 0 < sum(kept) < 12
+    assert kept == sorted(kept, reverse=True)
+    stated = [sum(subject.most_bytes.values()) for subject in subjects.all()]
+    assert 30_000_000 - stated[0] < sum(stated) <= 30_000_000
+    assert subjects.push(columns(1, 60), "input", "m0", None, 1)  # what is watched already goes on
+    assert subjects.push(columns(1, 1), "input", "small", None, 1)
+
+
 def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
     assert subjects.push(columns(1, 2), "input", "m", None, 1)
@@ -128,6 +139,13 @@ def test_quality_goes_on_with_the_analysis() -> None:
     resumed = Subjects(load_config(""), None, lambda: None)
     assert resumed.restore(states) == []
     assert resumed.to_state() == states
+
+
+def test_what_no_longer_fits_into_the_memory_of_all_is_not_gone_on_with() -> None:
+    states = fed((300, 2), (300, 3)).to_state()
+    least = Subjects(load_config("{window: {memory_bytes: 1_000_000}}"), None, lambda: None)
+    assert least.restore(states) == ["window.memory_bytes: expected room for 'm3', got too little"]
+    assert [subject.analysis.model for subject in least.all()] == ["m2"]
 
 
 @pytest.mark.parametrize("damage", ["gone", "cut", "other"])

@@ -42,6 +42,18 @@ def test_rates_are_those_of_the_truth():
     assert np.isnan(made.expected(np.array([np.nan]))).all()
 
 
+def test_error_is_the_mean_distance_of_scores_from_what_they_stand_for():
+    scores, truths = drawn(200_000)
+    assert calibrate("p", "y", "1", scores, truths).error == pytest.approx(0.2, abs=0.01)  # E s - s^2
+    honest = (np.random.default_rng(2).random(scores.size) < scores).astype(np.float64)
+    assert calibrate("p", "y", "1", scores, honest).error == pytest.approx(0.0, abs=0.01)
+
+
+def test_scores_that_are_no_probabilities_have_no_error():
+    scores, truths = drawn()
+    assert calibrate("p", "y", "1", 2.0 * scores, truths).error is None
+
+
 def test_counts_are_kept():
     scores, truths = drawn()
     scores[:3], truths[3] = [np.nan, np.inf, -np.inf], np.nan

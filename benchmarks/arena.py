@@ -15,7 +15,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from benchmarks.children import Child, NotStarted, answers, free_port
+from benchmarks.children import Child, NotStarted, answers, free_ports
 from benchmarks.harness import CpuAccount, process_tree, resident_bytes
 from benchmarks.payloads import PAYLOADS, Payload
 from benchmarks.peers.registry import PEERS, ROOT, Peer, fill, upstream_command
@@ -141,7 +141,7 @@ def open_upstream(folder: Path, cores: Cores, children: list[Child]) -> tuple[in
         FileNotFoundError: nginx is not installed.
         NotStarted: it did not start.
     """
-    port, events_port = free_port(), free_port()
+    port, events_port = free_ports(2)
     command = [sys.executable, "-m", "benchmarks.sse_upstream", "--port", str(events_port)]
     children.append(Child("events", command, folder, core=cores.load, environment={"PYTHONPATH": str(ROOT)}))
     children[-1].wait_until(lambda: answers(events_port))
@@ -171,7 +171,7 @@ def stand_up(arena: Arena, peer: Peer, binary: str, children: list[Child], **mor
         more: further values of its template, by upper-case name.
     """
     names = ("PORT", "HEALTH_PORT", "ADMIN_PORT")
-    ports = {name: free_port() for name in names}
+    ports = dict(zip(names, free_ports(len(names)), strict=True))
     values = {name: str(port) for name, port in ports.items()}
     values |= {"UPSTREAM_PORT": str(arena.upstream_port), "DIR": str(arena.folder), **more}
     config = fill(peer.template, arena.folder, values, peer.name) if peer.template else arena.folder

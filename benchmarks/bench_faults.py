@@ -32,7 +32,7 @@ from typing import Any
 from benchmarks import harness
 from benchmarks.arena import NOTHING, Arena, Cores, Standing, open_upstream, stand_up
 from benchmarks.bad_shadows import IDLE, MANNERS
-from benchmarks.children import Child, NotStarted, answers, free_port
+from benchmarks.children import Child, NotStarted, answers, free_ports
 from benchmarks.fault_states import OFF, STATES, State, is_full, open_full_disk, status_of
 from benchmarks.payloads import PAYLOADS
 from benchmarks.peers.registry import ROOT, sidecar_here
@@ -97,7 +97,7 @@ def start_shadows(folder: Path, children: list[Child]) -> dict[str, int]:
     Raises:
         NotStarted: they did not start.
     """
-    ports = {manner: free_port() for manner in MANNERS}
+    ports = dict(zip(MANNERS, free_ports(len(MANNERS)), strict=True))
     told = [f"{manner}={port}" for manner, port in ports.items()]
     command = [sys.executable, "-m", "benchmarks.bad_shadows", IDLE, *told]
     children.append(Child("shadows", command, folder, environment={"PYTHONPATH": str(ROOT)}))

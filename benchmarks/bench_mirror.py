@@ -23,7 +23,7 @@ from typing import Any
 
 from benchmarks import harness
 from benchmarks.arena import NOTHING, Arena, Cores, Standing, answers_post, get, open_upstream, stand_up
-from benchmarks.children import Child, NotStarted, free_port
+from benchmarks.children import Child, NotStarted, free_ports
 from benchmarks.payloads import PAYLOADS
 from benchmarks.peers.registry import PEERS, ROOT, Peer, sidecar_here, upstream_command
 from benchmarks.proxy_measure import open_run
@@ -186,9 +186,9 @@ def _open(folder: Path, children: list[Child]) -> Arena:
     arena = Arena(folder, cores, port, [Standing(NOTHING, NOTHING, port, upstream)])
     place = folder / "shadow"
     place.mkdir()
-    shadow_port = free_port()
+    shadow_port, events_port = free_ports(2)
     children.append(
-        Child("shadow", upstream_command(place, shadow_port, free_port()), folder, core=cores.load)
+        Child("shadow", upstream_command(place, shadow_port, events_port), folder, core=cores.load)
     )
     children[-1].wait_until(lambda: answers_post(shadow_port))
     for peer, binary in contestants():

@@ -111,7 +111,19 @@ def _find_module(name: str) -> Find:
 
 def _find_compiled() -> str | None:
     """Where `make bench` has installed the worker compiled, as the image has it."""
-    return str(COMPILED) if any(COMPILED.glob("sidecar/proxy/exchange.*.so")) else None
+    found = any(COMPILED.glob("sidecar/proxy/exchange.*.so")) and not _differing()
+    return str(COMPILED) if found else None
+
+
+def _differing() -> list[str]:
+    """Sources that are not what was installed: a figure of an old one would be taken for one of this."""
+    files = (path for room in ("sidecar", "kernels") for path in (ROOT / room).rglob("*.py"))
+    names = [str(path.relative_to(ROOT)) for path in files]
+    return [
+        name
+        for name in names
+        if not (COMPILED / name).is_file() or (COMPILED / name).read_bytes() != (ROOT / name).read_bytes()
+    ]
 
 
 def _find_interpreted() -> str | None:
@@ -215,7 +227,7 @@ PEERS: tuple[Peer, ...] = (
     Peer(
         "sidecar",
         "sidecar, everything tapped, compiled as in the image",
-        "SIDECAR_COMPILE=1 pip install --no-deps --target .bench-compiled .",
+        "make .bench-compiled/.installed",
         "sidecar.yaml",
         _find_compiled,
         _run_sidecar,
@@ -228,5 +240,14 @@ INTERPRETED, SIDECAR = PEERS[-2:]
 
 
 def sidecar_here() -> Peer:
-    """The sidecar compiled where that is installed, else in pure Python."""
+    """The sidecar compiled where that is installed, else in pure Python.
+
+    Raises:
+        FileNotFoundError: what is installed was compiled from other sources.
+    """
+    if COMPILED.is_dir() and not SIDECAR.find():
+        changed = ", ".join(_differing()[:3])
+        raise FileNotFoundError(
+            f"{COMPILED.name}: compiled from other sources ({changed}): {SIDECAR.install}"
+        )
     return SIDECAR if SIDECAR.find() else INTERPRETED

@@ -27,7 +27,7 @@ WIDEST = 1e290  # a difference beyond it counts as this one: the sum of any numb
 
 ABSOLUTE, RELATIVE, ULPS = 0, 1, 2  # rows of the sizes
 
-_TOP = np.uint64((1 << 63) - 1)
+_TOP = (1 << 63) - 1
 
 
 @kernel(inline=True)
@@ -66,8 +66,17 @@ def _ulps(ours: float, theirs: float) -> float:
     if math.isnan(ours) or math.isnan(theirs):
         return 0.0 if math.isnan(ours) and math.isnan(theirs) else float(_TOP)
     first, second = _ordered(ours), _ordered(theirs)
-    apart = np.uint64(max(first, second)) - np.uint64(min(first, second))
-    return float(min(apart, _TOP))
+    low, high = min(first, second), max(first, second)
+    if low < 0 and high > _TOP + low:  # their difference is no int64
+        return float(_TOP)
+    return float(high - low)
+
+
+@kernel(inline=True)
+def _relative(error: float, size: float) -> float:
+    if error == 0.0:
+        return 0.0
+    return math.inf if size == 0.0 else error / size
 
 
 @kernel("i8(Array(f8, 1, 'C', True), Array(f8, 1, 'C', True), f8, f8, i8, i8[:, ::1], f8[::1], b1[::1])")
@@ -99,13 +108,13 @@ def compare_numbers(
     """
     n_signed = 0
     for i in range(primary.size):
-        ours, theirs = primary[i], shadow[i]
+        ours, theirs = float(primary[i]), float(shadow[i])
         error = _error(ours, theirs)
         size = math.fabs(ours)
         allowed = absolute + relative * (size if math.isfinite(size) else 0.0)
         same[i] = error <= allowed and math.isfinite(error)
         _count(error, parts, sizes[ABSOLUTE])
-        _count(0.0 if error == 0.0 else error / size, parts, sizes[RELATIVE])
+        _count(_relative(error, size), parts, sizes[RELATIVE])
         _count(_ulps(ours, theirs), parts, sizes[ULPS])
         if math.isfinite(error):
             bounded = min(error, WIDEST)

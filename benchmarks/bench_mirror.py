@@ -44,26 +44,31 @@ def contestants() -> list[tuple[Peer, str]]:
     mirrors = [
         replace(found["nginx"], label="nginx `mirror`", template="nginx-mirror.conf"),
         replace(found["envoy"], label="Envoy `request_mirror_policies`", template="envoy-mirror.yaml"),
-        replace(
-            sidecar_here(), name="sidecar", label="sidecar, answers compared", template="sidecar-state.yaml"
-        ),
+        replace(sidecar_here(), name="sidecar", label=COMPARING, template="sidecar-state.yaml"),
     ]
     return [(peer, peer.find() or "") for peer in mirrors]
 
 
-def measure(arena: Arena, rounds: int, seconds: float, rate_per_s: float) -> Iterator[dict[str, Any]]:
+def measure(
+    arena: Arena, shadow: Standing, rounds: int, seconds: float, rate_per_s: float
+) -> Iterator[dict[str, Any]]:
     """Rows: each contestant once a round.
 
     Raises:
-        RuntimeError: the sidecar did not compare every request.
+        RuntimeError: the shadow had less than half of the model server's work, or the sidecar did not compare
+            every request.
     """
     n_asked = rate_per_s * (seconds + WARM_UP_S)
     for turn in range(rounds):
         for each in arena.standing[1:]:
             before, compared = each.account(), compared_by(each)
+            servers = [(server, server.account()) for server in (arena.standing[0], shadow)]
             seen = open_run(arena, each.port, PAYLOADS["small"], rate_per_s, seconds)
             each.settle()
             spent = each.account().since(before)
+            asked, mirrored = (sum(server.account().since(first).values()) for server, first in servers)
+            if mirrored < asked / 2:
+                raise RuntimeError(f"{each.name}: expected every request mirrored, got fewer")
             if each.admin_port is not None and compared_by(each) - compared < 0.99 * n_asked:
                 raise RuntimeError(f"{each.name}: expected all of {n_asked:.0f} answers compared, got fewer")
             cpu_us = {role: 1e6 * used_s / n_asked for role, used_s in spent.items()}
@@ -147,9 +152,9 @@ def _run(given: argparse.Namespace, folder: Path) -> int:
     rounds, seconds = (3, 2.0) if given.quick else (7, 4.0)
     children: list[Child] = []
     try:
-        arena = _open(folder, children)
+        arena, shadow = _open(folder, children)
         rows = []
-        for row in measure(arena, rounds, seconds, given.rate):
+        for row in measure(arena, shadow, rounds, seconds, given.rate):
             rows.append(row)
             print(
                 f"round {row['round'] + 1} {row['peer']:<8} {row['cpu_us']:.1f} us",
@@ -179,8 +184,8 @@ def _run(given: argparse.Namespace, folder: Path) -> int:
     return int(given.asserting and against_envoy > MOST_OF_ENVOY)
 
 
-def _open(folder: Path, children: list[Child]) -> Arena:
-    """Starts model server, shadow and contestants."""
+def _open(folder: Path, children: list[Child]) -> tuple[Arena, Standing]:
+    """Starts model server, shadow and contestants; gives these, and the shadow."""
     cores = Cores.split(True)
     port, upstream = open_upstream(folder, cores, children)
     arena = Arena(folder, cores, port, [Standing(NOTHING, NOTHING, port, upstream)])
@@ -191,6 +196,7 @@ def _open(folder: Path, children: list[Child]) -> Arena:
         Child("shadow", upstream_command(place, shadow_port, events_port), folder, core=cores.load)
     )
     children[-1].wait_until(lambda: answers_post(shadow_port))
+    shadow = Standing("shadow", "shadow", shadow_port, children[-1])
     for peer, binary in contestants():
         if not binary:
             arena.missing[peer.name] = f"not installed: {peer.install}"
@@ -199,7 +205,7 @@ def _open(folder: Path, children: list[Child]) -> Arena:
         stand_up(arena, peer, binary, children, **more)
     if arena.standing[-1].name != "sidecar":
         raise NotStarted(arena.missing["sidecar"])
-    return arena
+    return arena, shadow
 
 
 if __name__ == "__main__":

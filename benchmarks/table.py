@@ -70,14 +70,9 @@ def render_mirror(document: Mapping[str, Any]) -> str:
         ]
         rows.append(f"| {' | '.join(cells)} |")
     rows += [f"| {name} | not measured: {reason} ||||" for name, reason in _missing(document)]
-    machine = document["machine"]
-    rounds = min((line["rounds"] for line in document["summary"]), default=0)
-    said = (
-        f"POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, all processes"
-        f" of each, medians of {rounds} interleaved rounds. {machine['cpu']}, {machine['cores']} cores; "
-        f"`{document['command']}`."
+    return _with_note(
+        rows, document, f"all processes of each, medians of {_rounds(document)} interleaved rounds"
     )
-    return "\n".join([*rows, "", said])
 
 
 def _render_pairs(document: Mapping[str, Any], what: str, beside: str, beside_in_full: str) -> str:
@@ -94,12 +89,21 @@ def _render_pairs(document: Mapping[str, Any], what: str, beside: str, beside_in
             line["verdict"].lower(),
         ]
         rows.append(f"| {' | '.join(cells)} |")
+    compared = f"right beside {beside_in_full}, median of {_rounds(document)} pairs"
+    return _with_note(rows, document, f"{compared}; the first row is {beside} beside {beside}")
+
+
+def _rounds(document: Mapping[str, Any]) -> int:
+    return min((line["rounds"] for line in document["summary"]), default=0)
+
+
+def _with_note(rows: Sequence[str], document: Mapping[str, Any], how: str) -> str:
+    """A table, and a line that says where and how its open loop was measured."""
     machine = document["machine"]
-    rounds = min((line["rounds"] for line in document["summary"]), default=0)
+    rate = number(document["rate_per_s"])
     said = (
-        f"Latency of POST of 200 B of JSON in an open loop at {number(document['rate_per_s'])} requests/s, "
-        f"right beside {beside_in_full}, median of {rounds} pairs; the first row is {beside} beside "
-        f"{beside}. {machine['cpu']}, {machine['cores']} cores; `{document['command']}`."
+        f"POST of 200 B of JSON in an open loop at {rate} requests/s, {how}. {machine['cpu']}, "
+        f"{machine['cores']} cores; `{document['command']}`."
     )
     return "\n".join([*rows, "", said])
 

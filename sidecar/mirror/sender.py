@@ -12,7 +12,7 @@ from functools import lru_cache
 from time import perf_counter
 from urllib.parse import urlsplit
 
-from sidecar.config.address import UnixUpstream, Upstream, host_header, parse_upstream
+from sidecar.config.address import Upstream, host_header, parse_upstream
 from sidecar.config.model import Config
 from sidecar.config.traffic import TimeoutsConfig, UpstreamTlsConfig
 from sidecar.errors import UpstreamError
@@ -28,7 +28,6 @@ from sidecar.upstream.readable import is_readable
 from sidecar.upstream.response_heads import ResponseHeads
 
 KEPT_HEADS = 512
-UNIX = "unix:"
 
 
 def _note_nothing(_n_bytes: int) -> None:
@@ -164,7 +163,7 @@ class Sender:
 
 def _split(url: str) -> tuple[Upstream, str]:
     """Where a server is, and the path that its targets are put behind."""
-    if url.startswith(UNIX):
-        return UnixUpstream(url.removeprefix(UNIX).removeprefix("//")), ""
+    if url.startswith("unix:"):
+        return parse_upstream(url), ""
     parts = urlsplit(url)
     return parse_upstream(f"{parts.scheme}://{parts.netloc}"), parts.path.rstrip("/")

@@ -82,8 +82,8 @@ class Mirror:
         Returns:
             Whether it ended in time.
         """
-        self.flush()
         with self._lock:
+            self._wake()
             loop, self._loop = self._loop, None
         ended = self._ended
         if loop is not None and ended is not None:
@@ -113,8 +113,7 @@ class Mirror:
         """Has what was taken begun. Called by: the thread that reads the ring, once a batch: two threads that
         take turns at every record pay for each turn."""
         with self._lock:
-            if self._taken and self._loop is not None:
-                self._loop.call_soon_threadsafe(self._begin_all)
+            self._wake()
 
     def skip(self, reason: str) -> None:
         """Counts an exchange that no shadow can get. Called by: the thread that reads the ring.
@@ -163,20 +162,22 @@ class Mirror:
             for sender in pair:
                 await sender.close()
 
+    def _wake(self) -> None:
+        if self._taken and self._loop is not None:
+            self._loop.call_soon_threadsafe(self._begin_all)
+
     def _begin_all(self) -> None:
         with self._lock:
             taken, self._taken = self._taken, []
         for takers, job in taken:
-            self._contained(partial(self._begin, takers, job))
+            self._begin(takers, job)
 
     def _begin(self, takers: Sequence[Shadow], job: Job) -> None:
         for shadow in takers:
             mirror, primary = self._senders[shadow.config.name]
-            copy = copy_of(job, shadow.config, again=False)
-            self._keep(mirror.send(copy), partial(self._end, shadow, job))
+            self._keep(_ask(mirror, job, shadow, again=False), partial(self._end, shadow, job))
             if shadow.take_noise(job):  # a sender of the same kind: the two differ in nothing but the server
-                copy = copy_of(job, shadow.config, again=True)
-                self._keep(primary.send(copy), partial(self._end_noise, shadow, job))
+                self._keep(_ask(primary, job, shadow, again=True), partial(self._end_noise, shadow, job))
 
     def _keep(self, work: Coroutine[Any, Any, Answer], then: Callable[[asyncio.Task[Answer]], None]) -> None:
         task = asyncio.get_running_loop().create_task(work)
@@ -210,6 +211,11 @@ class Mirror:
         except Exception as exc:  # noqa: BLE001 - one pair's fault must not stop the mirror
             self.n_faults += 1
             self._log.limited("mirror_fault", fault=f"{type(exc).__name__}: {exc}")
+
+
+async def _ask(sender: Sender, job: Job, shadow: Shadow, *, again: bool) -> Answer:
+    """The copy is made within the task, so that a fault there ends the job like any other."""
+    return await sender.send(copy_of(job, shadow.config, again=again))
 
 
 def _came_to_nothing(task: asyncio.Task[Answer]) -> bool:

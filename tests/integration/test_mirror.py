@@ -199,6 +199,24 @@ def test_a_connection_is_used_again_for_as_long_as_the_shadow_keeps_it() -> None
     assert [seen[place] is seen[place + 1] for place in range(5)] == [True, False, True, False, True]
 
 
+def test_what_was_offered_and_not_begun_ends_with_the_mirror() -> None:
+    with served(honest) as url, mirroring(config(url)) as mirror:
+        mirror.offer(job(1))
+    shadow = mirror.shadows[0]
+    assert (shadow.in_flight, shadow.ended.total()) == (0, 1)
+
+
+def test_a_copy_that_cannot_be_made_ends_its_job(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_given: object, **_more: object) -> None:
+        raise RuntimeError("no copy")
+
+    monkeypatch.setattr("sidecar.mirror.thread.copy_of", fail)
+    with served(honest) as url, mirroring(config(url)) as mirror:
+        offer(mirror, job(1))
+        eventually(lambda: mirror.n_faults == 1)
+        assert (mirror.shadows[0].in_flight, mirror.shadows[0].ended) == (0, {"given_up": 1})
+
+
 def test_a_shadow_that_is_not_there() -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         url = f"http://127.0.0.1:{taken.getsockname()[1]}"

@@ -55,8 +55,8 @@ def measure(
     """Rows: each contestant once a round.
 
     Raises:
-        RuntimeError: the shadow had less than half of the model server's work, or the sidecar did not compare
-            every request.
+        RuntimeError: the shadow of nginx or Envoy had less than half of the model server's work, or the
+            sidecar did not compare every request.
     """
     n_asked = rate_per_s * (seconds + WARM_UP_S)
     for turn in range(rounds):
@@ -67,7 +67,7 @@ def measure(
             each.settle()
             spent = each.account().since(before)
             asked, mirrored = (sum(server.account().since(first).values()) for server, first in servers)
-            if mirrored < asked / 2:
+            if each.admin_port is None and mirrored < asked / 2:  # they do not tell how many they mirrored
                 raise RuntimeError(f"{each.name}: expected every request mirrored, got fewer")
             if each.admin_port is not None and compared_by(each) - compared < 0.99 * n_asked:
                 raise RuntimeError(f"{each.name}: expected all of {n_asked:.0f} answers compared, got fewer")

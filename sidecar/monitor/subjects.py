@@ -10,6 +10,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
+from weakref import WeakKeyDictionary
 
 import numpy as np
 
@@ -140,7 +141,8 @@ class Subjects:
         self._wake = wake
         self._epoch = epoch
         self._by_key: dict[Key, Subject] = {}
-        self._held_bytes = 0  # by all of them at most
+        self._held_bytes = 0  # by all of them at most; never less than before
+        self._refused: WeakKeyDictionary[Schema, set[Key]] = WeakKeyDictionary()  # for whom there is no room
         self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
 
@@ -204,9 +206,15 @@ class Subjects:
             return subject
         if len(self._by_key) >= MOST_SUBJECTS:
             return None
+        refused = self._refused.setdefault(columns.schema, set())
+        if key in refused:
+            return None
         model, version, role = key
         settings = AnalysisSettings.from_config(self._config, model)
         if not self._has_room(settings, columns.schema, role):
+            if len(refused) >= MOST_SUBJECTS:
+                refused.clear()
+            refused.add(key)
             return None
         return self._adopt(
             key, ModelAnalysis(model, version, role, columns.schema, settings, self._reference, self._epoch)

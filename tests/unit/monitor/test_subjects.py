@@ -13,6 +13,7 @@ from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.config.load import load_config
 from sidecar.config.model import AlarmConfig, Config
 from sidecar.drift.detector import DETECTORS, Detector
+from sidecar.monitor import subjects as subjects_module
 from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, Subjects
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.payload.message import Message
@@ -70,6 +71,16 @@ def test_callers_that_make_up_models_cannot_make_us_hold_more_than_the_memory_of
     assert 30_000_000 - stated[0] < sum(stated) <= 30_000_000
     assert subjects.push(columns(1, 60), "input", "m0", None, 1)  # what is watched already goes on
     assert subjects.push(columns(1, 1), "input", "small", None, 1)
+
+
+def test_for_whom_there_is_no_room_costs_nothing_from_the_second_message_on(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    subjects = Subjects(load_config("{window: {memory_bytes: 1_000_000}}"), None, lambda: None)
+    messages = [columns(1, 60) for _ in range(3)]
+    assert not subjects.push(messages[0], "input", "m", None, 1)
+    monkeypatch.setattr(subjects_module, "name_columns", None)
+    assert not any(subjects.push(message, "input", "m", None, 1) for message in messages)
 
 
 def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:

@@ -20,13 +20,16 @@ T = TypeVar("T")
 
 
 def eventually(ask: Callable[[], T], limit_s: float = 20.0) -> T:
-    """Asks again until the answer is true, and gives it; fails with the last answer or error."""
+    """Asks again until the answer is true, and gives it; fails with the last answer or error.
+
+    What is not there yet may be a missing key, or a null where an object is to come.
+    """
     end_s = time.monotonic() + limit_s
     last: object = None
     while time.monotonic() < end_s:
         try:
             last = ask()
-        except (OSError, KeyError, LookupError, ValueError) as exc:
+        except (OSError, LookupError, TypeError, ValueError) as exc:
             last = exc
         else:
             if last:

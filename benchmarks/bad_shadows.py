@@ -1,6 +1,8 @@
 """Shadows that misbehave, each in one manner, on loopback ports of their own.
 
-    python -m benchmarks.bad_shadows [--idle] hang=P1 trickle=P2 reset=P3 flood=P4 nonsense=P5 good=P6
+    python -m benchmarks.bad_shadows [--idle] MANNER=PORT ...
+
+for example `hang=9001 good=9002`; the manners are those of `MANNERS`.
 
 With `--idle` they take only CPU that nobody else wants: a shadow has a machine of its own, and what it
 computes there is no cost of the sidecar's.
@@ -20,6 +22,7 @@ from benchmarks.payloads import PAYLOADS
 
 IDLE = "--idle"
 TRICKLE_S = 0.05  # between two bytes: an answer of the length announced would take an hour
+LATE_S = 0.5
 FLOOD_PIECE = b"10000\r\n" + b"x" * 65_536 + b"\r\n"
 NONSENSE = (
     b"\x00\x01 no HTTP at all\r\n\r\n",
@@ -76,11 +79,23 @@ class Nonsense:
 
 async def good(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
     """Answers what the upstream answers to the smallest payload."""
-    body = PAYLOADS["small"].answer
-    writer.write(
-        b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n%b"
-        % (len(body), body)
-    )
+    return _answer_json(writer, PAYLOADS["small"].answer)
+
+
+async def late(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Answers that half a second late."""
+    await asyncio.sleep(LATE_S)
+    return await good(reader, writer)
+
+
+async def lie(_reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> bool:
+    """Answers as fast, and with another value."""
+    return _answer_json(writer, PAYLOADS["small"].answer.replace(b"0.25", b"0.52"))
+
+
+def _answer_json(writer: asyncio.StreamWriter, body: bytes) -> bool:
+    head = b"HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: %d\r\n\r\n" % len(body)
+    writer.write(head + body)
     return True
 
 
@@ -91,6 +106,8 @@ MANNERS: Mapping[str, Answer] = {
     "flood": flood,
     "nonsense": Nonsense(),
     "good": good,
+    "late": late,
+    "lie": lie,
 }
 
 

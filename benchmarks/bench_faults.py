@@ -10,6 +10,10 @@ before it or behind it by turns, and their ratio is what counts: a neighbour tha
 longer than that disturbs both. The state `off again` is monitoring off on a second sidecar: what its ratios
 spread over is noise, and so is any effect within it. A ratio's interval is the one that holds the true median
 in 19 of 20 cases, by the order of the rounds alone.
+
+The 99th percentile of a run of seconds is decided by the one longest stall of the machine. Hence the one that
+is judged is of half seconds, of which the median counts; that of whole runs stands beside it, and where even
+the low end of its interval is above the limit, the fault is felt as well.
 """
 
 from __future__ import annotations
@@ -41,7 +45,7 @@ from benchmarks.wrk_load import run_wrk
 
 P99_LIMIT_RATIO = 1.1
 MOST_RATE_PER_S = 3000.0
-FIGURES = ("p50_us", "p99_us")
+FIGURES = ("p50_us", "p99_us", "p99_half_s_us")
 
 
 @dataclass(frozen=True, slots=True)
@@ -216,10 +220,14 @@ def summarise(rows: Sequence[Mapping[str, Any]], states: Sequence[State]) -> lis
             line[f"{figure}_off"] = median(row["off"][figure] for row in mine)
             line[f"{figure}_ratio"] = median(ratios)
             line[f"{figure}_interval"] = interval(ratios)
-        kept = line["p99_us_ratio"] <= P99_LIMIT_RATIO and not line["errors"]
-        line["verdict"] = ("PASS" if kept else "MISS") if state.judged else "-"
+        line["verdict"] = ("PASS" if _kept(line) else "MISS") if state.judged else "-"
         lines.append(line)
     return lines
+
+
+def _kept(line: Mapping[str, Any]) -> bool:
+    refuted_by_whole_runs = line["p99_us_interval"][0] > P99_LIMIT_RATIO
+    return line["p99_half_s_us_ratio"] <= P99_LIMIT_RATIO and not refuted_by_whole_runs and not line["errors"]
 
 
 def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
@@ -228,6 +236,9 @@ def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
         "state",
         "p50",
         "x off",
+        "p99 of 0.5 s",
+        "x off",
+        "19 of 20",
         "p99",
         "x off",
         "19 of 20",
@@ -240,9 +251,8 @@ def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
             line["title"],
             f"{line['p50_us']:,.0f}",
             f"{line['p50_us_ratio']:.2f}",
-            f"{line['p99_us']:,.0f}",
-            f"{line['p99_us_ratio']:.2f}",
-            "{:.2f} - {:.2f}".format(*line["p99_us_interval"]),
+            *_cells(line, "p99_half_s_us"),
+            *_cells(line, "p99_us"),
             f"{line['cpu_us_ratio']:.2f}",
             str(line["errors"]),
             line["verdict"],
@@ -253,8 +263,14 @@ def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:
     harness.print_table(header, rows)
     for line in summary:
         if line["state"] == "off again":
-            low, high = line["p99_us_interval"]
-            print(f"\nnoise: off against off {line['p99_us_ratio']:.2f} x p99, {low:.2f} to {high:.2f}")
+            for what, figure in (("p99 of half seconds", "p99_half_s_us"), ("p99", "p99_us")):
+                _, ratio, within = _cells(line, figure)
+                print(f"noise: off against off {ratio} x {what}, {within}")
+
+
+def _cells(line: Mapping[str, Any], figure: str) -> tuple[str, str, str]:
+    low, high = line[f"{figure}_interval"]
+    return f"{line[figure]:,.0f}", f"{line[f'{figure}_ratio']:.2f}", f"{low:.2f} - {high:.2f}"
 
 
 # --- the command ------------------------------------------------------------------------------------
@@ -331,10 +347,12 @@ def _run(given: argparse.Namespace, folder: Path) -> int:
 
 def _say(row: Mapping[str, Any]) -> None:
     """One line a pair on standard error: a run takes minutes."""
-    figures = f"p50 {row['p50_us']:.0f} us p99 {row['p99_us']:.0f} us"
-    off = f"off: p50 {row['off']['p50_us']:.0f} us p99 {row['off']['p99_us']:.0f} us"
+    mine, off = (
+        " ".join(f"{figure.removesuffix('_us')} {of[figure]:.0f} us" for figure in FIGURES)
+        for of in (row, row["off"])
+    )
     who = f"round {row['round'] + 1} {row['state']:<10}"
-    print(f"{who} {figures}  {off}  {row['rate_per_s']:,.0f}/s", file=sys.stderr, flush=True)
+    print(f"{who} {mine}  off: {off}  {row['rate_per_s']:,.0f}/s", file=sys.stderr, flush=True)
 
 
 FAULTS = Plan("bench_faults", __doc__ or "", OFF, STATES, "faults")

@@ -161,6 +161,8 @@ SHADOW_STATES: tuple[State, ...] = (
         State(f"shadow {does}", f"shadow {does}", grows=_n_ended(ended), manner=manner, shadow=ON_AND_ON)
         for does, manner, ended in (
             ("answers well", "good", "answered"),
+            ("answers late", "late", "answered"),
+            ("lies", "lie", "answered"),
             ("hangs", "hang", "timeout"),
             ("trickles", "trickle", "timeout"),
             ("resets", "reset", "broken"),

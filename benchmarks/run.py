@@ -30,6 +30,8 @@ NAMES = (
 
 SOAK_MINUTES = 10.0
 QUICK_SOAK_MINUTES = 1.0  # too short to judge growth; everything else is judged
+TWO_HOURS_REQUESTS = 720_000
+QUICK_SHADOW_REQUESTS = 60_000
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -47,11 +49,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 continue
             failed = failed or _run_one(name, stored / f"{name}.json", given.full)
         failed = failed or _run_simulations(given.full)
-        return failed or _run_soak(SOAK_MINUTES if given.full else QUICK_SOAK_MINUTES)
+        failed = failed or _run_soak("soak", "--minutes", SOAK_MINUTES if given.full else QUICK_SOAK_MINUTES)
+        n_requests = TWO_HOURS_REQUESTS if given.full else QUICK_SHADOW_REQUESTS
+        return failed or _run_soak("soak.shadows", "--requests", n_requests)
 
 
-def _run_soak(minutes: float) -> int:
-    command = [sys.executable, "-m", "benchmarks.soak", "--minutes", f"{minutes:g}"]
+def _run_soak(module: str, flag: str, how_much: object) -> int:
+    command = [sys.executable, "-m", f"benchmarks.{module}", flag, str(how_much)]
     print(f"--- {' '.join(command[1:])}", flush=True)
     return subprocess.run(command, cwd=HERE.parent, check=False).returncode
 

@@ -47,7 +47,7 @@ def test_nothing_in_common_is_2(paths: list[str], tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("name", ["faults", "shadows"])
 def test_faults_are_compared_by_their_ratio_to_the_sidecar_beside(name: str) -> None:
-    summary = [{"state": "ring full", "p99_us": 900.0, "p99_us_ratio": 1.05}]
+    summary = [{"state": "ring full", "p99_half_s_us": 900.0, "p99_half_s_us_ratio": 1.05}]
     assert figures_of({"name": name, "summary": summary}) == {"ring full: p99 x off": 1.05}
 
 

@@ -136,7 +136,8 @@ def test_a_file_without_markers_is_2(document: dict[str, Any], tmp_path: Path) -
 @pytest.fixture
 def faults() -> dict[str, Any]:
     line = {"title": "ring full", "rounds": 15, "p50_us": 211.4, "p50_us_ratio": 1.014, "p99_us": 1234.5}
-    line |= {"p99_us_ratio": 1.049, "p99_us_interval": [0.98, 1.123], "verdict": "PASS"}
+    line |= {"p99_us_ratio": 1.2, "p99_us_interval": [0.7, 1.8], "verdict": "PASS"}
+    line |= {"p99_half_s_us": 987.6, "p99_half_s_us_ratio": 1.049, "p99_half_s_us_interval": [0.98, 1.123]}
     return {
         "machine": {"cpu": "A CPU", "cores": 2},
         "command": "python -m benchmarks.bench_faults",
@@ -147,7 +148,7 @@ def faults() -> dict[str, Any]:
 
 def test_faults_have_a_row_a_state_with_ratio_and_interval(faults: dict[str, Any]) -> None:
     header, _, row, _, said = render_faults(faults).splitlines()
-    assert row == "| ring full | 211 | 1.01 | 1,234 | 1.05 (0.98-1.12) | pass |"
+    assert row == "| ring full | 211 | 1.01 | 988 | 1.05 (0.98-1.12) | 1,234 | 1.20 (0.70-1.80) | pass |"
     assert row.count("|") == header.count("|")
     assert "2,500 requests/s" in said
     assert "median of 15 pairs" in said

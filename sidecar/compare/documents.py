@@ -110,34 +110,36 @@ def differences(primary: Any, shadow: Any, rules: DocumentRules) -> list[Differe
     """
     found: list[Difference] = []
     # What waits is one iterator a level, so memory grows with the depth and not with the length.
-    levels: list[Iterator[tuple[Path, Any, Any]]] = [iter([((), primary, shadow)])]
+    levels: list[Iterator[tuple[Step, Any, Any]]] = [iter([("$", primary, shadow)])]
+    steps: list[Step] = []  # to where we are, the document itself first
     while levels and len(found) < MOST_DIFFERENCES:
         pair = next(levels[-1], None)
         if pair is None:
             levels.pop()
             continue
-        path, ours, theirs = pair
-        if rules.ignores(path):
+        step, ours, theirs = pair
+        steps[len(levels) - 1 :] = [step]
+        if rules.ignored and rules.ignores(tuple(steps[1:])):
             continue
         if isinstance(ours, dict) and isinstance(theirs, dict):
-            found += islice(_keys_apart(path, ours, theirs, rules), MOST_DIFFERENCES)
-            levels.append(_shared_keys(path, ours, theirs))
+            if ours.keys() != theirs.keys():
+                found += islice(_keys_apart(tuple(steps[1:]), ours, theirs, rules), MOST_DIFFERENCES)
+            levels.append(_shared_keys(ours, theirs))
         elif isinstance(ours, list) and isinstance(theirs, list):
             if len(ours) != len(theirs):
-                found.append(Difference(path, "length"))
-            levels.append(_shared_places(path, ours, theirs))
-        else:
-            found += _values_apart(path, ours, theirs, rules)
+                found.append(Difference(tuple(steps[1:]), "length"))
+            levels.append(_shared_places(ours, theirs))
+        elif type(ours) is not type(theirs) or ours != theirs:
+            found += _values_apart(tuple(steps[1:]), ours, theirs, rules)
     return found[:MOST_DIFFERENCES]
 
 
-def _shared_keys(path: Path, ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[Path, Any, Any]]:
-    return (((*path, key), ours[key], theirs[key]) for key in ours if key in theirs)
+def _shared_keys(ours: dict[str, Any], theirs: dict[str, Any]) -> Iterator[tuple[Step, Any, Any]]:
+    return ((key, ours[key], theirs[key]) for key in ours if key in theirs)
 
 
-def _shared_places(path: Path, ours: list[Any], theirs: list[Any]) -> Iterator[tuple[Path, Any, Any]]:
-    pairs = enumerate(zip(ours, theirs, strict=False))
-    return (((*path, place), one, other) for place, (one, other) in pairs)
+def _shared_places(ours: list[Any], theirs: list[Any]) -> Iterator[tuple[Step, Any, Any]]:
+    return ((place, one, other) for place, (one, other) in enumerate(zip(ours, theirs, strict=False)))
 
 
 def _keys_apart(

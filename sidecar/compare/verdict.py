@@ -9,12 +9,12 @@ without a wrong verdict becoming more likely than alpha. alpha is shared equally
   disagrees with itself when asked twice. What counts is the excess d - s: a model that samples its answers
   differs from itself. Without a second asking s may be anything, so an excess is then never proven.
 * **Errors, quality.** Difference of the shares of failures, or of wrong rows, from the pairs on which one of
-  the two failed alone.
+  the two failed alone, by betting against each difference (`kernels.discordant`).
 * **Latency.** Ratio of a quantile's values, each between the order statistics that hold the quantile at all
   times.
 
-Source: Howard, Ramdas, McAuliffe and Sekhon (2021) for shares, Howard and Ramdas (2022) for quantiles;
-intervals of differences by the union bound.
+Source: Howard, Ramdas, McAuliffe and Sekhon (2021) for shares, Howard and Ramdas (2022) for quantiles,
+intervals of excess and ratio by the union bound; Waudby-Smith and Ramdas (2024) for failures.
 """
 
 from __future__ import annotations
@@ -27,6 +27,7 @@ from typing import Literal
 import numpy as np
 
 from kernels.confidence import quantile_bound, share_interval
+from kernels.discordant import discordant_interval
 from sidecar.compare.histogram import SizeHistogram
 
 State = Literal["better", "equivalent", "worse", "undecided"]
@@ -152,8 +153,9 @@ def judge_discordant(
     Returns:
         The finding; its interval is that of the shadow's share less the primary's.
     """
-    ours, theirs = (share_sequence(failed, float(pairs), alpha / 2.0) for failed in failed_alone)
-    difference = theirs.minus(ours)
+    bounds = np.empty(2)
+    discordant_interval(*failed_alone, float(pairs), alpha, bounds)
+    difference = Interval(float(bounds[0]), float(bounds[1]))
     estimate = (failed_alone[1] - failed_alone[0]) / pairs if pairs else None
     return Finding(name, _state(difference, -margin, margin), estimate, difference, margin)
 

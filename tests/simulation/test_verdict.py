@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import numpy as np
+import pytest
 
 from sidecar.compare.histogram import SizeHistogram
 from sidecar.compare.quality import QualityPairs
@@ -61,6 +62,21 @@ def test_an_equal_model_is_called_equivalent_and_hardly_ever_anything_else():
         wrong += any(state in ("better", "worse") for state in states)
     assert equivalent >= 0.95 * 60
     assert wrong <= 0.05 * 60
+
+
+@pytest.mark.parametrize(
+    ("primary", "shadow"), [(0.0, 0.0), (0.002, 0.002), (0.3, 0.3), (0.0, 0.01), (0.05, 0.02), (0.0, 1.0)]
+)
+def test_the_interval_of_failures_holds_the_difference_at_all_times(primary, shadow):
+    rng = np.random.default_rng(6)
+    looks = np.unique(np.geomspace(5, 3000, 30).astype(np.int64))
+    missed = 0
+    for _ in range(500):
+        fails = rng.random((2, 3000)) < np.array([[primary], [shadow]])
+        only = (fails & ~fails[::-1]).cumsum(axis=1)
+        intervals = [judge_errors(*only[:, n - 1].tolist(), int(n), 0.01, 0.05).interval for n in looks]
+        missed += any(not each.low <= shadow - primary <= each.high for each in intervals)
+    assert missed <= 0.05 * 500
 
 
 def test_equal_latencies_are_hardly_ever_called_different_though_looked_at_again_and_again():

@@ -153,3 +153,14 @@ def quantile_difference(a, b, share, rho):
 
     least = min(evidence(a, value) + evidence(b, value) for value in np.union1d(a, b))
     return min(1.0, math.exp(-least))
+
+
+def discordant_capital(values, mean):
+    """What the gamblers of `kernels.discordant` have won against `mean`, pair by pair."""
+    parts = [0.99, *(2.0 ** (0.5 - k) for k in range(1, 15))]
+    shares = [0.5, *[0.5 / 14] * 14]
+    won = 0.0
+    for part, share in zip(parts, shares, strict=True):
+        stake = part / (1.0 + mean)
+        won += share * math.prod(1.0 + stake * (value - mean) for value in values)
+    return won

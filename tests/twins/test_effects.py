@@ -7,7 +7,18 @@ import math
 import numpy as np
 import pytest
 
-from kernels import betting, confidence, contingency, distance, divergence, effect, empirical, moments, shift
+from kernels import (
+    betting,
+    confidence,
+    contingency,
+    discordant,
+    distance,
+    divergence,
+    effect,
+    empirical,
+    moments,
+    shift,
+)
 from kernels.lanes import FIRST_CELL, NEG_INF, POS_INF
 from tests.twins import effects as plain
 
@@ -142,3 +153,21 @@ def test_betting(seed):
     betting.bet(values, means, 0.1, capitals, np.zeros(betting.STATE))
     for k, mean in enumerate(means):
         assert capitals[:, k] == pytest.approx(plain.hedged_capitals(values, mean, 0.1), rel=1e-10)
+
+
+@pytest.mark.parametrize("mean", [-0.6, -0.01, 0.0, 0.01, 0.4])
+@pytest.mark.parametrize("seed", range(3))
+def test_discordant_pairs(seed, mean):
+    values = np.random.default_rng(seed).choice([-1.0, 0.0, 1.0], p=[0.1, 0.6, 0.3], size=80)
+    first, second = float((values < 0).sum()), float((values > 0).sum())
+    found = discordant.discordant_log_capital(first, second, 80.0, mean)
+    assert found == pytest.approx(math.log(plain.discordant_capital(values, mean)), rel=1e-10)
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_pairs_that_count_in_part_never_win_more(seed):
+    """Sums of parts stand in for each pair's own mean, by concavity."""
+    parts = np.random.default_rng(seed).dirichlet([1.0, 2.0, 3.0], size=60)  # first, second, neither
+    for mean in (-0.3, 0.0, 0.05, 0.3):
+        found = discordant.discordant_log_capital(parts[:, 0].sum(), parts[:, 1].sum(), 60.0, mean)
+        assert found <= math.log(plain.discordant_capital(parts[:, 1] - parts[:, 0], mean)) + 1e-9

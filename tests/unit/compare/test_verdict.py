@@ -64,6 +64,15 @@ class TestErrors:
         assert judge_errors(0, 0, 10_000, 0.005, 0.05).state == "equivalent"
         assert judge_errors(5, 5, 500, 0.005, 0.05).state == "undecided"
 
+    def test_a_shadow_that_never_answers_is_worse_after_a_dozen_requests(self):
+        a_quarter_of_alpha = 0.0125  # as the verdict shares it
+        assert judge_errors(0, 8, 8, 0.001, a_quarter_of_alpha).state == "undecided"
+        assert judge_errors(0, 9, 9, 0.001, a_quarter_of_alpha).state == "worse"
+
+    def test_one_and_the_other_changed_over_give_the_mirrored_interval(self):
+        one, other = judge_errors(3, 40, 900, 0.005, 0.05), judge_errors(40, 3, 900, 0.005, 0.05)
+        assert (one.interval.low, one.interval.high) == (-other.interval.high, -other.interval.low)
+
 
 class TestLatency:
     def test_a_slower_a_quicker_and_an_equal_one(self):

@@ -7,7 +7,7 @@ The requests of two hours at 100/s are sent twelve times as fast, in an open loo
 each comes a shorter part through a second sidecar that has no shadows, beside which latency is judged. All
 three shadows share one sidecar and get every request that its limits let through. Afterwards every answer
 must have been the upstream's, byte for byte, every exchange accounted for by shadow and reason, the verdicts
-right and the memory of every process level.
+right (in a shorter run none may be wrong) and the memory of every process level.
 """
 
 from __future__ import annotations
@@ -128,7 +128,7 @@ def run(folder: Path, n_requests: int) -> Report:
             )
         watch.stop()
         report.trends = trends(watch.samples, begin_s, time.monotonic())
-        judge(report, _status_at_rest(shadowed))
+        judge(report, _status_at_rest(shadowed), decided=n_requests >= TWO_HOURS_OF_100_PER_S)
     return report
 
 
@@ -152,8 +152,14 @@ def _status_at_rest(standing: Standing) -> dict[str, Any]:
     return found
 
 
-def judge(report: Report, status: Mapping[str, Any]) -> None:
-    """Enters what is wrong with the parts, the trends and the status at the end."""
+def judge(report: Report, status: Mapping[str, Any], *, decided: bool) -> None:
+    """Enters what is wrong with the parts, the trends and the status at the end.
+
+    Args:
+        report: gets the faults.
+        status: of `status_of`, at rest.
+        decided: whether there were requests enough for every verdict.
+    """
     n_errors = sum(part["errors"] + part["without"]["errors"] for part in report.parts)
     report.demand(n_errors == 0, f"callers: {n_errors} answers that were not the upstream's")
     account = status["accounting"]
@@ -162,12 +168,12 @@ def judge(report: Report, status: Mapping[str, Any]) -> None:
     report.demand(n_seen == settled, f"accounting: {n_seen:,} seen, {settled:,} settled")
     report.shadows = status["shadow"]
     for entry in report.shadows:
-        _judge_shadow(report, entry, account["analysed"])
+        _judge_shadow(report, entry, account["analysed"], set() if decided else {"undecided"})
     for trend in report.trends:
         report.demand(not trend.climbs, f"growth: {trend.role}: {trend.figure} gained {trend.gain:,.0f}")
 
 
-def _judge_shadow(report: Report, entry: Mapping[str, Any], n_offered: int) -> None:
+def _judge_shadow(report: Report, entry: Mapping[str, Any], n_offered: int, allowed: set[str]) -> None:
     name = entry["name"]
     n_told = entry["mirrored"] + sum(entry["skipped"].values())
     report.demand(n_told == n_offered, f"{name}: {n_offered:,} exchanges offered, {n_told:,} told by reason")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from typing import Final
 
 from sidecar.errors import BadFraming, Side
@@ -58,7 +57,7 @@ _LOOKALIKES = HOP_BY_HOP | {b"host", b"content-length", b"content-type", b"expec
 CHUNKED: Final = -1
 UNTIL_CLOSE: Final = -2
 
-_DIGITS = re.compile(rb"[0-9]{1,18}")
+MOST_DIGITS: Final = 18  # of a length; more would not fit 64 bits
 
 
 def values_of(fields: tuple[Field, ...], name: bytes) -> list[bytes]:
@@ -139,4 +138,4 @@ def declared_length(fields: tuple[Field, ...], side: Side) -> int | None:
 
 def parse_length(value: bytes) -> int | None:
     """A Content-Length as a number, None when it is not plain decimal digits."""
-    return int(value) if _DIGITS.fullmatch(value) else None
+    return int(value) if len(value) <= MOST_DIGITS and value.isdigit() else None

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from dataclasses import dataclass
 
 from sidecar.config.routes import RoutePolicy
@@ -17,7 +16,7 @@ from sidecar.http1.fields import (
 )
 from sidecar.http1.hop import hop_lines, trailer_lines, upgrade_of, wants_trailers
 from sidecar.http1.rules import RequestRules
-from sidecar.http1.syntax import Field, check_with_llhttp, split_fields, split_request_line
+from sidecar.http1.syntax import VISIBLE, Field, check_with_llhttp, split_fields, split_request_line
 from sidecar.http1.target import check_length, is_authority, parse_target
 from sidecar.http1.trace import TraceParent, parse_traceparent
 
@@ -26,10 +25,10 @@ REWRITTEN = frozenset((b"traceparent", b"x-request-id", b"x-forwarded-for", b"ex
 _REPLACED = REWRITTEN | {b"forwarded", b"x-real-ip"}
 MAX_PASSED = 10  # sidecars in a row; a mesh has two or three, a loop has no end
 _IDEMPOTENT = frozenset((b"GET", b"HEAD", b"OPTIONS", b"PUT", b"DELETE", b"TRACE"))  # RFC 9110 section 9.2.2
-_REQUEST_ID = re.compile(rb"[!-~]{1,256}")
+_LONGEST_ID = 256
 
 
-@dataclass(slots=True)  # never changed once made; frozen, making one would take four times as long
+@dataclass(slots=True, init=False)  # never changed once made; a generated __init__ would not be compiled
 class RequestHead:
     """What a request's head says.
 
@@ -68,6 +67,42 @@ class RequestHead:
     recorded: bytes
     policy: RoutePolicy
     upgrade: bytes
+
+    def __init__(
+        self,
+        method: bytes,
+        target: bytes,
+        body_length: int,
+        keep_alive: bool,
+        says_keep_alive: bool,
+        chunks_allowed: bool,
+        is_head: bool,
+        idempotent: bool,
+        expects_continue: bool,
+        forwarded: bytes,
+        forwarded_for: bytes,
+        request_id: bytes | None,
+        parent: TraceParent | None,
+        recorded: bytes,
+        policy: RoutePolicy,
+        upgrade: bytes,
+    ) -> None:
+        self.method = method
+        self.target = target
+        self.body_length = body_length
+        self.keep_alive = keep_alive
+        self.says_keep_alive = says_keep_alive
+        self.chunks_allowed = chunks_allowed
+        self.is_head = is_head
+        self.idempotent = idempotent
+        self.expects_continue = expects_continue
+        self.forwarded = forwarded
+        self.forwarded_for = forwarded_for
+        self.request_id = request_id
+        self.parent = parent
+        self.recorded = recorded
+        self.policy = policy
+        self.upgrade = upgrade
 
 
 def parse_request_head(raw: bytes, rules: RequestRules) -> RequestHead:
@@ -129,7 +164,9 @@ def read_request_id(values: list[bytes]) -> bytes | None:
     Args:
         values: every X-Request-Id of the head.
     """
-    return values[0] if len(values) == 1 and _REQUEST_ID.fullmatch(values[0]) else None
+    if len(values) != 1 or not 0 < len(values[0]) <= _LONGEST_ID:
+        return None
+    return None if values[0].translate(None, VISIBLE) else values[0]
 
 
 def _host(fields: tuple[Field, ...], minor: int, authority: bytes | None) -> bytes | None:

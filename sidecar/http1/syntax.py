@@ -18,6 +18,8 @@ Field = tuple[
     bytes, bytes, bytes
 ]  # (name in lower case, value without outer blanks, the line as it came with CRLF)
 
+VISIBLE = bytes(range(ord("!"), ord("~") + 1))
+
 _FIELD_LINE = re.compile(
     rb"([!#$%&'*+\-.^_`|~0-9A-Za-z]+):[ \t]*((?:[!-~\x80-\xff](?:[ \t!-~\x80-\xff]*[!-~\x80-\xff])?)?)[ \t]*"
 )

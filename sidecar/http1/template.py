@@ -6,6 +6,9 @@ was parsed strictly when its template was first seen. Other values of visible AS
 change how a line is read, and the three that mean something to us (content-length, traceparent, x-request-id)
 are read by the functions that the strict parser uses; where one of them is odd, the strict parser is asked
 for the whole. A property test holds both against each other.
+
+Ids have one length and so, mostly, have the heads of one caller. So first it is tried whether the values lie
+where they lay in the last head of this length; only where not are the lines searched for.
 """
 
 from __future__ import annotations
@@ -17,6 +20,7 @@ from sidecar.http1.fields import parse_length
 from sidecar.http1.memo import MAX_KEY_BYTES, HeadMemo
 from sidecar.http1.request import REWRITTEN, RequestHead, parse_request_head, read_request_id
 from sidecar.http1.rules import RequestRules
+from sidecar.http1.syntax import VISIBLE
 from sidecar.http1.trace import parse_traceparent
 
 _CHANGING = (
@@ -43,6 +47,7 @@ class RequestHeads:
     def __init__(self, rules: RequestRules) -> None:
         self.memo: HeadMemo[bytes, RequestHead] = HeadMemo()
         self._templates: HeadMemo[Key, Template] = HeadMemo()
+        self._cuts: HeadMemo[int, Cuts] = HeadMemo()  # by the length of the head
         self._rules = rules
 
     def read(self, raw: bytes) -> RequestHead:
@@ -59,14 +64,29 @@ class RequestHeads:
             return head
         if len(raw) > MAX_KEY_BYTES:
             return parse_request_head(raw, self._rules)
+        cuts = self._cuts.find(len(raw))
+        values = None if cuts is None else cuts.values(raw)
+        if cuts is not None and values is not None:
+            head = cuts.template.fill(raw, values)
+            if head is not None:
+                return self._kept(raw, head, cuts.template)
+        return self._search(raw)
+
+    def _search(self, raw: bytes) -> RequestHead:
+        """The head, by the lines whose values change."""
         parts = _VOLATILE.split(raw)
         key = (tuple(parts[0::3]), tuple(parts[1::3]))
         template = self._templates.find(key)
+        if template is not None:
+            self._cuts.keep(len(raw), Cuts(template, parts))
         head = None if template is None else template.fill(raw, parts[2::3])
         if head is None:
             head = parse_request_head(raw, self._rules)
             if template is None and len(parts) > 1:
                 self._learn(key, raw, head)
+        return self._kept(raw, head, template)
+
+    def _kept(self, raw: bytes, head: RequestHead, template: Template | None) -> RequestHead:
         if template is None or template.may_repeat:
             self.memo.keep(raw, head)
         return head
@@ -179,6 +199,45 @@ class Template:
             head.policy,
             head.upgrade,
         )
+
+
+class Cuts:
+    """Where a template's values lie in heads of one length.
+
+    Args:
+        template: of these heads.
+        parts: one of them, as it was split: text, name, value, text, name, value, ..., text.
+
+    Attributes:
+        template: as given.
+    """
+
+    __slots__ = ("_texts", "_values", "template")
+
+    def __init__(self, template: Template, parts: list[bytes]) -> None:
+        self.template = template
+        self._texts: list[tuple[int, int, bytes]] = []
+        self._values: list[tuple[int, int]] = []
+        end = 0
+        for text, name, value in zip(parts[0::3], parts[1::3], parts[2::3], strict=False):
+            constant = text + b"\r\n" + name
+            begin = end + len(constant)
+            self._texts.append((end, begin, constant))
+            end = begin + len(value)
+            self._values.append((begin, end))
+        self._texts.append((end, end + len(parts[-1]), parts[-1]))
+
+    def values(self, raw: bytes) -> list[bytes] | None:
+        """A head's changing values, in order; None when it is not of this template.
+
+        Args:
+            raw: of the same length as the head that was split.
+        """
+        for begin, end, text in self._texts:
+            if raw[begin:end] != text:
+                return None
+        values = [raw[begin:end] for begin, end in self._values]
+        return None if b"".join(values).translate(None, VISIBLE) else values
 
 
 def _names(marks: Sequence[bytes]) -> list[bytes]:

@@ -101,6 +101,35 @@ def test_templates_and_the_strict_parser_agree(
     heads = RequestHeads(rules)
     for values in all_values:
         raw = build(first, shape, values)
-        strict = outcome(lambda raw: parse_request_head(raw, rules), raw)
+        strict = outcome(lambda each: parse_request_head(each, rules), raw)
         assert outcome(heads.read, raw) == strict
         assert outcome(heads.read, raw) == strict
+
+
+SAME_LENGTH = st.lists(
+    st.tuples(st.integers(0, 200), st.sampled_from([b"0", b"z", b" ", b":", b"\r", b"\n", b"\x00", b"\xff"])),
+    max_size=2,
+)
+IDS = (
+    b"POST /m HTTP/1.1\r\nHost: m\r\nContent-Length: %d\r\nX-Request-Id: %08x\r\n"
+    b"traceparent: 00-0af7651916cd43dd8448eb211c80319c-%016x-01\r\n\r\n"
+)
+
+
+@settings(max_examples=600, deadline=None)
+@given(heads=st.lists(SAME_LENGTH, min_size=1, max_size=4))
+def test_heads_of_one_length_that_differ_anywhere_are_read_as_by_the_strict_parser(
+    heads: list[list[tuple[int, bytes]]],
+) -> None:
+    rules = ALL_RULES[0]
+    reader = RequestHeads(rules)
+    for number in range(1, 4):  # parsed, then found by its lines, then by where its values lie
+        reader.read(IDS % (10, number, number))
+    for number, changes in enumerate(heads, 4):
+        raw = bytearray(IDS % (10 + number, number, number))
+        for place, byte in changes:
+            raw[place % len(raw)] = byte[0]
+        head = bytes(raw)
+        if head.find(b"\r\n\r\n") != len(head) - 4:
+            continue  # its end lies elsewhere: another head
+        assert outcome(reader.read, head) == outcome(lambda each: parse_request_head(each, rules), head)

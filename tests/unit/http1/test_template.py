@@ -48,6 +48,15 @@ def test_heads_with_new_ids_are_parsed_once(n_parsed: list[bytes]) -> None:
     assert len(n_parsed) == 1
 
 
+def test_heads_of_one_length_with_other_lines_are_told_apart(n_parsed: list[bytes]) -> None:
+    heads = RequestHeads(RequestRules.of(Config()))
+    for number in range(1, 5):
+        for name in (b"Accept", b"X-Kind"):
+            raw = head(number).replace(b"Host: m", b"Host: m\r\n" + name + b": a")
+            assert heads.read(raw).recorded == raw
+    assert len(n_parsed) == 2
+
+
 def test_credentials_are_cut_out_of_every_record(n_parsed: list[bytes]) -> None:
     heads = RequestHeads(RequestRules.of(Config()))
     for number in range(1, 4):

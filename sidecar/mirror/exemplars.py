@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
 from typing import Any
 
-from sidecar.compare.documents import matches
+from sidecar.compare.redaction import Redaction
 from sidecar.compare.sample import Sample
 from sidecar.payload.columns import Columns
 
@@ -20,11 +19,11 @@ class Exemplars:
 
     Args:
         most: pairs kept; 0 keeps none.
-        redacted: names, or patterns as in `sidecar.compare.documents`, whose values are not shown.
+        redaction: whose values are not shown.
     """
 
-    def __init__(self, most: int, redacted: Collection[str]) -> None:
-        self._redacted = tuple(redacted)
+    def __init__(self, most: int, redaction: Redaction) -> None:
+        self._redaction = redaction
         self._sample: Sample[dict[str, Any]] | None = Sample(most) if most > 0 else None
 
     def add(
@@ -56,12 +55,8 @@ class Exemplars:
         for name, kind in zip(columns.schema.names, columns.schema.kinds, strict=True):
             value: Any = next(numbers) if kind == "numeric" else next(texts)[row]
             if len(shown) < MOST_VALUES:
-                shown[name] = REDACTED if self._hides(name) else _shown(value)
+                shown[name] = REDACTED if self._redaction.hides(name) else _shown(value)
         return shown
-
-    def _hides(self, name: str) -> bool:
-        path = tuple(step for step in name.replace("[", ".").replace("]", "").split(".") if step)
-        return any(pattern == name or matches(pattern, path) for pattern in self._redacted)
 
 
 def _shown(value: Any) -> Any:

@@ -10,12 +10,12 @@ from typing import Any
 
 import numpy as np
 
+from sidecar.compare.redaction import Redaction
 from sidecar.compare.segments import Part, Segments
 from sidecar.compare.vectors import BoolArray
 from sidecar.config.shadow import ShadowConfig
 from sidecar.mirror.axes import LEARN_REQUESTS, InputAxes, Row, row_of
 from sidecar.mirror.exemplars import Exemplars
-from sidecar.mirror.job import Job
 from sidecar.payload.columns import Columns, Schema
 
 
@@ -24,31 +24,37 @@ class Explanation:
 
     Args:
         config: the shadow's.
-        body_limit_bytes: longest body once its content coding is undone.
     """
 
-    def __init__(self, config: ShadowConfig, body_limit_bytes: int) -> None:
-        self._body_limit_bytes = body_limit_bytes
-        self._exemplars = Exemplars(config.exemplars, config.redact)
+    def __init__(self, config: ShadowConfig) -> None:
+        self._exemplars = Exemplars(config.exemplars, Redaction(config.redact))
         self._learning: list[tuple[Row, float]] = []
         self._schema: Schema | None = None
         self._axes: InputAxes | None = None
         self._segments = Segments(())
 
-    def add(self, job: Job, priority: int, primary: Columns, shadow: Columns, apart: BoolArray) -> None:
+    def add(
+        self,
+        number: int,
+        priority: int,
+        inputs: Columns | None,
+        primary: Columns,
+        shadow: Columns,
+        apart: BoolArray,
+    ) -> None:
         """Takes a pair of answers.
 
         Args:
-            job: the request.
-            priority: 64-bit hash of it.
+            number: the exchange's.
+            priority: 64-bit hash of the request.
+            inputs: what was asked, where it could be read.
             primary: the primary's answer.
             shadow: the shadow's answer.
             apart: which rows disagree, shape (the primary's rows,) and at least one.
         """
-        inputs = job.inputs(self._body_limit_bytes).columns
         if np.count_nonzero(apart) and primary.rows == shadow.rows > 0:
             row = int(apart.argmax())
-            self._exemplars.add(priority, job.number, inputs, primary, shadow, row)
+            self._exemplars.add(priority, number, inputs, primary, shadow, row)
         if inputs is None or inputs.rows != apart.size:
             return
         row = priority % inputs.rows

@@ -2,13 +2,16 @@
 
 Every job offered ends in exactly one counter: skipped by reason before anything is sent, ended by reason, or
 on its way. Jobs are offered by the thread that reads the ring and sent by the mirror's own loop; what lies
-between is bounded, so a shadow that hangs holds what its budget allows and not a byte more.
+between is bounded, so a shadow that hangs holds what its budget allows and not a byte more. What is told is
+told as it was between two pairs: a pair and its end are counted under the comparison's lock, which the thread
+that reads the ring never waits for.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 from typing import Any, Literal
 
 from sidecar.compare.verdict import State
@@ -123,6 +126,9 @@ class Shadow:
             answer: the shadow's, or why there is none.
             now_s: monotonic time.
         """
+        self.comparison.add(job, answer, partial(self._note_end, job, answer, now_s))
+
+    def _note_end(self, job: Job, answer: Answer, now_s: float) -> None:
         with self._lock:
             self._budget.release(job.size_bytes)
             self.ended[answer.failure or "answered"] += 1
@@ -131,7 +137,6 @@ class Shadow:
                 self._breaker.note_failure(now_s, probe)
             else:
                 self._breaker.note_success()
-        self.comparison.add(job, answer)
 
     def give_up(self, job: Job) -> None:
         """Ends a job of which nothing came to be known: the mirror ends, or a fault of ours.
@@ -163,10 +168,12 @@ class Shadow:
 
     def end_noise(self, job: Job, again: Answer) -> None:
         """Takes the primary's second answer; as `end`."""
+        self.comparison.add_noise(job, again, partial(self._note_noise_end, job, again))
+
+    def _note_noise_end(self, job: Job, again: Answer) -> None:
         with self._lock:
             self._noise_budget.release(job.size_bytes)
             self.asked_again[again.failure or "answered"] += 1
-        self.comparison.add_noise(job, again)
 
     def give_up_noise(self, job: Job) -> None:
         """As `give_up`."""
@@ -180,11 +187,13 @@ class Shadow:
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/shadow`."""
-        return {**self._counts(), **self.comparison.to_json()}
+        with self.comparison.lock:  # always before our own
+            return {**self._counts(), **self.comparison.to_json()}
 
     def summary(self) -> dict[str, Any]:
         """What of `to_json` costs little: no outputs, segments and exemplars."""
-        return {**self._counts(), **self.comparison.summary()}
+        with self.comparison.lock:
+            return {**self._counts(), **self.comparison.summary()}
 
     def _counts(self) -> dict[str, Any]:
         with self._lock:

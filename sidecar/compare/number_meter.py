@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
@@ -72,7 +73,7 @@ class NumberMeter:
 
     def to_state(self) -> NumberState:
         """The meter for a checkpoint; it holds the numbers of the sample."""
-        entries = self._sample.entries()
+        held = self._sample.held()
         return NumberState(
             tolerance=(self._tolerance.absolute, self._tolerance.relative),
             threshold=self._threshold,
@@ -81,8 +82,8 @@ class NumberMeter:
             flips=self._flips,
             signed=self._signed,
             sizes=pack_cells(self._sizes),
-            priorities=np.array([priority for priority, _ in entries], dtype="<u8").tobytes(),
-            pairs=np.array([pair for _, pair in entries], dtype="<f8").tobytes(),
+            priorities=np.fromiter(held, "<u8", len(held)).tobytes(),
+            pairs=np.fromiter(chain.from_iterable(held.values()), "<f8", 2 * len(held)).tobytes(),
         )
 
     @classmethod
@@ -97,6 +98,8 @@ class NumberMeter:
         """
         meter = cls(Tolerance(*state.tolerance), state.threshold)
         meter._rows, meter._within, meter._flips = state.rows, state.within, state.flips
+        if not all(map(math.isfinite, state.signed)):
+            raise ValueError("errors without a sum")
         meter._signed = state.signed
         fill_cells(state.sizes, meter._sizes)
         priorities = np.frombuffer(state.priorities, dtype="<u8").tolist()

@@ -131,6 +131,9 @@ class Segments:
         fill_cells(state.requests, segments.requests)
         fill_sums(state.disagreements, segments.disagreements)
         segments.total, segments.total_disagreement = state.total, state.total_disagreement
+        shares = (segments.disagreements >= 0.0) & (segments.disagreements <= segments.requests)
+        if not shares.all() or not (segments.requests.sum(axis=1) == state.total).all():
+            raise ValueError("parts that do not add up")
         return segments
 
     def top(self, most: int = 10) -> list[Part]:

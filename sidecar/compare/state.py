@@ -123,6 +123,12 @@ class SegmentsState(Struct, frozen=True):
     total_disagreement: float
 
 
+def hide_values(state: OutputsState) -> OutputsState:
+    """What may be kept when all values are hidden."""
+    kept = [without_values(output) for output in state.outputs]
+    return OutputsState([output for output in kept if output is not None], state.shapes_apart)
+
+
 def without_values(output: OutputState) -> OutputState | None:
     """What of an output may be kept whose values are hidden.
 

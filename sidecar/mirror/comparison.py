@@ -10,10 +10,12 @@ from typing import Any, Literal, NamedTuple, get_args
 
 import numpy as np
 
+from sidecar.compare.cells import fill_cells, pack_cells
 from sidecar.compare.documents import Difference
 from sidecar.compare.histogram import SizeHistogram, json_number
 from sidecar.compare.outputs import OutputComparison
 from sidecar.compare.redaction import Redaction
+from sidecar.compare.state import hide_values
 from sidecar.compare.statuses import StatusMatrix
 from sidecar.compare.verdict import (
     Finding,
@@ -31,6 +33,7 @@ from sidecar.mirror.choice import key_hash
 from sidecar.mirror.explanation import Explanation
 from sidecar.mirror.job import Job
 from sidecar.mirror.reading import NO_DOCUMENT, Reading
+from sidecar.mirror.state import ComparisonState
 from sidecar.payload.columns import Columns
 
 LATENCY_PARTS = 64  # cells an octave: 1.6 %
@@ -87,9 +90,8 @@ class ShadowComparison:
         self._alpha = config.alpha / (2 + len(self._quantiles))  # agreement, errors, and a latency each
         self._body_limit_bytes = body_limit_bytes
         self._statuses = StatusMatrix()
-        redaction = Redaction(config.redact)
-        self._outputs = OutputComparison(config.fields, redaction)
-        self._own = OutputComparison(config.fields, redaction)  # the primary beside itself
+        self._outputs = OutputComparison(config.fields, Redaction(config.redact))
+        self._own = OutputComparison(config.fields)  # the primary beside itself: its sum alone is told
         self._latencies = SizeHistogram(LATENCY_PARTS), SizeHistogram(LATENCY_PARTS)
         self._explanation = Explanation(config)
         self._disagreements = (0.0, 0.0)
@@ -216,6 +218,44 @@ class ShadowComparison:
             for share in QUANTILES
         }
 
+    def to_state(self) -> ComparisonState:
+        """The comparison for a checkpoint, hidden values left out."""
+        with self.lock:
+            ours, theirs = (pack_cells(side.counts) for side in self._latencies)
+            return ComparisonState(
+                statuses=self._statuses.entries(),
+                latencies=(ours, theirs),
+                disagreements=self._disagreements,
+                noise=self._noise,
+                compared=self.compared,
+                uncompared=dict(self.uncompared),
+                outputs=self._outputs.to_state(),
+                explanation=self._explanation.to_state(),
+            )
+
+    def restore(self, state: ComparisonState, *, values: bool = True) -> None:
+        """Goes on from a checkpoint; called before the first pair.
+
+        Args:
+            state: from `to_state`, under settings of one definition (`sidecar.mirror.state`).
+            values: whether its values may be taken over; False when other ones are hidden now.
+
+        Raises:
+            LookupError, ValueError: it is damaged; the comparison is then of no use.
+        """
+        for primary, shadow, count in state.statuses:
+            self._statuses.counts[primary, shadow] += count
+        for side, packed in zip(self._latencies, state.latencies, strict=True):
+            fill_cells(packed, side.counts)
+        if not all(0.0 <= total <= pairs for total, pairs in (state.disagreements, state.noise)):
+            raise ValueError("shares that are none")
+        self._disagreements, self._noise = state.disagreements, state.noise
+        self.compared = state.compared
+        self.uncompared.update(state.uncompared)
+        self._outputs.restore(state.outputs if values else hide_values(state.outputs))
+        if values:
+            self._explanation.restore(state.explanation)
+
     def _read(self, outputs: OutputComparison, job: Job, other: Answer) -> _Pair | None:
         """Reads two answers, None unless both are good."""
         if not (job.primary.is_good and other.is_good):
@@ -245,7 +285,7 @@ class ShadowComparison:
         apart = outputs.compare(ours, theirs, priority)
         if outputs is self._outputs:
             self._explanation.add(job.number, priority, pair.inputs, ours, theirs, apart)
-        return np.count_nonzero(apart) / apart.size if apart.size else 0.0
+        return float(np.count_nonzero(apart) / apart.size) if apart.size else 0.0
 
 
 def _finding(finding: Finding) -> dict[str, Any]:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 from sidecar.compare.redaction import Redaction
 from sidecar.compare.sample import Sample
+from sidecar.mirror.state import Exemplar
 from sidecar.payload.columns import Columns
 
 TEXT_LIMIT = 200  # characters of a value
@@ -24,7 +26,7 @@ class Exemplars:
 
     def __init__(self, most: int, redaction: Redaction) -> None:
         self._redaction = redaction
-        self._sample: Sample[dict[str, Any]] | None = Sample(most) if most > 0 else None
+        self._sample: Sample[Exemplar] | None = Sample(most) if most > 0 else None
 
     def add(
         self, priority: int, number: int, inputs: Columns | None, primary: Columns, shadow: Columns, row: int
@@ -41,13 +43,31 @@ class Exemplars:
         """
         if self._sample is None or not self._sample.wants(priority):
             return
-        sides = {"primary": self._values(primary, row), "shadow": self._values(shadow, row)}
         known = {} if inputs is None or row >= inputs.rows else self._values(inputs, row)
-        self._sample.offer(priority, {"exchange_id": f"{number:016x}", "inputs": known, **sides})
+        pair = Exemplar(
+            exchange_id=f"{number:016x}",
+            inputs=known,
+            primary=self._values(primary, row),
+            shadow=self._values(shadow, row),
+        )
+        self._sample.offer(priority, pair)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Exemplar]:
         """The pairs: `exchange_id`, and by name the values of `inputs`, `primary` and `shadow`."""
         return [] if self._sample is None else self._sample.items()
+
+    def to_state(self) -> list[tuple[int, Exemplar]]:
+        """The pairs for a checkpoint, as they are shown, each with its priority."""
+        return [] if self._sample is None else self._sample.entries()
+
+    def restore(self, state: Sequence[tuple[int, Exemplar]]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`, under the same redaction.
+        """
+        if self._sample is not None:
+            self._sample.merge(state)
 
     def _values(self, columns: Columns, row: int) -> dict[str, Any]:
         shown: dict[str, Any] = {}

@@ -22,6 +22,8 @@ from sidecar.mirror.bounds import Budget, TokenBucket
 from sidecar.mirror.choice import asks_again, is_chosen, key_hash, ratio_at
 from sidecar.mirror.comparison import ShadowComparison
 from sidecar.mirror.job import Job
+from sidecar.mirror.state import FORMAT, ShadowState, definition_of, digest, unusable
+from sidecar.profile.damage import DAMAGE
 from sidecar.upstream.breaker import Breaker
 
 SkipReason = Literal[
@@ -35,6 +37,9 @@ SkipReason = Literal[
     "rate",
     "busy",
 ]
+
+
+LOST = "restart"  # as a reason: it is not known, for the monitor was killed
 
 
 class Shadow:
@@ -51,16 +56,20 @@ class Shadow:
         ended: jobs sent, by how they ended.
         asked_again: what became of the requests that the primary was to get a second time.
         told_verdict: the verdict that was told last.
+        settled_before: exchanges that the monitor had settled before this shadow began: whatever it settles
+            is offered once.
     """
 
     def __init__(self, config: ShadowConfig, body_limit_bytes: int, now_s: float) -> None:
         self.config = config
+        self._body_limit_bytes = body_limit_bytes
         self.enabled = config.enabled
         self.skipped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.asked_again: Counter[str] = Counter()
         self.comparison = ShadowComparison(config, body_limit_bytes)
         self.told_verdict: State = "undecided"
+        self.settled_before = 0
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)
@@ -81,6 +90,12 @@ class Shadow:
         """Jobs sent, those on their way among them."""
         with self._lock:
             return sum(self.ended.values()) + self.in_flight
+
+    @property
+    def offered(self) -> int:
+        """Exchanges offered, whatever became of them."""
+        with self._lock:
+            return sum(self.skipped.values()) + sum(self.ended.values()) + self.in_flight
 
     def take(self, job: Job, now_s: float) -> bool:
         """Decides on a job; one that is taken must be ended.
@@ -184,6 +199,71 @@ class Shadow:
     def wants_noise(self, job: Job) -> bool:
         """Whether the primary is to be asked a second time: an evenly spread share of the jobs taken."""
         return asks_again(job.number, self.config.noise_ratio)
+
+    def to_state(self, upstream: str, now_s: float) -> ShadowState:
+        """The shadow for a checkpoint, as it is between two pairs.
+
+        Args:
+            upstream: the primary's URL.
+            now_s: monotonic time.
+        """
+        with self.comparison.lock:
+            with self._lock:  # let go before the comparison is gone through
+                counts = dict(self.skipped), dict(self.ended), dict(self.asked_again)
+                in_flight, again = self._budget.requests, self._noise_budget.requests
+            return ShadowState(
+                format=FORMAT,
+                name=self.config.name,
+                definition=definition_of(self.config, upstream),
+                redaction=self._redaction(),
+                age_s=now_s - self._began_s,
+                verdict=self.told_verdict,
+                settled_before=self.settled_before,
+                skipped=counts[0],
+                ended=counts[1],
+                asked_again=counts[2],
+                in_flight=in_flight,
+                again_in_flight=again,
+                comparison=self.comparison.to_state(),
+            )
+
+    def restore(self, state: ShadowState, now_s: float) -> None:
+        """Goes on from a checkpoint; called before the first job.
+
+        What was on its way then has ended, nobody knows how.
+
+        Args:
+            state: from `to_state`, of the same definition.
+            now_s: monotonic time.
+
+        Raises:
+            BadShadowState: it is damaged; the shadow is as before.
+        """
+        comparison = ShadowComparison(self.config, self._body_limit_bytes)
+        try:
+            comparison.restore(state.comparison, values=state.redaction == self._redaction())
+        except DAMAGE as exc:
+            raise unusable(state.name, exc) from exc
+        self.comparison = comparison
+        self.told_verdict = state.verdict
+        self.settled_before = state.settled_before
+        self._began_s = now_s - state.age_s
+        self.skipped = Counter(state.skipped)
+        self.ended = Counter(state.ended) + Counter({LOST: state.in_flight})
+        self.asked_again = Counter(state.asked_again) + Counter({LOST: state.again_in_flight})
+
+    def lose(self, n_exchanges: int) -> None:
+        """Counts exchanges of which nobody knows what became of them.
+
+        Args:
+            n_exchanges: >= 0.
+        """
+        if n_exchanges > 0:
+            with self._lock:
+                self.skipped[LOST] += n_exchanges
+
+    def _redaction(self) -> str:
+        return digest(sorted(self.config.redact))
 
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/shadow`."""

@@ -21,6 +21,7 @@ from sidecar.monitor.state import load_state
 from tests.support.lifecycle import reload, settings
 from tests.support.listening import close, listen
 from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.traffic import Load
 from tests.support.upstream import read_request, with_length
 
 PATH = "/v2/models/m/infer"
@@ -185,11 +186,14 @@ def killed(sidecar: Sidecar, folder: Path) -> ShadowState:
 
 def accounted(sidecar: Sidecar, n_seen: int) -> dict[str, Any]:
     """The only shadow once nothing is on its way, every exchange being in one of its counters."""
-    sidecar.settled(n_seen)
     (name,) = sidecar.get("/api/v1/status")["shadows"]
-    entry: dict[str, Any] = eventually(
-        lambda: shadow_of(sidecar, name)["in_flight"] == 0 and shadow_of(sidecar, name)
-    )
+
+    def ended() -> dict[str, Any] | None:
+        entry = shadow_of(sidecar, name)
+        is_over = entry["in_flight"] == 0 and entry["mirrored"] + sum(entry["skipped"].values()) >= n_seen
+        return entry if is_over else None
+
+    entry: dict[str, Any] = eventually(ended)  # type: ignore[assignment]
     assert entry["mirrored"] + sum(entry["skipped"].values()) == n_seen, entry
     pairs = sum(count for end, count in entry["ended"].items() if end not in ("given_up", "restart"))
     assert entry["compared"] + sum(entry["uncompared"].values()) == pairs, entry
@@ -241,6 +245,28 @@ class TestAMonitorThatIsStartedAgain:
         n_kept = sum(last.skipped.values()) + sum(last.ended.values()) + last.in_flight
         assert found["skipped"].keys() <= {"restart"}
         assert sum(found["skipped"].values()) == 250 - n_kept
+
+    def test_accounts_for_every_exchange_when_it_is_killed_under_load(self, tmp_path: Path) -> None:
+        state = tmp_path / "state"
+        with model(2.0) as primary, model(-2.0) as lying:
+            every = {"path": str(state), "every_s": 0.3}
+            few = {
+                **LYING,
+                "url": lying,
+                "concurrency": 2,
+            }  # so that some are on their way, and some find no room
+            file = settings(tmp_path, state=every, shadows=[few])  # type: ignore[arg-type]
+            with Sidecar(primary, "--config", str(file), **BUSY) as sidecar:
+                sidecar.monitored()
+                with Load(sidecar.traffic, infer(1.0), n_callers=2) as load:
+                    for n_lives in (1, 2):
+                        eventually(lambda n=n_lives: kept(state).comparison.compared > 100 * n, 60)
+                        killed(sidecar, state)
+                assert load.errors == {}
+                found = sidecar.settled(load.n_answers, 60)
+                entry = accounted(sidecar, found["seen"] - found["dropped"]["ring_full"])
+        assert entry["compared"] > 200
+        assert sum(entry[side].get("restart", 0) for side in ("ended", "skipped")) > 0
 
     def test_loses_nothing_over_a_reload_and_begins_anew_only_where_the_comparison_changed(
         self, tmp_path: Path

@@ -11,6 +11,7 @@ import numpy as np
 
 from kernels.scores import AGREEMENT, KAPPA, KAPPA_DEVIATION, fill_agreement
 from sidecar.compare.histogram import json_number
+from sidecar.compare.state import ClassState
 from sidecar.compare.vectors import BoolArray
 
 MOST_CLASSES = 64  # further ones share one row and column
@@ -42,6 +43,30 @@ class ClassMeter:
         return np.array(
             [ours != theirs for ours, theirs in zip(primary, shadow, strict=True)], dtype=np.bool_
         )
+
+    def to_state(self) -> ClassState:
+        """The meter for a checkpoint; it holds labels."""
+        labels = list(self._labels)
+        place = {OTHER: len(labels), ANOTHER: len(labels) + 1, **{label: k for k, label in enumerate(labels)}}
+        pairs = [(place[ours], place[theirs], count) for (ours, theirs), count in self.pairs.items()]
+        return ClassState(labels, pairs)
+
+    @classmethod
+    def from_state(cls, state: ClassState) -> ClassMeter:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            LookupError: it is damaged.
+        """
+        meter = cls()
+        meter._labels = dict.fromkeys(state.labels)
+        names = [*state.labels, OTHER, ANOTHER]
+        for ours, theirs, count in state.pairs:
+            meter.pairs[names[ours], names[theirs]] += count
+        return meter
 
     def _pair(self, primary: str | None, shadow: str | None) -> tuple[str, str]:
         ours, theirs = self._known(primary), self._known(shadow)

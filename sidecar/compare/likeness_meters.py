@@ -7,8 +7,10 @@ from typing import Any
 
 import numpy as np
 
+from sidecar.compare.cells import fill_cells, pack_cells
 from sidecar.compare.histogram import F64, ShareHistogram, likeness
 from sidecar.compare.rankings import rank_biased_overlap
+from sidecar.compare.state import EmbeddingState, RankingState
 from sidecar.compare.vectors import BoolArray, cosines
 
 
@@ -40,6 +42,26 @@ class RankingMeter:
         self._overlaps.add(overlaps)
         self._shared.add(np.array([_shared(ours, theirs, self._top_k) for ours, theirs in pairs]))
         return np.array(overlaps < self._least)
+
+    def to_state(self) -> RankingState:
+        """The meter for a checkpoint; no items of rankings are in it."""
+        overlaps, shared = (pack_cells(shares.counts) for shares in (self._overlaps, self._shared))
+        return RankingState(self._least, self._top_k, overlaps, shared)
+
+    @classmethod
+    def from_state(cls, state: RankingState) -> RankingMeter:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        meter = cls(state.least, state.top_k)
+        fill_cells(state.overlaps, meter._overlaps.counts)
+        fill_cells(state.shared, meter._shared.counts)
+        return meter
 
     def to_json(self) -> dict[str, Any]:
         """Means and lower quantiles of `overlap`, mean `top_k_overlap`."""
@@ -74,6 +96,24 @@ class EmbeddingMeter:
         angles = cosines(primary, shadow)
         self._angles.add(angles)
         return np.logical_not(angles >= self._least)
+
+    def to_state(self) -> EmbeddingState:
+        """The meter for a checkpoint; no vectors are in it."""
+        return EmbeddingState(self._least, pack_cells(self._angles.counts))
+
+    @classmethod
+    def from_state(cls, state: EmbeddingState) -> EmbeddingMeter:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        meter = cls(state.least)
+        fill_cells(state.angles, meter._angles.counts)
+        return meter
 
     def to_json(self) -> dict[str, Any]:
         """Mean and lower quantiles of `cosine`; a negative one counts as 0."""

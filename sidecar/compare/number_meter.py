@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import math
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from kernels.pairs import OCTAVES, compare_numbers
+from sidecar.compare.cells import fill_cells, pack_cells
 from sidecar.compare.correlation import rank_correlation
 from sidecar.compare.documents import Tolerance
 from sidecar.compare.histogram import F64, I64, PARTS, SizeHistogram, error_quantiles
 from sidecar.compare.sample import Sample
+from sidecar.compare.state import NumberState
 from sidecar.compare.vectors import BoolArray, flips
 
 SAMPLE_PAIRS = 2048
@@ -67,6 +70,43 @@ class NumberMeter:
         flipped = flips(primary, shadow, self._threshold)
         self._flips += int(np.count_nonzero(flipped))
         return flipped
+
+    def to_state(self) -> NumberState:
+        """The meter for a checkpoint; it holds the numbers of the sample."""
+        held = self._sample.held()
+        return NumberState(
+            tolerance=(self._tolerance.absolute, self._tolerance.relative),
+            threshold=self._threshold,
+            rows=self._rows,
+            within=self._within,
+            flips=self._flips,
+            signed=self._signed,
+            sizes=pack_cells(self._sizes),
+            priorities=np.fromiter(held, "<u8", len(held)).tobytes(),
+            pairs=np.fromiter(chain.from_iterable(held.values()), "<f8", 2 * len(held)).tobytes(),
+        )
+
+    @classmethod
+    def from_state(cls, state: NumberState) -> NumberMeter:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        meter = cls(Tolerance(*state.tolerance), state.threshold)
+        meter._rows, meter._within, meter._flips = state.rows, state.within, state.flips
+        if not all(map(math.isfinite, state.signed)):
+            raise ValueError("errors without a sum")
+        meter._signed = state.signed
+        fill_cells(state.sizes, meter._sizes)
+        priorities = np.frombuffer(state.priorities, dtype="<u8").tolist()
+        pairs = np.frombuffer(state.pairs, dtype="<f8").reshape(-1, 2).tolist()
+        for priority, (ours, theirs) in zip(priorities, pairs, strict=True):
+            meter._sample.offer(priority, (ours, theirs))
+        return meter
 
     def to_json(self) -> dict[str, Any]:
         """Share `within` the tolerance, `bias` (mean of shadow - primary), error quantiles,

@@ -14,16 +14,30 @@ from __future__ import annotations
 import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Any
+from functools import cached_property
+from typing import Any, assert_never
 
 import numpy as np
 
 from sidecar.compare.class_meter import ClassMeter
 from sidecar.compare.document_meter import DocumentMeter
-from sidecar.compare.documents import DocumentRules, Tolerance
+from sidecar.compare.documents import Difference, DocumentRules, Tolerance, differences
 from sidecar.compare.histogram import F64
 from sidecar.compare.likeness_meters import EmbeddingMeter, RankingMeter
 from sidecar.compare.number_meter import NumberMeter
+from sidecar.compare.redaction import NOTHING_HIDDEN, Redaction
+from sidecar.compare.state import (
+    ClassState,
+    DocumentState,
+    EmbeddingState,
+    MeterState,
+    NumberState,
+    OutputsState,
+    OutputState,
+    RankingState,
+    TextState,
+    without_values,
+)
 from sidecar.compare.text_meter import TextMeter
 from sidecar.compare.vectors import BoolArray
 from sidecar.config.shadow import FieldConfig
@@ -41,6 +55,17 @@ _ANY = "*"
 
 Meter = ClassMeter | NumberMeter | RankingMeter | EmbeddingMeter | TextMeter | DocumentMeter
 
+METERS: dict[str, type[Meter]] = {
+    "class": ClassMeter,
+    "value": NumberMeter,
+    "score": NumberMeter,
+    "ranking": RankingMeter,
+    "embedding": EmbeddingMeter,
+    "text": TextMeter,
+    "json": DocumentMeter,
+}
+"""What takes an output of a kind."""
+
 
 @dataclass(frozen=True, slots=True)
 class Output:
@@ -51,11 +76,13 @@ class Output:
         numeric: places among the numeric columns: a slice where they are next to each other, as of a tensor;
             empty for a text column.
         text: place among the text columns; None for numbers.
+        columns: names of its columns.
     """
 
     name: str
     numeric: slice | list[int]
     text: int | None
+    columns: tuple[str, ...]
 
 
 class OutputComparison:
@@ -63,10 +90,14 @@ class OutputComparison:
 
     Args:
         fields: how outputs are compared.
+        redaction: whose values no checkpoint may hold.
     """
 
-    def __init__(self, fields: Sequence[FieldConfig] = ()) -> None:
+    def __init__(self, fields: Sequence[FieldConfig] = (), redaction: Redaction = NOTHING_HIDDEN) -> None:
         self._rules = {field.name: field for field in fields}
+        self._redaction = redaction
+        self._to_hide: set[str] = set()  # outputs of the schema
+        self._hidden: set[str] = set()  # meters that have seen such
         self._meters: dict[str, tuple[str, Meter]] = {}
         self._outputs: dict[Schema, tuple[Output, ...]] = {}
         self.shapes_apart = 0
@@ -103,16 +134,54 @@ class OutputComparison:
         Returns:
             Whether they disagree.
         """
+        return self.count_differences(self.differences(primary, shadow))
+
+    def differences(self, primary: Any, shadow: Any) -> list[Difference]:
+        """Where two documents differ; nothing is counted. As `compare_documents`."""
+        return differences(primary, shadow, self._document_rules)
+
+    def count_differences(self, found: Sequence[Difference]) -> bool:
+        """Takes what a pair of documents differs in; as `compare_documents`.
+
+        Args:
+            found: by `differences`.
+        """
+        meter = self._meter(DOCUMENT, "json", lambda: DocumentMeter(self._document_rules))
+        assert isinstance(meter, DocumentMeter)  # the kind is part of what meters are kept by
+        return meter.count(found)
+
+    @cached_property
+    def _document_rules(self) -> DocumentRules:
         rule = self._rules.get(DOCUMENT, FieldConfig(name=DOCUMENT))
-        ignored = tuple(name for name, field in self._rules.items() if field.kind == "ignored")
-        rules = DocumentRules(
+        return DocumentRules(
             tolerance=_tolerance(rule),
             tolerances={name: _tolerance(field) for name, field in self._rules.items() if name != DOCUMENT},
-            ignored=ignored,
+            ignored=tuple(name for name, field in self._rules.items() if field.kind == "ignored"),
         )
-        meter = self._meter(DOCUMENT, "json", lambda: DocumentMeter(rules))
-        assert isinstance(meter, DocumentMeter)  # the kind is part of what meters are kept by
-        return meter.add(primary, shadow)
+
+    def to_state(self) -> OutputsState:
+        """The comparison for a checkpoint, hidden values left out."""
+        told = [
+            (name, OutputState(name, kind, meter.to_state())) for name, (kind, meter) in self._meters.items()
+        ]
+        kept = [without_values(state) if name in self._hidden else state for name, state in told]
+        return OutputsState([state for state in kept if state is not None], self.shapes_apart)
+
+    def restore(self, state: OutputsState) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`, of the same fields.
+
+        Raises:
+            LookupError, ValueError: it is damaged.
+        """
+        self.shapes_apart = state.shapes_apart
+        for output in state.outputs:
+            meter = _meter_of(output.meter, self._document_rules)
+            if not isinstance(meter, METERS[output.kind]):
+                raise ValueError("an output of another kind")
+            self._meters[output.name] = output.kind, meter
 
     def to_json(self) -> list[dict[str, Any]]:
         """Figures of every output, in the order in which they came."""
@@ -125,6 +194,9 @@ class OutputComparison:
         if found is None:
             self._outputs.clear()  # a model has one; what changes with every answer must not pile up
             found = self._outputs[schema] = outputs_of(schema)
+            self._to_hide = {
+                output.name for output in found if any(map(self._redaction.hides, output.columns))
+            }
         return found
 
     def _compare_output(
@@ -176,8 +248,11 @@ class OutputComparison:
 
     def _meter(self, name: str, kind: str, make: Callable[[], Meter]) -> Meter:
         """The meter of an output; one whose type has changed starts anew."""
+        is_hidden = name in self._to_hide
         if name not in self._meters and len(self._meters) >= MOST_OUTPUTS:
             name = f"{OTHER}{kind}"
+        if is_hidden:
+            self._hidden.add(name)
         known = self._meters.get(name)
         if known is None or known[0] != kind:
             known = self._meters[name] = (kind, make())
@@ -194,6 +269,7 @@ def outputs_of(schema: Schema) -> tuple[Output, ...]:
         In the order of the columns.
     """
     numeric: dict[str, list[int]] = {}
+    columns: dict[str, list[str]] = {}
     texts: dict[str, int] = {}
     n_numeric = n_texts = 0
     for name, kind in zip(schema.names, schema.kinds, strict=True):
@@ -202,10 +278,32 @@ def outputs_of(schema: Schema) -> tuple[Output, ...]:
             n_texts += 1
             continue
         element = _ELEMENT.fullmatch(name)
-        numeric.setdefault(element[1] if element else name, []).append(n_numeric)
+        output = element[1] if element else name
+        numeric.setdefault(output, []).append(n_numeric)
+        columns.setdefault(output, []).append(name)
         n_numeric += 1
-    numbers = [Output(name, _selection(places), None) for name, places in numeric.items()]
-    return (*numbers, *(Output(name, [], place) for name, place in texts.items()))
+    numbers = [
+        Output(name, _selection(places), None, tuple(columns[name])) for name, places in numeric.items()
+    ]
+    return (*numbers, *(Output(name, [], place, (name,)) for name, place in texts.items()))
+
+
+def _meter_of(state: MeterState, rules: DocumentRules) -> Meter:
+    match state:
+        case ClassState():
+            return ClassMeter.from_state(state)
+        case NumberState():
+            return NumberMeter.from_state(state)
+        case RankingState():
+            return RankingMeter.from_state(state)
+        case EmbeddingState():
+            return EmbeddingMeter.from_state(state)
+        case TextState():
+            return TextMeter.from_state(state)
+        case DocumentState():
+            return DocumentMeter.from_state(state, rules)
+        case _:
+            assert_never(state)
 
 
 def _selection(places: list[int]) -> slice | list[int]:

@@ -8,7 +8,7 @@ traffic played back in another order gives the same sample.
 from __future__ import annotations
 
 import heapq
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Generic, TypeVar
 
 Item = TypeVar("Item")
@@ -71,6 +71,10 @@ class Sample(Generic[Item]):
     def entries(self) -> list[tuple[int, Item]]:
         """Priorities and items, smallest priority first."""
         return sorted(self._held.items(), key=lambda entry: entry[0])
+
+    def held(self) -> Mapping[int, Item]:
+        """The items by priority, in no order: what costs nothing to ask for."""
+        return self._held
 
     def items(self) -> list[Item]:
         """The items, smallest priority first."""

@@ -23,6 +23,9 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.compare.cells import fill_cells, fill_sums, pack_cells, pack_sums
+from sidecar.compare.state import SegmentsState
+
 F64 = NDArray[np.float64]
 I64 = NDArray[np.int64]
 
@@ -106,6 +109,32 @@ class Segments:
         self.disagreements += other.disagreements
         self.total += other.total
         self.total_disagreement += other.total_disagreement
+
+    def to_state(self) -> SegmentsState:
+        """The counts for a checkpoint."""
+        return SegmentsState(
+            pack_cells(self.requests), pack_sums(self.disagreements), self.total, self.total_disagreement
+        )
+
+    @classmethod
+    def from_state(cls, state: SegmentsState, axes: Sequence[Axis]) -> Segments:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+            axes: as before.
+
+        Raises:
+            ValueError: it is damaged, or the axes are others.
+        """
+        segments = cls(axes)
+        fill_cells(state.requests, segments.requests)
+        fill_sums(state.disagreements, segments.disagreements)
+        segments.total, segments.total_disagreement = state.total, state.total_disagreement
+        shares = (segments.disagreements >= 0.0) & (segments.disagreements <= segments.requests)
+        if not shares.all() or not (segments.requests.sum(axis=1) == state.total).all():
+            raise ValueError("parts that do not add up")
+        return segments
 
     def top(self, most: int = 10) -> list[Part]:
         """Parts with more disagreement than elsewhere.

@@ -54,6 +54,10 @@ class StatusMatrix:
             theirs += count * (is_error(shadow) and not is_error(primary))
         return ours, theirs
 
+    def entries(self) -> list[tuple[int, int, int]]:
+        """The primary's code, the shadow's, and how often, for a checkpoint."""
+        return [(primary, shadow, count) for (primary, shadow), count in self.counts.items()]
+
     def to_json(self) -> list[dict[str, Any]]:
         """The matrix as JSON.
 

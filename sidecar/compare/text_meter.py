@@ -8,7 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from sidecar.compare.cells import fill_cells, pack_cells
 from sidecar.compare.histogram import ShareHistogram, SizeHistogram, error_quantiles, likeness
+from sidecar.compare.state import TextState
 from sidecar.compare.texts import canonical_tool_calls, compare_texts
 from sidecar.compare.vectors import BoolArray
 
@@ -55,6 +57,32 @@ class TextMeter:
         self._calls += 1
         self._same_calls += ours == theirs
         return ours != theirs
+
+    def to_state(self) -> TextState:
+        """The meter for a checkpoint; no texts are in it."""
+        lengths, overlaps, divergences = (
+            pack_cells(each.counts) for each in (self._lengths, self._overlaps, self._divergences)
+        )
+        counts = self._rows, self._same, self._calls, self._same_calls
+        return TextState(*counts, lengths, overlaps, divergences)
+
+    @classmethod
+    def from_state(cls, state: TextState) -> TextMeter:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        meter = cls()
+        meter._rows, meter._same = state.rows, state.same
+        meter._calls, meter._same_calls = state.calls, state.same_calls
+        fill_cells(state.lengths, meter._lengths.counts)
+        fill_cells(state.overlaps, meter._overlaps.counts)
+        fill_cells(state.divergences, meter._divergences.counts)
+        return meter
 
     def to_json(self) -> dict[str, Any]:
         """`same`, `overlap`, `first_divergence` as a share of the text, `length_ratio`, `tool_calls`."""

@@ -123,7 +123,12 @@ class ShadowConfig(Struct, frozen=True, kw_only=True, forbid_unknown_fields=True
     ] = 10
     redact: Annotated[
         tuple[str, ...],
-        Meta(description="Columns whose values exemplars do not show; `*` any step, `**` any number."),
+        Meta(
+            description=(
+                "Columns whose values are neither shown (exemplars, segments) nor kept on a disk; `*` any "
+                "step, `**` any number."
+            )
+        ),
     ] = ()
     alpha: Annotated[
         float, Meta(gt=0.0, lt=0.5, description="Probability that the verdict is ever wrong.")

@@ -10,11 +10,14 @@ import itertools
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
+from sidecar.compare.redaction import Redaction
 from sidecar.compare.segments import CELLS, MOST_FEATURES, Axis
+from sidecar.mirror.state import AxesState
 from sidecar.payload.columns import Columns, Schema
 
 LEARN_REQUESTS = 200
@@ -26,42 +29,116 @@ F64 = NDArray[np.float64]
 Row = tuple[tuple[float, ...], tuple[str | None, ...]]
 
 
-def row_of(columns: Columns, place: int) -> Row:
-    """One row of a message.
+@dataclass(frozen=True, slots=True)
+class Features:
+    """The columns of a schema that are looked at: no more than `MOST_FEATURES`, numbers first, and none whose
+    values are hidden, for a cell tells them.
 
     Args:
-        columns: of a request.
-        place: of the row.
-
-    Returns:
-        Its numbers and its texts, in schema order, no more of either than are looked at; texts cut to
-        `TEXT_LIMIT`.
+        numeric: names of the numbers.
+        numeric_places: theirs among the numeric columns.
+        texts: names of the texts.
+        text_places: theirs among the text columns.
     """
-    texts = [column[place] for column in columns.texts[:MOST_FEATURES]]
-    numbers = columns.numeric[place, :MOST_FEATURES].tolist()
-    return tuple(numbers), tuple(text and text[:TEXT_LIMIT] for text in texts)
+
+    numeric: tuple[str, ...]
+    numeric_places: slice | list[int]
+    texts: tuple[str, ...]
+    text_places: list[int]
+
+    @classmethod
+    def of(cls, schema: Schema, redaction: Redaction) -> Features:
+        """Those of a schema.
+
+        Args:
+            schema: of the requests.
+            redaction: whose values are hidden.
+        """
+        named = list(zip(schema.names, schema.kinds, strict=True))
+        sides = ([name for name, kind in named if kind == side] for side in ("numeric", "categorical"))
+        numbers, texts = (
+            [(name, place) for place, name in enumerate(side) if not redaction.hides(name)] for side in sides
+        )
+        numbers, texts = numbers[:MOST_FEATURES], texts[: max(0, MOST_FEATURES - len(numbers))]
+        return cls(
+            tuple(name for name, _ in numbers),
+            _selection([place for _, place in numbers]),
+            tuple(name for name, _ in texts),
+            [place for _, place in texts],
+        )
+
+    def row(self, columns: Columns, place: int) -> Row:
+        """One row of a message.
+
+        Args:
+            columns: of a request of this schema.
+            place: of the row.
+
+        Returns:
+            Its numbers and its texts, in schema order; texts cut to `TEXT_LIMIT`.
+        """
+        texts = [columns.texts[column][place] for column in self.text_places]
+        numbers = columns.numeric[place, self.numeric_places].tolist()
+        return tuple(numbers), tuple(text and text[:TEXT_LIMIT] for text in texts)
 
 
 class InputAxes:
-    """How the inputs of one schema are cut.
+    """How inputs are cut.
 
     Args:
-        schema: of the requests.
-        rows: what the cells are learnt from, at least one.
+        features: what is looked at.
+        cuts: borders of the cells of each number.
+        codes: categories of each text, most frequent first.
+
+    Attributes:
+        axes: the features with the names of their cells.
     """
 
-    def __init__(self, schema: Schema, rows: Sequence[Row]) -> None:
-        names = list(zip(schema.names, schema.kinds, strict=True))
-        numeric = [name for name, kind in names if kind == "numeric"][:MOST_FEATURES]
-        texts = [name for name, kind in names if kind == "categorical"][: MOST_FEATURES - len(numeric)]
-        matrix = np.array([row[0][: len(numeric)] for row in rows], dtype=np.float64).reshape(len(rows), -1)
-        self._cuts = [_cuts(matrix[:, place]) for place in range(len(numeric))]
-        self._codes = [_codes([row[1][place] for row in rows]) for place in range(len(texts))]
-        self.schema = schema
+    def __init__(self, features: Features, cuts: list[list[float]], codes: list[list[str]]) -> None:
+        self._cuts = cuts
+        self._codes = [{text: code for code, text in enumerate(texts)} for texts in codes]
         self.axes = (
-            *(Axis(name, _ranges(cuts)) for name, cuts in zip(numeric, self._cuts, strict=True)),
-            *(Axis(name, (*codes, OTHER, MISSING)) for name, codes in zip(texts, self._codes, strict=True)),
+            *(Axis(name, _ranges(borders)) for name, borders in zip(features.numeric, cuts, strict=True)),
+            *(
+                Axis(name, (*texts, OTHER, MISSING))
+                for name, texts in zip(features.texts, codes, strict=True)
+            ),
         )
+
+    @classmethod
+    def learn(cls, features: Features, rows: Sequence[Row]) -> InputAxes:
+        """Cuts inputs by what they are like.
+
+        Args:
+            features: what is looked at.
+            rows: of `Features.row`, at least one.
+        """
+        matrix = np.array([row[0] for row in rows], dtype=np.float64).reshape(len(rows), -1)
+        return cls(
+            features,
+            [_cuts(column) for column in matrix.T],
+            [_codes([row[1][place] for row in rows]) for place in range(len(features.texts))],
+        )
+
+    def to_state(self) -> AxesState:
+        """The cells for a checkpoint; they hold values."""
+        return AxesState(self._cuts, [list(codes) for codes in self._codes])
+
+    @classmethod
+    def from_state(cls, state: AxesState, features: Features) -> InputAxes:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`.
+            features: as before.
+
+        Raises:
+            ValueError: it is damaged.
+        """
+        sizes = [*map(len, state.cuts), *map(len, state.codes)]
+        if max(sizes, default=0) > CELLS - 2:
+            raise ValueError("more cells than are told apart")
+        return cls(features, state.cuts, state.codes)
 
     def cells(self, row: Row) -> list[int]:
         """The cell of a row on each axis.
@@ -81,6 +158,11 @@ class InputAxes:
             for text, codes in zip(row[1], self._codes, strict=False)
         ]
         return numbers + texts
+
+
+def _selection(places: list[int]) -> slice | list[int]:
+    """A slice selects in a third of the time."""
+    return slice(len(places)) if places == list(range(len(places))) else places
 
 
 def _cuts(values: F64) -> list[float]:
@@ -104,6 +186,6 @@ def _ranges(cuts: Sequence[float]) -> tuple[str, ...]:
     return (*names, *[""] * (CELLS - 1 - len(names)), MISSING)
 
 
-def _codes(texts: Sequence[str | None]) -> dict[str, int]:
+def _codes(texts: Sequence[str | None]) -> list[str]:
     ranked = sorted(Counter(text for text in texts if text is not None).items(), key=lambda e: (-e[1], e[0]))
-    return {text: code for code, (text, _) in enumerate(ranked[: CELLS - 2])}
+    return [text for text, _ in ranked[: CELLS - 2]]

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Collection
+from collections.abc import Sequence
 from typing import Any
 
-from sidecar.compare.documents import matches
+from sidecar.compare.redaction import Redaction
 from sidecar.compare.sample import Sample
+from sidecar.mirror.state import Exemplar
 from sidecar.payload.columns import Columns
 
 TEXT_LIMIT = 200  # characters of a value
@@ -20,12 +21,12 @@ class Exemplars:
 
     Args:
         most: pairs kept; 0 keeps none.
-        redacted: names, or patterns as in `sidecar.compare.documents`, whose values are not shown.
+        redaction: whose values are not shown.
     """
 
-    def __init__(self, most: int, redacted: Collection[str]) -> None:
-        self._redacted = tuple(redacted)
-        self._sample: Sample[dict[str, Any]] | None = Sample(most) if most > 0 else None
+    def __init__(self, most: int, redaction: Redaction) -> None:
+        self._redaction = redaction
+        self._sample: Sample[Exemplar] | None = Sample(most) if most > 0 else None
 
     def add(
         self, priority: int, number: int, inputs: Columns | None, primary: Columns, shadow: Columns, row: int
@@ -42,13 +43,31 @@ class Exemplars:
         """
         if self._sample is None or not self._sample.wants(priority):
             return
-        sides = {"primary": self._values(primary, row), "shadow": self._values(shadow, row)}
         known = {} if inputs is None or row >= inputs.rows else self._values(inputs, row)
-        self._sample.offer(priority, {"exchange_id": f"{number:016x}", "inputs": known, **sides})
+        pair = Exemplar(
+            exchange_id=f"{number:016x}",
+            inputs=known,
+            primary=self._values(primary, row),
+            shadow=self._values(shadow, row),
+        )
+        self._sample.offer(priority, pair)
 
-    def to_json(self) -> list[dict[str, Any]]:
+    def to_json(self) -> list[Exemplar]:
         """The pairs: `exchange_id`, and by name the values of `inputs`, `primary` and `shadow`."""
         return [] if self._sample is None else self._sample.items()
+
+    def to_state(self) -> list[tuple[int, Exemplar]]:
+        """The pairs for a checkpoint, as they are shown, each with its priority."""
+        return [] if self._sample is None else self._sample.entries()
+
+    def restore(self, state: Sequence[tuple[int, Exemplar]]) -> None:
+        """Goes on from a checkpoint.
+
+        Args:
+            state: from `to_state`, under the same redaction.
+        """
+        if self._sample is not None:
+            self._sample.merge(state)
 
     def _values(self, columns: Columns, row: int) -> dict[str, Any]:
         shown: dict[str, Any] = {}
@@ -56,12 +75,8 @@ class Exemplars:
         for name, kind in zip(columns.schema.names, columns.schema.kinds, strict=True):
             value: Any = next(numbers) if kind == "numeric" else next(texts)[row]
             if len(shown) < MOST_VALUES:
-                shown[name] = REDACTED if self._hides(name) else _shown(value)
+                shown[name] = REDACTED if self._redaction.hides(name) else _shown(value)
         return shown
-
-    def _hides(self, name: str) -> bool:
-        path = tuple(step for step in name.replace("[", ".").replace("]", "").split(".") if step)
-        return any(pattern == name or matches(pattern, path) for pattern in self._redacted)
 
 
 def _shown(value: Any) -> Any:

@@ -2,13 +2,16 @@
 
 Every job offered ends in exactly one counter: skipped by reason before anything is sent, ended by reason, or
 on its way. Jobs are offered by the thread that reads the ring and sent by the mirror's own loop; what lies
-between is bounded, so a shadow that hangs holds what its budget allows and not a byte more.
+between is bounded, so a shadow that hangs holds what its budget allows and not a byte more. What is told is
+told as it was between two pairs: a pair and its end are counted under the comparison's lock, which the thread
+that reads the ring never waits for.
 """
 
 from __future__ import annotations
 
 import threading
 from collections import Counter
+from functools import partial
 from typing import Any, Literal
 
 from sidecar.compare.verdict import State
@@ -19,6 +22,8 @@ from sidecar.mirror.bounds import Budget, TokenBucket
 from sidecar.mirror.choice import asks_again, is_chosen, key_hash, ratio_at
 from sidecar.mirror.comparison import ShadowComparison
 from sidecar.mirror.job import Job
+from sidecar.mirror.state import FORMAT, ShadowState, definition_of, digest, unusable
+from sidecar.profile.damage import DAMAGE
 from sidecar.upstream.breaker import Breaker
 
 SkipReason = Literal[
@@ -32,6 +37,9 @@ SkipReason = Literal[
     "rate",
     "busy",
 ]
+
+
+LOST = "restart"  # as a reason: it is not known, for the monitor was killed
 
 
 class Shadow:
@@ -48,16 +56,20 @@ class Shadow:
         ended: jobs sent, by how they ended.
         asked_again: what became of the requests that the primary was to get a second time.
         told_verdict: the verdict that was told last.
+        settled_before: exchanges that the monitor had settled before this shadow began: whatever it settles
+            is offered once.
     """
 
     def __init__(self, config: ShadowConfig, body_limit_bytes: int, now_s: float) -> None:
         self.config = config
+        self._body_limit_bytes = body_limit_bytes
         self.enabled = config.enabled
         self.skipped: Counter[str] = Counter()
         self.ended: Counter[str] = Counter()
         self.asked_again: Counter[str] = Counter()
         self.comparison = ShadowComparison(config, body_limit_bytes)
         self.told_verdict: State = "undecided"
+        self.settled_before = 0
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)
@@ -78,6 +90,12 @@ class Shadow:
         """Jobs sent, those on their way among them."""
         with self._lock:
             return sum(self.ended.values()) + self.in_flight
+
+    @property
+    def offered(self) -> int:
+        """Exchanges offered, whatever became of them."""
+        with self._lock:
+            return sum(self.skipped.values()) + sum(self.ended.values()) + self.in_flight
 
     def take(self, job: Job, now_s: float) -> bool:
         """Decides on a job; one that is taken must be ended.
@@ -123,6 +141,9 @@ class Shadow:
             answer: the shadow's, or why there is none.
             now_s: monotonic time.
         """
+        self.comparison.add(job, answer, partial(self._note_end, job, answer, now_s))
+
+    def _note_end(self, job: Job, answer: Answer, now_s: float) -> None:
         with self._lock:
             self._budget.release(job.size_bytes)
             self.ended[answer.failure or "answered"] += 1
@@ -131,7 +152,6 @@ class Shadow:
                 self._breaker.note_failure(now_s, probe)
             else:
                 self._breaker.note_success()
-        self.comparison.add(job, answer)
 
     def give_up(self, job: Job) -> None:
         """Ends a job of which nothing came to be known: the mirror ends, or a fault of ours.
@@ -163,10 +183,12 @@ class Shadow:
 
     def end_noise(self, job: Job, again: Answer) -> None:
         """Takes the primary's second answer; as `end`."""
+        self.comparison.add_noise(job, again, partial(self._note_noise_end, job, again))
+
+    def _note_noise_end(self, job: Job, again: Answer) -> None:
         with self._lock:
             self._noise_budget.release(job.size_bytes)
             self.asked_again[again.failure or "answered"] += 1
-        self.comparison.add_noise(job, again)
 
     def give_up_noise(self, job: Job) -> None:
         """As `give_up`."""
@@ -178,13 +200,80 @@ class Shadow:
         """Whether the primary is to be asked a second time: an evenly spread share of the jobs taken."""
         return asks_again(job.number, self.config.noise_ratio)
 
+    def to_state(self, upstream: str, now_s: float) -> ShadowState:
+        """The shadow for a checkpoint, as it is between two pairs.
+
+        Args:
+            upstream: the primary's URL.
+            now_s: monotonic time.
+        """
+        with self.comparison.lock:
+            with self._lock:  # let go before the comparison is gone through
+                counts = dict(self.skipped), dict(self.ended), dict(self.asked_again)
+                in_flight, again = self._budget.requests, self._noise_budget.requests
+            return ShadowState(
+                format=FORMAT,
+                name=self.config.name,
+                definition=definition_of(self.config, upstream),
+                redaction=self._redaction(),
+                age_s=now_s - self._began_s,
+                verdict=self.told_verdict,
+                settled_before=self.settled_before,
+                skipped=counts[0],
+                ended=counts[1],
+                asked_again=counts[2],
+                in_flight=in_flight,
+                again_in_flight=again,
+                comparison=self.comparison.to_state(),
+            )
+
+    def restore(self, state: ShadowState, now_s: float) -> None:
+        """Goes on from a checkpoint; called before the first job.
+
+        What was on its way then has ended, nobody knows how.
+
+        Args:
+            state: from `to_state`, of the same definition.
+            now_s: monotonic time.
+
+        Raises:
+            BadShadowState: it is damaged; the shadow is as before.
+        """
+        comparison = ShadowComparison(self.config, self._body_limit_bytes)
+        try:
+            comparison.restore(state.comparison, values=state.redaction == self._redaction())
+        except DAMAGE as exc:
+            raise unusable(state.name, exc) from exc
+        self.comparison = comparison
+        self.told_verdict = state.verdict
+        self.settled_before = state.settled_before
+        self._began_s = now_s - state.age_s
+        self.skipped = Counter(state.skipped)
+        self.ended = Counter(state.ended) + Counter({LOST: state.in_flight})
+        self.asked_again = Counter(state.asked_again) + Counter({LOST: state.again_in_flight})
+
+    def lose(self, n_exchanges: int) -> None:
+        """Counts exchanges of which nobody knows what became of them.
+
+        Args:
+            n_exchanges: >= 0.
+        """
+        if n_exchanges > 0:
+            with self._lock:
+                self.skipped[LOST] += n_exchanges
+
+    def _redaction(self) -> str:
+        return digest(sorted(self.config.redact))
+
     def to_json(self) -> dict[str, Any]:
         """The entry of `GET /api/v1/shadow`."""
-        return {**self._counts(), **self.comparison.to_json()}
+        with self.comparison.lock:  # always before our own
+            return {**self._counts(), **self.comparison.to_json()}
 
     def summary(self) -> dict[str, Any]:
         """What of `to_json` costs little: no outputs, segments and exemplars."""
-        return {**self._counts(), **self.comparison.summary()}
+        with self.comparison.lock:
+            return {**self._counts(), **self.comparison.summary()}
 
     def _counts(self) -> dict[str, Any]:
         with self._lock:

@@ -31,6 +31,7 @@ from sidecar.config.model import Config
 from sidecar.config.routes import longest_pause_s
 from sidecar.errors import BadReference
 from sidecar.log import Log
+from sidecar.mirror.resuming import Resuming
 from sidecar.mirror.thread import Mirror
 from sidecar.monitor.access_log import make_access_log
 from sidecar.monitor.intake import Intake
@@ -46,6 +47,7 @@ from sidecar.monitor.traffic import TrafficMeters
 from sidecar.monitor.views import Views
 from sidecar.profile import codec
 from sidecar.profile.reference import Reference
+from sidecar.ring.counters import settled_by_monitor
 from sidecar.ring.reader import RingReader
 from sidecar.ring.segment import Segment
 from sidecar.telemetry.exports import Exports, make_exports
@@ -113,7 +115,10 @@ class Monitor:
             Recorder(config.recording, __version__, clock, log) if config.recording.path is not None else None
         )
         self.mirror = self._make_mirror(clock) if config.shadows else None
+        shadows = self.mirror.shadows if self.mirror is not None else ()
+        self._resuming = Resuming(shadows, config.upstream, started_unix_ns)
         self.intake = self._make_intake(clock, hand_off_fds)
+        self._restore_shadows(saved, clock)
         self.views = Views(
             rings=rings,
             subjects=self.subjects,
@@ -218,7 +223,7 @@ class Monitor:
             clock,
             state_path,
             self._config.state.every_s,
-            self.identity.to_state,
+            lambda: {**self.identity.to_state(), "shadows": self._resuming.to_state(clock.mono_ns() / 1e9)},
             self._log,
             lambda: self.intake.caught_up_unix_ns,
         )
@@ -231,6 +236,13 @@ class Monitor:
             for fault in self.subjects.restore(saved.get("subjects", [])):
                 self._log.warning("checkpoint_ignored", reason=fault)
             self._log.info("resumed", subjects=len(self.subjects.all()))
+
+    def _restore_shadows(self, saved: dict[str, Any], clock: Clock) -> None:
+        """Behind the making of the readers, which settle what a dead monitor had not."""
+        n_settled = sum(settled_by_monitor(ring) for ring in self._rings)
+        n_faults = self._resuming.restore(saved.get("shadows"), n_settled, clock.mono_ns() / 1e9, self._log)
+        if self.mirror is not None:
+            self.mirror.n_faults += n_faults
 
 
 def run_monitor(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from msgpack import packb, unpackb
 from msgpack.exceptions import UnpackException
@@ -14,6 +14,7 @@ from sidecar.profile.damage import DAMAGE
 
 NAME = "monitor.msgpack"
 VERSION = 1
+MODE: Final = 0o600
 
 
 class BadState(SidecarError):
@@ -36,7 +37,7 @@ def save_state(folder: Path, state: dict[str, Any]) -> int:
     packed = bytes(packb({"version": VERSION, "state": state}))
     part = folder / f".{NAME}.{os.getpid()}"
     try:
-        with part.open("wb") as file:
+        with open(part, "wb", opener=_private) as file:
             file.write(packed)
             file.flush()
             os.fsync(file.fileno())
@@ -45,6 +46,11 @@ def save_state(folder: Path, state: dict[str, Any]) -> int:
         part.unlink(missing_ok=True)
         raise
     return len(packed)
+
+
+def _private(path: str, flags: int) -> int:
+    """It holds what callers told the model."""
+    return os.open(path, flags, MODE)
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +16,15 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from sidecar.config.shadow import ShadowConfig
 from sidecar.errors import BadReference, BadSnapshot, SidecarError
+from sidecar.mirror.answer import Answer
+from sidecar.mirror.axes import LEARN_REQUESTS
+from sidecar.mirror.job import Job
+from sidecar.mirror.shadow import Shadow
+from sidecar.mirror.state import BadShadowState
+from sidecar.mirror.state import decode as decode_shadow
+from sidecar.mirror.state import encode as encode_shadow
 from sidecar.monitor.state import NAME, BadState, load_state, save_state
 from sidecar.profile import calibration, codec, design_effect, seasons, segments, snapshot, snapshot_codec
 from sidecar.profile.embedding import lay_out
@@ -72,6 +81,39 @@ def told(reference: Reference) -> bytes:
     return snapshot_codec.encode(snapshot.Snapshot({("m", None, "input"): part}))
 
 
+def compared() -> Shadow:
+    return Shadow(ShadowConfig(name="s", url="http://127.0.0.1:1", redact=("name",)), 1 << 20, 0.0)
+
+
+def shadow_state() -> bytes:
+    """Of a shadow that has seen tables and documents."""
+    shadow = compared()
+    for number in range(LEARN_REQUESTS + 50):
+        inputs = {"inputs": [{"name": "x", "datatype": "FP64", "shape": [1], "data": [number / 7.0]}]}
+        ours, theirs = (
+            json.dumps(
+                {"outputs": [{"name": "y", "datatype": "FP64", "shape": [1], "data": [value]}]}
+            ).encode()
+            for value in (number * 1.0, number % 2 * 1.0)
+        )
+        path = "/v2/models/m/infer"
+        if number % 10 == 0:
+            path, ours, theirs = "/chat", b'{"a": 1}', b'{"a": 2, "b": "c"}'
+        answer = Answer(200, {}, ours, 0.01)
+        body = json.dumps(inputs).encode()
+        job = Job(number, number.to_bytes(8, "big"), "POST", path, path, {}, body, answer)
+        shadow.comparison.add(job, Answer(200, {}, theirs, 0.02))
+        shadow.comparison.add_noise(job, Answer(200, {}, ours, 0.02))
+    return encode_shadow(shadow.to_state("http://127.0.0.1:2", 1.0))
+
+
+def go_on(data: bytes) -> object:
+    """What was read can be told, too."""
+    shadow = compared()
+    shadow.restore(decode_shadow(data), 0.0)
+    return json.dumps([shadow.to_json(), shadow.comparison.verdict()])
+
+
 def read_checkpoint(data: bytes) -> object:
     with TemporaryDirectory() as folder:
         (Path(folder) / NAME).write_bytes(data)
@@ -112,6 +154,7 @@ def materials() -> dict[str, tuple[bytes, Reader, type[SidecarError]]]:
     return {
         **{name: (data, read, BadReference) for name, (data, read) in readers.items()},
         "snapshot": (told(reference), lambda data: snapshot_codec.decode(data, "s"), BadSnapshot),
+        "shadow": (shadow_state(), go_on, BadShadowState),
         "checkpoint": (saved({"models": [{"rows": 3, "counts": b"\x01\x02"}]}), read_checkpoint, BadState),
     }
 

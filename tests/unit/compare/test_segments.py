@@ -86,3 +86,18 @@ def test_bounds_fail_at_most_as_often_as_they_say(rate, trials):
 def test_relative_entropy():
     assert relative_entropy(0.5, 0.25) == pytest.approx(0.5 * np.log(2) + 0.5 * np.log(0.5 / 0.75))
     assert relative_entropy(0.0, 0.5) == relative_entropy(1.0, 0.5) == pytest.approx(np.log(2))
+
+
+def test_it_goes_on_from_a_checkpoint():
+    rng = np.random.default_rng(5)
+    axes = [Axis(f"f{k}", tuple("abcdefgh")) for k in range(3)]
+    whole = Segments(axes)
+    for cells in rng.integers(0, 8, size=(2000, 3)):
+        whole.add(cells.tolist(), float(cells[0] == 3 and rng.random() < 0.9))
+    resumed = Segments.from_state(whole.to_state(), axes)
+    for segments in (whole, resumed):
+        segments.add([3, 3, 3], 1.0)
+    assert whole.top()
+    assert resumed.top() == whole.top()
+    with pytest.raises(ValueError, match="cells that are none"):
+        Segments.from_state(whole.to_state(), axes[:1])

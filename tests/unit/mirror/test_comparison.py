@@ -179,3 +179,11 @@ def test_figures_may_be_asked_for_while_pairs_come_in(job, answer):
         looking.join()
         sys.setswitchinterval(before)
     assert faults == []
+
+
+def test_a_pair_that_a_fault_of_ours_kept_from_being_read_is_counted_with_its_statuses(job, answer):
+    odd, noted = comparison(), []
+    odd._body_limit_bytes = "none"
+    with pytest.raises(TypeError):
+        odd.add(job(1), answer(1.0), lambda: noted.append(1))
+    assert (odd.uncompared["fault"], odd.to_json()["statuses"][0]["count"], noted) == (1, 1, [1])

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 
+from sidecar.compare.redaction import NOTHING_HIDDEN, Redaction
 from sidecar.mirror.exemplars import MOST_VALUES, REDACTED, TEXT_LIMIT, Exemplars
 from sidecar.payload.columns import Columns, intern_schema
 
@@ -30,7 +31,7 @@ def columns(numbers, texts=None):
 
 
 def test_a_pair_with_what_was_asked():
-    kept = Exemplars(10, ())
+    kept = Exemplars(10, NOTHING_HIDDEN)
     kept.add(
         1,
         255,
@@ -50,7 +51,7 @@ def test_a_pair_with_what_was_asked():
 
 
 def test_they_are_bounded_and_the_same_whatever_the_order():
-    forward, backward = Exemplars(3, ()), Exemplars(3, ())
+    forward, backward = Exemplars(3, NOTHING_HIDDEN), Exemplars(3, NOTHING_HIDDEN)
     for number in range(20):
         for kept, place in ((forward, number), (backward, 19 - number)):
             kept.add(place, place, None, columns({"y": [place]}), columns({"y": [-1]}), 0)
@@ -59,7 +60,7 @@ def test_they_are_bounded_and_the_same_whatever_the_order():
 
 
 def test_values_are_redacted_by_name():
-    kept = Exemplars(1, ("name", "address[*]", "secret"))
+    kept = Exemplars(1, Redaction(("name", "address[*]", "secret")))
     inputs = columns({"address[0]": [1], "age": [2]}, {"name": ["x"]})
     kept.add(1, 1, inputs, columns({"secret": [3]}), columns({"secret": [4]}), 0)
     (pair,) = kept.to_json()
@@ -68,7 +69,7 @@ def test_values_are_redacted_by_name():
 
 
 def test_long_texts_many_columns_and_odd_numbers():
-    kept = Exemplars(1, ())
+    kept = Exemplars(1, NOTHING_HIDDEN)
     wide = columns(
         {f"x{number}": [(np.nan, np.inf)[number % 2]] for number in range(100)}, {"t": ["y" * 1000]}
     )
@@ -76,13 +77,13 @@ def test_long_texts_many_columns_and_odd_numbers():
     (pair,) = kept.to_json()
     assert len(pair["inputs"]) == MOST_VALUES
     json.dumps(pair, allow_nan=False)
-    text = Exemplars(1, ())
+    text = Exemplars(1, NOTHING_HIDDEN)
     long = columns({"x": [1]}, {"t": ["y" * 1000]})
     text.add(1, 1, None, long, long, 0)
     assert len(text.to_json()[0]["primary"]["t"]) == TEXT_LIMIT
 
 
 def test_none_are_kept_when_none_are_wanted():
-    kept = Exemplars(0, ())
+    kept = Exemplars(0, NOTHING_HIDDEN)
     kept.add(1, 1, None, columns({"y": [1]}), columns({"y": [2]}), 0)
     assert kept.to_json() == []

@@ -17,18 +17,18 @@ def answer(*values):
     return Columns("v2", "response", "m", None, None, len(values), OUTPUT, matrix, (), ())
 
 
-def asked(job, number, *rows):
+def asked(job, *rows):
     tensor = {
         "name": "x",
         "datatype": "FP64",
         "shape": [len(rows), 2],
         "data": [v for row in rows for v in row],
     }
-    return job(number, body=json.dumps({"inputs": [tensor]}).encode())
+    return job(body=json.dumps({"inputs": [tensor]}).encode()).inputs(1 << 20).columns
 
 
 def explanation(**settings):
-    return Explanation(ShadowConfig(name="s", url="http://127.0.0.1:1", **settings), 1 << 20)
+    return Explanation(ShadowConfig(name="s", url="http://127.0.0.1:1", **settings))
 
 
 def test_where_the_shadow_differs_is_told_with_examples(job):
@@ -38,7 +38,8 @@ def test_where_the_shadow_differs_is_told_with_examples(job):
         values = rng.random(2)
         apart = bool(values[1] > 0.86)
         pair = answer(0.0), answer(float(apart))
-        found.add(asked(job, number, values.tolist()), key_hash(str(number)), *pair, np.array([apart]))
+        inputs = asked(job, values.tolist())
+        found.add(number, key_hash(str(number)), inputs, *pair, np.array([apart]))
     told = found.to_json()
     first = told["segments"][0]
     assert [part["feature"] for part in first["where"]] == ["x[1]"]
@@ -53,18 +54,18 @@ def test_one_row_of_a_request_counts(job):
     rows = [[float(row), 0.0] for row in range(100)]
     for number in range(300):
         pair = answer(*[0.0] * 100), answer(*[1.0] * 100)
-        found.add(asked(job, number, *rows), number, *pair, np.ones(100, dtype=bool))
+        found.add(number, number, asked(job, *rows), *pair, np.ones(100, dtype=bool))
     assert found._segments.total == 300
 
 
-def test_requests_that_cannot_be_read_have_examples_yet_no_place(job):
+def test_requests_that_cannot_be_read_have_examples_yet_no_place():
     found = explanation()
-    found.add(job(1, body=b"?"), 1, answer(0.0), answer(1.0), np.array([True]))
+    found.add(1, 1, None, answer(0.0), answer(1.0), np.array([True]))
     told = found.to_json()
     assert (told["segments"], told["exemplars"][0]["inputs"]) == ([], {})
 
 
 def test_answers_of_another_shape_are_no_example(job):
     found = explanation()
-    found.add(asked(job, 1, [1.0, 2.0]), 1, answer(0.0), answer(1.0, 2.0), np.array([True]))
+    found.add(1, 1, asked(job, [1.0, 2.0]), answer(0.0), answer(1.0, 2.0), np.array([True]))
     assert found.to_json()["exemplars"] == []

@@ -1,6 +1,8 @@
 from __future__ import annotations
 
 import json
+import sys
+import threading
 from collections import Counter
 
 import pytest
@@ -152,3 +154,38 @@ def test_a_fault_of_ours_is_counted_under_the_shadow(job, answer):
     found = odd.to_json()
     assert (found["ended"], found["compared"]) == ({"answered": 1}, 0)
     assert found["uncompared"] == {"failed": 0, "undecoded": 0, "fault": 1}
+
+
+@pytest.mark.parametrize("look", [Shadow.summary, Shadow.to_json], ids=["summary", "to_json"])
+def test_what_is_told_is_told_between_two_pairs(job, answer, look):
+    looked_at = shadow(most_per_s=1e9)
+    ended, torn = threading.Event(), []
+
+    def watch():
+        while not ended.is_set():
+            told = look(looked_at)
+            statuses = sum(entry["count"] for entry in told["statuses"])
+            counts = (
+                sum(told["ended"].values()),
+                told["compared"] + sum(told["uncompared"].values()),
+                statuses,
+            )
+            if len(set(counts)) > 1:
+                torn.append(counts)
+
+    watching = threading.Thread(target=watch)
+    before = sys.getswitchinterval()
+    sys.setswitchinterval(1e-6)
+    watching.start()
+    try:
+        for number in range(2000):
+            given = job(number, answer(float(number)))
+            assert looked_at.take(given, float(number))
+            looked_at.end(
+                given, answer(float(number % 2), status=200 + 300 * (number % 5 == 0)), float(number)
+            )
+    finally:
+        ended.set()
+        watching.join()
+        sys.setswitchinterval(before)
+    assert torn == []

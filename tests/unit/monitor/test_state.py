@@ -13,6 +13,11 @@ def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
     assert load_state(tmp_path) == state
 
 
+def test_it_is_for_its_user_alone(tmp_path: Path) -> None:
+    save_state(tmp_path, {"n": 1})
+    assert (tmp_path / NAME).stat().st_mode & 0o777 == 0o600
+
+
 def test_no_checkpoint_is_none(tmp_path: Path) -> None:
     assert load_state(tmp_path) is None
 

@@ -217,6 +217,8 @@ class Shadow:
                 definition=definition_of(self.config, upstream),
                 redaction=self._redaction(),
                 age_s=now_s - self._began_s,
+                configured=self.config.enabled,
+                enabled=self.enabled,
                 verdict=self.told_verdict,
                 settled_before=self.settled_before,
                 skipped=counts[0],
@@ -245,6 +247,8 @@ class Shadow:
         except DAMAGE as exc:
             raise unusable(state.name, exc) from exc
         self.comparison = comparison
+        if state.configured == self.config.enabled:  # else the settings were changed since, and count
+            self.enabled = state.enabled
         self.told_verdict = state.verdict
         self.settled_before = state.settled_before
         self._began_s = now_s - state.age_s

@@ -102,6 +102,7 @@ class ShadowState(Struct, frozen=True):
         definition: of its comparison, from `definition_of`.
         redaction: digest of what is hidden.
         age_s: time since it began, for its ramp.
+        configured, enabled: the kill switch, as the settings have it and as it stands.
         verdict: the one that was told last.
         settled_before: exchanges settled by the monitor before the shadow began.
         skipped, ended, asked_again: counts by reason.
@@ -114,6 +115,8 @@ class ShadowState(Struct, frozen=True):
     definition: dict[str, str]
     redaction: str
     age_s: float
+    configured: bool
+    enabled: bool
     verdict: State
     settled_before: int
     skipped: dict[str, Whole]

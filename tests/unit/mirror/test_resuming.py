@@ -139,6 +139,21 @@ class TestAShadow:
             True,
         ]
 
+    @pytest.mark.parametrize(
+        ("configured", "switched", "configured_now", "enabled"),
+        [
+            (True, False, True, False),  # who switched it off is obeyed, whoever dies
+            (False, True, False, True),
+            (True, False, False, False),
+            (False, False, True, True),  # the settings were changed since, and count
+        ],
+    )
+    def test_that_was_switched_stays_so(self, configured, switched, configured_now, enabled):
+        before = Monitor(config(enabled=configured))
+        before.shadows[0].enabled = switched
+        after = Monitor(config(enabled=configured_now), saved=before.save())
+        assert after.shadows[0].enabled is enabled
+
     def test_tells_no_verdict_twice(self):
         before = Monitor(config())
         before.shadows[0].told_verdict = "worse"

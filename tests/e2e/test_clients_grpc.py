@@ -23,7 +23,7 @@ from tests.support.grpc_calls import (
     streaming,
     unary,
 )
-from tests.support.peers import free_port
+from tests.support.listening import free_port
 from tests.support.running import Sidecar, eventually
 
 MEGABYTE = 1 << 20

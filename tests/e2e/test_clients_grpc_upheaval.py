@@ -15,7 +15,7 @@ import grpc
 import pytest
 
 from tests.support.grpc_calls import PATIENCE_S, conversing, failure, grpc_server, opened, seen, unary
-from tests.support.peers import free_port
+from tests.support.listening import free_port
 from tests.support.running import Sidecar, eventually
 
 KEEPALIVE = (

@@ -16,11 +16,10 @@ import pytest
 
 from tests.support.lifecycle import settings
 from tests.support.listening import close, listen
-from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually
 from tests.support.upstream import read_request, with_length
 
 PATH = "/v2/models/m/infer"
-BUSY = {"SIDECAR_TAP__CPU_BUDGET_CORES": "8"}
 
 
 def infer(value: float) -> bytes:
@@ -46,7 +45,7 @@ def model(double: float) -> Iterator[str]:
 
 
 def ask(sidecar: Sidecar, n: int) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", sidecar.traffic, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.traffic, timeout=PATIENCE_S)
     for number in range(n):
         connection.request("POST", PATH, infer(float(number)))
         answer = connection.getresponse()
@@ -56,7 +55,7 @@ def ask(sidecar: Sidecar, n: int) -> None:
 
 
 def switch(sidecar: Sidecar, name: str, body: bytes, content_type: str = "application/json") -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", sidecar.admin, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.admin, timeout=PATIENCE_S)
     connection.request("POST", f"/api/v1/shadow/{name}", body, {"Content-Type": content_type})
     status = connection.getresponse().status
     connection.close()
@@ -85,7 +84,7 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
                 {"name": "absent", "url": "http://127.0.0.1:1", **generous, "concurrency": 2},
             ],
         )
-        with Sidecar(primary, "--config", str(file), **BUSY) as running:
+        with Sidecar(primary, "--config", str(file)) as running:
             running.monitored()
             ask(running, 400)
             for name in ("good", "lying"):
@@ -150,7 +149,7 @@ def test_the_switch_takes_nothing_that_a_foreign_page_could_send(sidecar: Sideca
 
 
 def test_a_flag_names_a_shadow(tmp_path: Path) -> None:
-    with model(2.0) as primary, Sidecar(primary, "--shadow", f"s={primary}", **BUSY) as running:
+    with model(2.0) as primary, Sidecar(primary, "--shadow", f"s={primary}") as running:
         running.monitored()
         ask(running, 3)
         assert eventually(lambda: shadow_of(running, "s")["compared"] == 3)

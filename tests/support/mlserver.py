@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.peers import PROGRAMS, free_port, require_peer, serving
+from tests.support.listening import free_port
+from tests.support.peers import PROGRAMS, require_peer, serving
 
 ENVIRONMENT = ".venv-peers"
 MODELS = {

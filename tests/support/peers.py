@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -22,12 +21,6 @@ import pytest
 from tests.support.running import ROOT, eventually
 
 PROGRAMS = ROOT / "tests" / "e2e" / "programs"
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def require_peer(environment: str, program: str) -> Path:

@@ -7,6 +7,11 @@ import os
 import pytest
 from hypothesis import HealthCheck, settings
 
+# What of the surroundings the software, its callers or what it is made of would read.
+FOREIGN = ("SIDECAR_", "OTEL_", "MALLOC_")
+for name in [*os.environ]:
+    if name.startswith(FOREIGN) or name.lower().endswith("_proxy"):
+        del os.environ[name]
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")  # as in the monitor
 
 # Checks that lie beside their tests tell as much when they fail.

@@ -148,7 +148,7 @@ class TestKill:
             saved(tmp_path)
             os.kill(sidecar.pid("monitor"), signal.SIGKILL)
             eventually(lambda: len(sidecar.events("monitoring")) > 1)
-            after = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])
+            after = eventually(lambda: (r := sidecar.get("/api/v1/drift")["reference"])["id"] and r)
         assert (after["id"], after["rows"]) == (before, 100)
 
     def test_snapshots_of_a_monitor_and_of_its_successor_count_no_row_twice(

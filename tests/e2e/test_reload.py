@@ -76,10 +76,10 @@ def test_what_was_learnt_outlives_it(upstream: FakeUpstream, tmp_path: Path) -> 
         sidecar.monitored()
         post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
         sidecar.settled(150)
-        before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])["id"]
+        before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
         reload(sidecar, 1)
         eventually(lambda: len(sidecar.events("monitoring")) == 2)
-        assert eventually(lambda: sidecar.get("/api/v1/drift")["reference"])["id"] == before
+        assert eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"]) == before
 
 
 @pytest.mark.parametrize(
@@ -176,7 +176,7 @@ def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
 
 def test_while_it_drains_it_is_ignored(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
-    with Sidecar(upstream.url, "--config", str(file), SIDECAR_DRAIN__QUIET_S="2") as sidecar:
+    with Sidecar(upstream.url, "--config", str(file), SIDECAR_DRAIN__QUIET_S="5") as sidecar:
         eventually(lambda: sidecar.events("serving"))
         sidecar.child.send_signal(signal.SIGTERM)
         eventually(lambda: draining(sidecar))

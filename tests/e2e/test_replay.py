@@ -17,7 +17,7 @@ from sidecar.recording.reader import Recording
 from sidecar.recording.records import Exchange
 from tests.e2e.test_shadow import ask, model, shadow_of
 from tests.support.lifecycle import settings
-from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually
 
 N = 400
 
@@ -75,7 +75,9 @@ def recorded_records(metrics: str) -> int:
 
 def replay(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sidecar", "replay", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False
+    )
 
 
 class TestRecording:
@@ -226,7 +228,9 @@ def test_recorded_traffic_makes_a_reference(recorded: Recorded, tmp_path: Path) 
     file = str(tmp_path / "reference.msgpack")
     for arguments in (["build", *segments, "-o", file, "--time", "unix_s"], ["show", file]):
         command = [sys.executable, "-m", "sidecar", "reference", *arguments]
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        run = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False
+        )
         assert run.returncode == 0, run.stderr
     assert f"{N} rows" in run.stdout
     assert {"x", "y"} <= {line.split()[0] for line in run.stdout.splitlines() if line.strip()}

@@ -39,6 +39,11 @@ BOUNDED = {"busy", "rate", "breaker_open"}
 SAMPLE = re.compile(r'^model_shadow_(exchanges_total|in_flight)\{shadow="([a-z]+)"[^}]*\} (\d+)$', re.M)
 
 
+def timeout_s_of(name: str) -> float:
+    """Short for those who are to run into it."""
+    return 1.0 if ENDS[name] == {"timeout"} else PATIENCE_S
+
+
 def asked(caller: int, number: int) -> bytes:
     """From one row to forty, no two alike."""
     return infer_body([[caller + row / 7.0, float(number)] for row in range(1 + number % 40)])
@@ -116,8 +121,11 @@ def run(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Run]:
         FakeUpstream(answer=serve) as good,
         serving(command, folder, is_ready, PYTHONPATH=str(ROOT)),
     ):
-        small = {"timeout_s": 1.0, "answer_bytes": 1_000_000, "most_per_s": 1e6}
-        shadows = [{"name": name, "url": f"http://127.0.0.1:{port}", **small} for name, port in ports.items()]
+        small = {"answer_bytes": 1_000_000, "most_per_s": 1e6}
+        shadows = [
+            {"name": name, "url": f"http://127.0.0.1:{port}", "timeout_s": timeout_s_of(name), **small}
+            for name, port in ports.items()
+        ]
         url = f"http://127.0.0.1:{good.port}"
         # behind the others: what they do comes first
         shadows.append({"name": "good", "url": url, "most_per_s": 1e6, "concurrency": 1000})

@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-from tests.support.running import ROOT, eventually
+from tests.support.running import PATIENCE_S, ROOT, eventually
 
 PROGRAMS = ROOT / "tests" / "e2e" / "programs"
 
@@ -57,12 +57,12 @@ def serving(
         return is_ready()
 
     try:
-        eventually(look, 120)
+        eventually(look, 4 * PATIENCE_S)
         yield server
     finally:
         server.terminate()
         try:
-            server.wait(15)
+            server.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -80,7 +80,7 @@ def outcomes(python: Path, program: str, address: str, *arguments: str | Path) -
         [python, PROGRAMS / program, address, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=4 * PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -14,8 +14,10 @@ demo: $(VENV)/.product
 	$(BIN)/sidecar demo $(if $(SECONDS),--seconds $(SECONDS))
 
 test: $(VENV)/.tests apt peers lowest
-	$(BIN)/python -m tests.run all
-	$(LOWEST)/bin/python -m tests.run lowest
+	@status=0; \
+	$(BIN)/python -m tests.run all || status=1; \
+	$(LOWEST)/bin/python -m tests.run lowest || status=1; \
+	exit $$status
 
 check: $(VENV)/.tests
 	$(BIN)/python -m tests.run check

@@ -1,4 +1,5 @@
-"""Runs the checks in order and stops at the first that fails: `python -m tests.run check|all|lowest`.
+"""Runs all checks in order, whichever of them fail, and tells these at the end: `python -m tests.run
+check|all|lowest`. The exit code is the first that was not 0.
 
 `check` takes under a minute; `all` is what continuous integration runs; `lowest` is run by an environment of
 the lowest versions that pyproject.toml allows.
@@ -11,6 +12,8 @@ import subprocess
 import sys
 import tempfile
 import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
 PYTHON = sys.executable
@@ -35,32 +38,52 @@ LOWEST = [
 ]
 
 
-def main(which: str) -> int:
-    if which == "check":
-        return _run_all([*STATIC, WARM, *UNIT], {})
+@dataclass(frozen=True, slots=True)
+class Check:
+    """A command, and the variables that it is run with beside our own."""
+
+    command: Sequence[str]
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+    def __str__(self) -> str:
+        return " ".join([*(f"{name}={value}" for name, value in self.environment.items()), *self.command[1:]])
+
+
+def checks(which: str) -> list[Check]:
+    """What there is to run."""
     if which == "lowest":
-        return _run_all([WARM, *LOWEST], {"NUMBA_CACHE_DIR": str(Path(sys.prefix, "numba-cache"))})
-    status = _run_all([*STATIC, WARM, *ALL], {})
+        cache = {"NUMBA_CACHE_DIR": str(Path(sys.prefix, "numba-cache"))}
+        return [Check(command, cache) for command in (WARM, *LOWEST)]
+    if which == "check":
+        return [Check(command) for command in (*STATIC, WARM, *UNIT)]
+    found = [Check(command) for command in (*STATIC, WARM, *ALL)]
     for name, value in VARIANTS.items():
-        if status:
-            return status
         cache = {"NUMBA_CACHE_DIR": str(Path(tempfile.gettempdir(), f"sidecar-{name.lower()}"))}
-        status = _run_all([[PYTHON, "-m", "pytest", "-q", "-m", "not slow", KERNELS]], {name: value, **cache})
-    return status
+        found.append(Check([PYTHON, "-m", "pytest", "-q", "-m", "not slow", KERNELS], {name: value, **cache}))
+    return found
 
 
-def _run_all(commands: list[list[str]], environment: dict[str, str]) -> int:
-    for command in commands:
-        shown = " ".join([*(f"{name}={value}" for name, value in environment.items()), *command[1:]])
-        print(f"--- {shown}", flush=True)
-        start = time.perf_counter()
-        status = subprocess.run(command, env={**os.environ, **environment}, check=False).returncode
+def run_all(found: Sequence[Check]) -> int:
+    """Runs them one after the other, to the last.
+
+    Returns:
+        The first exit code that is not 0, or 0.
+    """
+    failed: list[tuple[int, str]] = []
+    for check in found:
+        print(f"--- {check}", flush=True)
+        start_s = time.perf_counter()
+        status = subprocess.run(
+            check.command, env={**os.environ, **check.environment}, check=False
+        ).returncode
+        taken_s = time.perf_counter() - start_s
         if status:
-            print(f"--- failed with exit code {status}: {shown}", flush=True)
-            return status
-        print(f"--- ok in {time.perf_counter() - start:.1f} s", flush=True)
-    return 0
+            failed.append((status, f"failed with exit code {status} in {taken_s:.1f} s: {check}"))
+        print(f"--- {failed[-1][1] if status else f'ok in {taken_s:.1f} s'}", flush=True)
+    for _, told in failed if len(found) > 1 else ():
+        print(f"--- {told}", flush=True)
+    return failed[0][0] if failed else 0
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1]))
+    sys.exit(run_all(checks(sys.argv[1])))

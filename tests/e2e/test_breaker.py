@@ -6,6 +6,7 @@ import socket
 
 import pytest
 
+from tests.support.listening import free_port
 from tests.support.running import Sidecar, eventually, request, split
 from tests.support.upstream import FakeUpstream, Request
 
@@ -51,8 +52,7 @@ class Talker(FakeUpstream):
     ids=["request", "upgrade", "http2"],
 )
 def test_it_closes_behind_a_probe_of_any_kind(probe: bytes, answer: bytes) -> None:
-    with socket.create_server(("127.0.0.1", 0)) as gone:
-        port = gone.getsockname()[1]
+    port = free_port()
     with Sidecar(f"http://127.0.0.1:{port}", **QUICK) as sidecar:
         assert [split(sidecar.send(request("/echo")))[0] for _ in range(3)] == [502, 502, 503]
         with Talker(port):

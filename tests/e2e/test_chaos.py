@@ -13,7 +13,7 @@ from benchmarks.soak.callers import KINDS
 from benchmarks.soak.faults import ALWAYS_S, EARLY_S
 from benchmarks.soak.run import Settings, run_soak
 
-pytestmark = [pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.slow]
 
 
 def test_every_caller_gets_the_exact_answer_or_one_honest_error_while_all_around_breaks(

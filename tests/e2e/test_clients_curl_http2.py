@@ -8,9 +8,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.listening import free_port
 from tests.support.mlserver import exchange
 from tests.support.origin import FILE, origin
-from tests.support.peers import free_port, serving
+from tests.support.peers import serving
 from tests.support.running import Sidecar
 from tests.support.tools import require_tool
 

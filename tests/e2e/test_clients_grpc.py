@@ -23,7 +23,7 @@ from tests.support.grpc_calls import (
     streaming,
     unary,
 )
-from tests.support.peers import free_port
+from tests.support.listening import free_port
 from tests.support.running import Sidecar, eventually
 
 MEGABYTE = 1 << 20
@@ -164,7 +164,7 @@ class TestStreams:
     def test_a_reader_that_lags_holds_the_server_back_and_gets_everything(
         self, channel: grpc.Channel, server_port: int
     ) -> None:
-        call = streamed(channel, "Count")(b"120", timeout=60)
+        call = streamed(channel, "Count")(b"120", timeout=2 * PATIENCE_S)
         first = next(call)
         looks = [0]
 
@@ -183,10 +183,10 @@ class TestEnds:
         self, channel: grpc.Channel, server_port: int
     ) -> None:
         before = seen(server_port)["cancelled"]
-        status = failure(lambda: unary(channel, "Wait")(b"", timeout=0.5))
+        status = failure(lambda: unary(channel, "Wait")(b"", timeout=2))
         assert status == (grpc.StatusCode.DEADLINE_EXCEEDED, "Deadline Exceeded")
         eventually(lambda: seen(server_port)["cancelled"] == before + 1)
-        assert 0 < seen(server_port)["longest_ms"] <= 500
+        assert 0 < seen(server_port)["longest_ms"] <= 2000
 
     def test_a_cancelled_call_is_cancelled_at_the_server(
         self, channel: grpc.Channel, server_port: int

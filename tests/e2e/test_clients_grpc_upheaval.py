@@ -15,13 +15,13 @@ import grpc
 import pytest
 
 from tests.support.grpc_calls import PATIENCE_S, conversing, failure, grpc_server, opened, seen, unary
-from tests.support.peers import free_port
+from tests.support.listening import free_port
 from tests.support.running import Sidecar, eventually
 
 KEEPALIVE = (
     ("grpc.keepalive_time_ms", 200),
-    ("grpc.keepalive_timeout_ms", 500),
-    ("grpc.http2.ping_timeout_ms", 500),
+    ("grpc.keepalive_timeout_ms", 2000),
+    ("grpc.http2.ping_timeout_ms", 2000),
     ("grpc.keepalive_permit_without_calls", 1),
     ("grpc.http2.max_pings_without_data", 0),
 )
@@ -62,8 +62,8 @@ def stage(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Stage]:
 
 def test_pings_of_an_idle_connection_are_answered(stage: Stage) -> None:
     with opened(stage.port, *KEEPALIVE) as channel:
-        call = unary(channel, "Wait").future(b"", timeout=3)
-        error = call.exception()  # some ten pings later
+        call = unary(channel, "Wait").future(b"", timeout=5)
+        error = call.exception()  # some twenty pings later
         assert error.code() == grpc.StatusCode.DEADLINE_EXCEEDED
         assert unary(channel, "Echo")(b"still", timeout=PATIENCE_S) == b"still"
 

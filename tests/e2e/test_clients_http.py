@@ -16,7 +16,7 @@ import pytest
 import requests
 
 from tests.support.origin import FILE, Origin, end_to_end, origin
-from tests.support.running import Sidecar
+from tests.support.running import PATIENCE_S, Sidecar
 from tests.support.upstream import FakeUpstream, Request
 
 N_CALLS = 60
@@ -53,14 +53,14 @@ def pieces() -> Iterator[bytes]:
 
 def with_requests(address: str, method: str, path: str, **how: object) -> object:
     with requests.Session() as session:
-        answer = session.request(method, address + path, timeout=30, allow_redirects=False, **how)  # type: ignore[arg-type]
+        answer = session.request(method, address + path, timeout=PATIENCE_S, allow_redirects=False, **how)  # type: ignore[arg-type]
         return answer.status_code, answer.reason, end_to_end(answer.headers.items()), answer.content
 
 
 def with_urllib(address: str, method: str, path: str, **how: object) -> object:
     request = urllib.request.Request(address + path, method=method, **how)  # type: ignore[arg-type]
     try:
-        with urllib.request.urlopen(request, timeout=30) as answer:
+        with urllib.request.urlopen(request, timeout=PATIENCE_S) as answer:
             return answer.status, answer.reason, end_to_end(answer.getheaders()), answer.read()
     except urllib.error.HTTPError as exc:
         with exc:
@@ -129,7 +129,7 @@ def test_a_body_of_unknown_length_arrives_in_chunks(
 
 def test_the_callers_lines_arrive_as_they_are(addresses: tuple[str, str]) -> None:
     def ask(address: str) -> list[list[str]]:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
         connection.putrequest("GET", "/lines", skip_host=True, skip_accept_encoding=True)
         for name, value in (
             ("Host", "model"),
@@ -149,10 +149,10 @@ def test_the_callers_lines_arrive_as_they_are(addresses: tuple[str, str]) -> Non
 
 def test_the_first_piece_of_an_answer_comes_before_the_last_is_sent(addresses: tuple[str, str]) -> None:
     for name, address in zip(("direct", "sidecar"), addresses, strict=True):
-        with requests.get(f"{address}/held/{name}", stream=True, timeout=30) as answer:
+        with requests.get(f"{address}/held/{name}", stream=True, timeout=PATIENCE_S) as answer:
             lines = answer.iter_lines()
             assert next(lines) == b"first"
-            assert requests.get(f"{address}/release/{name}", timeout=30).text == "released"
+            assert requests.get(f"{address}/release/{name}", timeout=PATIENCE_S).text == "released"
             assert list(lines) == [b"last"]
 
 
@@ -173,12 +173,12 @@ def test_an_answer_that_breaks_off_is_an_error_for_the_caller(addresses: tuple[s
         with pytest.raises(
             requests.exceptions.ChunkedEncodingError, match="10 bytes read, 990 more expected"
         ):
-            requests.get(f"{address}/cut", timeout=30)
+            requests.get(f"{address}/cut", timeout=PATIENCE_S)
 
 
 def test_one_connection_serves_many_requests(addresses: tuple[str, str]) -> None:
     for address in addresses:
-        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=30)
+        connection = http.client.HTTPConnection(address.removeprefix("http://"), timeout=PATIENCE_S)
         connection.connect()
         port = connection.sock.getsockname()[1]
         for number in range(50):

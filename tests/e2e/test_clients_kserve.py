@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.listening import free_port
 from tests.support.mlserver import exchange
-from tests.support.peers import PROGRAMS, free_port, outcomes, require_peer, serving
+from tests.support.peers import PROGRAMS, outcomes, require_peer, serving
 from tests.support.running import Sidecar
 
 ENVIRONMENT = ".venv-peers-kserve"
@@ -33,7 +34,7 @@ GRPC = {
     "many_at_once": "[3.0, 0.4], [6.0, 0.8]",
 }
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 
 @dataclass(frozen=True, slots=True)

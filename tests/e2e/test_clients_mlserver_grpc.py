@@ -34,7 +34,7 @@ FACTS = {
 }
 CASES = [(program, case) for program, facts in FACTS.items() for case in facts]
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 
 def ask(port: int, direct: int) -> dict[str, dict[str, Any]]:

@@ -9,8 +9,9 @@ from typing import Any
 
 import pytest
 
+from tests.support.listening import free_port
 from tests.support.mlserver import exchange
-from tests.support.peers import PROGRAMS, free_port, outcomes, require_peer, serving
+from tests.support.peers import PROGRAMS, outcomes, require_peer, serving
 from tests.support.replay import Replay
 from tests.support.running import ROOT, Sidecar
 
@@ -49,7 +50,7 @@ VLLM = {
 }
 Seen = dict[str, dict[str, Any]]
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 
 # These callers leave milliseconds behind their request, sooner than half_close_s takes for leaving.

@@ -37,7 +37,7 @@ FACTS = {
 # Where objects lay in the server's memory when it wrote a trace.
 ADDRESS = re.compile(r"0x[0-9a-f]+")
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 
 @pytest.fixture(scope="module")

@@ -16,8 +16,9 @@ from websockets.asyncio.client import connect as connect_async
 from websockets.exceptions import ConnectionClosed, InvalidStatus
 from websockets.sync.client import ClientConnection, connect
 
-from tests.support.peers import PROGRAMS, free_port, serving
-from tests.support.running import Sidecar, eventually
+from tests.support.listening import free_port
+from tests.support.peers import PROGRAMS, serving
+from tests.support.running import PATIENCE_S, Sidecar, eventually
 
 MEGABYTE = bytes(range(256)) * 4096
 N_SOCKETS = 100
@@ -28,7 +29,7 @@ pytestmark = [pytest.mark.slow]
 @contextmanager
 def websocket_server(folder: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
     def is_ready() -> bool:
-        socket.create_connection(("127.0.0.1", port), timeout=5).close()
+        socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
         return True
 
     with serving([sys.executable, PROGRAMS / "websocket_server.py", str(port)], folder, is_ready) as server:
@@ -52,14 +53,14 @@ def url(request: pytest.FixtureRequest, ports: dict[str, int]) -> str:
 
 def seen_by_the_server(url: str) -> list[list[object]]:
     with connect(f"{url}/seen") as caller:
-        found: list[list[object]] = json.loads(caller.recv(10))
+        found: list[list[object]] = json.loads(caller.recv(PATIENCE_S))
         return found
 
 
 def closed(caller: ClientConnection) -> tuple[int | None, str | None]:
     """The code and reason with which the other side closes."""
     with pytest.raises(ConnectionClosed):
-        caller.recv(10)
+        caller.recv(PATIENCE_S)
     return caller.close_code, caller.close_reason
 
 
@@ -72,7 +73,7 @@ def closed(caller: ClientConnection) -> tuple[int | None, str | None]:
 def test_a_message_comes_back_as_it_went(url: str, message: str | bytes, compression: str | None) -> None:
     with connect(f"{url}/echo", compression=compression, max_size=None) as caller:
         caller.send(message)
-        assert caller.recv(10) == message
+        assert caller.recv(PATIENCE_S) == message
 
 
 def test_messages_come_back_in_order(url: str) -> None:
@@ -80,13 +81,13 @@ def test_messages_come_back_in_order(url: str) -> None:
     with connect(f"{url}/echo") as caller:
         for message in messages:
             caller.send(message)
-        assert [caller.recv(10) for _ in messages] == messages
+        assert [caller.recv(PATIENCE_S) for _ in messages] == messages
 
 
 def test_a_message_in_fragments_is_one_message(url: str) -> None:
     with connect(f"{url}/echo", max_size=None) as caller:
         caller.send(iter([MEGABYTE, b"between", MEGABYTE]))
-        assert caller.recv(10) == MEGABYTE + b"between" + MEGABYTE
+        assert caller.recv(PATIENCE_S) == MEGABYTE + b"between" + MEGABYTE
 
 
 def test_compression_is_agreed_between_both_ends(url: str) -> None:
@@ -100,9 +101,9 @@ def test_compression_is_agreed_between_both_ends(url: str) -> None:
 
 def test_pings_are_answered_by_the_other_end_both_ways(url: str) -> None:
     with connect(f"{url}/echo") as caller:
-        assert caller.ping(b"12345").wait(10)
+        assert caller.ping(b"12345").wait(PATIENCE_S)
     with connect(f"{url}/pings") as caller:
-        assert caller.recv(10) == "three pongs"
+        assert caller.recv(PATIENCE_S) == "three pongs"
 
 
 @pytest.mark.parametrize("code", [1000, 1001, 1008, 1011, 1013, 3000, 4999])
@@ -138,7 +139,7 @@ def test_the_first_protocol_of_the_caller_that_the_server_knows_is_spoken(url: s
 def test_the_callers_lines_arrive(url: str) -> None:
     lines = {"Authorization": "Bearer t", "X-Team": "flowers", "Cookie": "a=b"}
     with connect(f"{url}/head", origin="http://model.example", additional_headers=lines) as caller:  # type: ignore[arg-type]
-        seen = {name.lower(): value for name, value in json.loads(caller.recv(10))}
+        seen = {name.lower(): value for name, value in json.loads(caller.recv(PATIENCE_S))}
         assert caller.request is not None
         sent = {name.lower(): value for name, value in caller.request.headers.raw_items()}
     assert seen["origin"] == "http://model.example"
@@ -182,8 +183,8 @@ def test_a_reader_that_lags_gets_everything(url: str) -> None:
         for number, message in enumerate(messages):
             sender.send(message)
             if number >= 8:  # some megabytes lie between the two ends all the time
-                heard.append(sender.recv(10))
-        heard += [sender.recv(10) for _ in range(8)]
+                heard.append(sender.recv(PATIENCE_S))
+        heard += [sender.recv(PATIENCE_S) for _ in range(8)]
     assert heard == messages
 
 
@@ -198,11 +199,11 @@ def test_a_killed_server_is_an_abnormal_closure_and_its_successor_is_found(tmp_p
             traffic = port
         with connect(f"ws://127.0.0.1:{traffic}/echo") as caller:
             caller.send("hello")
-            assert caller.recv(10) == "hello"
+            assert caller.recv(PATIENCE_S) == "hello"
             server.kill()
             assert closed(caller) == (1006, "")
-        server.wait(10)
+        server.wait(PATIENCE_S)
         stack.enter_context(websocket_server(tmp_path, port))
         with connect(f"ws://127.0.0.1:{traffic}/echo") as caller:
             caller.send("again")
-            assert caller.recv(10) == "again"
+            assert caller.recv(PATIENCE_S) == "again"

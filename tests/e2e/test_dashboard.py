@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import Sidecar, eventually
+from tests.support.running import PATIENCE_S, Sidecar, eventually
 from tests.support.tools import require_tool
 from tests.support.traffic import infer_body, post_all
 from tests.support.upstream import FakeUpstream
@@ -44,7 +44,7 @@ def test_the_page_shows_what_is_watched(tmp_path: Path) -> None:
             ],
             capture_output=True,
             text=True,
-            timeout=50,
+            timeout=4 * PATIENCE_S,
             check=True,
         ).stdout
     text = re.sub(r"<[^>]+>", " ", page)

@@ -18,6 +18,7 @@ import pytest
 from sidecar.demo.flights import FEATURES, Flights, load_flights, split_flights
 from sidecar.demo.model import train_model
 from sidecar.demo.traffic import encode_request
+from tests.support.running import PATIENCE_S
 
 pytestmark = pytest.mark.slow
 
@@ -35,11 +36,11 @@ def server(flights: Flights, tmp_path_factory: pytest.TempPathFactory) -> Iterat
     with subprocess.Popen(command, stderr=subprocess.PIPE) as running:
         assert running.stderr is not None
         host, port = json.loads(running.stderr.readline())["traffic"].split(":")
-        connection = HTTPConnection(host, int(port), timeout=10.0)
+        connection = HTTPConnection(host, int(port), timeout=PATIENCE_S)
         yield connection
         connection.close()
         running.terminate()
-        assert running.wait(10.0) == 0
+        assert running.wait(PATIENCE_S) == 0
 
 
 def _ask(server: HTTPConnection, method: str, path: str, body: bytes | None = None) -> tuple[int, object]:
@@ -106,10 +107,9 @@ def _assert_nothing_left(folder: Path) -> None:
     assert _processes(folder) == set()
 
 
-@pytest.mark.timeout(120)
 def test_the_demonstration_finds_the_drift_and_nothing_before_it(tmp_path: Path) -> None:
     with _start_demo("--seconds", "20", folder=tmp_path) as demo:
-        output, _ = demo.communicate(timeout=90.0)
+        output, _ = demo.communicate(timeout=4 * PATIENCE_S)
     assert demo.returncode == 0, output
     assert "no drift     none claimed while there was none" in output
     drifted = re.search(r"^  drifted +(.*)$", output, re.MULTILINE)
@@ -121,7 +121,6 @@ def test_the_demonstration_finds_the_drift_and_nothing_before_it(tmp_path: Path)
     _assert_nothing_left(tmp_path)
 
 
-@pytest.mark.timeout(120)
 def test_an_interrupted_demonstration_leaves_nothing_behind(tmp_path: Path) -> None:
     with _start_demo(folder=tmp_path) as demo:
         assert demo.stdout is not None
@@ -132,7 +131,7 @@ def test_an_interrupted_demonstration_leaves_nothing_behind(tmp_path: Path) -> N
                 n_processes = len(_processes(tmp_path))
                 demo.send_signal(signal.SIGINT)
                 break
-        rest, _ = demo.communicate(timeout=60.0)
+        rest, _ = demo.communicate(timeout=PATIENCE_S)
     assert demo.returncode == 130, "".join(seen) + rest
     assert rest.endswith("sidecar demo: interrupted\n")
     assert n_processes == 4  # model server, supervisor, worker, monitor

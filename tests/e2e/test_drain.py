@@ -19,7 +19,7 @@ from tests.support.lifecycle import (
     read_answer,
     read_until,
 )
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.upstream import FakeUpstream
 
 
@@ -44,7 +44,7 @@ class TestEnd:
             assert sidecar.get("/livez", sidecar.health) == {"status": "ok"}
             upstream.released.set()
             caller.join()
-            assert sidecar.child.wait(20) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
         assert split(answers[0])[0] == 200
         assert b"connection: close" in answers[0]
 
@@ -56,7 +56,7 @@ class TestEnd:
                 caller.sendall(request("/held", close=False))
                 eventually(lambda: upstream.requests and upstream.requests[-1].path == "/held")
                 sidecar.child.send_signal(signal.SIGTERM)
-                assert sidecar.child.wait(20) == 0
+                assert sidecar.child.wait(PATIENCE_S) == 0
             assert [line["cut_off"] for line in sidecar.events("drained")] == [1]
             [ended] = of_supervisor(sidecar, "ended")
             assert ended["worker_died"] == 0  # the cut exchange has its record all the same
@@ -66,7 +66,7 @@ class TestEnd:
             sidecar.monitored()
             assert list(tmp_path.glob("sidecar-state-*"))
             sidecar.child.send_signal(signal.SIGTERM)
-            assert sidecar.child.wait(20) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
         assert not list(tmp_path.glob("sidecar-state-*"))
 
 
@@ -89,7 +89,7 @@ class TestQuietTime:
                 assert b"connection: close" in lines
                 assert split(exchange(idle, request("/echo", b"idle", close=False)))[2] == b"idle"
             sidecar.child.send_signal(signal.SIGTERM)  # a second one: nobody waits for the rest of it
-            assert sidecar.child.wait(10) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
 
     def test_the_port_refuses_when_it_is_over_although_one_caller_is_still_served(
         self, upstream: FakeUpstream
@@ -108,7 +108,7 @@ class TestQuietTime:
                     assert sidecar.get("/livez", sidecar.health) == {"status": "ok"}
                 upstream.released.set()
                 assert split(read_answer(caller))[0] == 200
-            assert sidecar.child.wait(20) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
             assert [line["cut_off"] for line in sidecar.events("drained")] == [0, 0]
 
     def test_a_worker_that_dies_within_it_comes_back_not_ready_and_serves_its_callers(
@@ -124,8 +124,8 @@ class TestQuietTime:
             eventually(lambda: len(draining(sidecar)) == 2)
             with pytest.raises(OSError, match="503"):
                 sidecar.get("/readyz", sidecar.health)
-            assert sidecar.child.wait(30) == 0
-            assert 7.9 < time.monotonic() - began_s < 8 + 10
+            assert sidecar.child.wait(PATIENCE_S) == 0
+            assert 7.9 < time.monotonic() - began_s < 8 + 30
 
     def test_when_the_supervisor_dies_workers_do_not_keep_it(self, upstream: FakeUpstream) -> None:
         with Sidecar(upstream.url, SIDECAR_DRAIN__QUIET_S="600") as sidecar:
@@ -160,7 +160,7 @@ class TestQuietTime:
             sidecar.child.send_signal(signal.SIGTERM)
             for caller in callers:
                 caller.join()
-            assert sidecar.child.wait(20) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
         assert broken == []
         assert {split(answer)[0] if answer else 0 for answer in answers} == {200}
 
@@ -173,7 +173,7 @@ class TestQuietTime:
                 eventually(lambda: sidecar.events("not_accepting"))
                 stream.finish.set()
                 received += read_all(caller)
-            assert sidecar.child.wait(20) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
             assert received.endswith(b"0\r\n\r\n")
             assert b"last" in received
             assert [line["cut_off"] for line in sidecar.events("drained")] == [0]

@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.listening import free_port
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.upstream import ANSWER, MEGABYTE, FakeUpstream
 
 
@@ -21,14 +22,20 @@ def upstream() -> Iterator[FakeUpstream]:
 
 @pytest.fixture(scope="module")
 def sidecar(upstream: FakeUpstream) -> Iterator[Sidecar]:
-    limits = {"SIDECAR_LIMITS__HEAD_BYTES": "8192", "SIDECAR_LIMITS__BODY_BYTES": "4000000"}
-    timeouts = {
-        "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "3",
-        "SIDECAR_TIMEOUTS__HEAD_S": "1",
-        "SIDECAR_TIMEOUTS__BODY_IDLE_S": "1",
+    settings = {
+        "SIDECAR_LIMITS__HEAD_BYTES": "8192",
+        "SIDECAR_LIMITS__BODY_BYTES": "4000000",
+        "SIDECAR_TIMEOUTS__FIRST_BYTE_S": "600",
         "SIDECAR_TIMEOUTS__HALF_CLOSE_S": "0",  # who ends his side has gone, however soon
     }
-    with Sidecar(f"http://127.0.0.1:{upstream.port}", **limits, **timeouts) as running:
+    with Sidecar(upstream.url, **settings) as running:
+        yield running
+
+
+@pytest.fixture(scope="module")
+def impatient(upstream: FakeUpstream) -> Iterator[Sidecar]:
+    timeouts = {f"SIDECAR_TIMEOUTS__{name}_S": "1" for name in ("FIRST_BYTE", "HEAD", "BODY_IDLE")}
+    with Sidecar(upstream.url, **timeouts) as running:
         yield running
 
 
@@ -208,15 +215,15 @@ class TestFaults:
         assert not answer.endswith(b"\r\n\r\n")
         assert b"problem" not in answer
 
-    def test_a_server_that_does_not_answer_is_a_504(self, sidecar: Sidecar, upstream: FakeUpstream) -> None:
+    def test_a_server_that_does_not_answer_is_a_504(self, impatient: Sidecar, upstream: FakeUpstream) -> None:
         upstream.released.clear()
         upstream.aborted.clear()
-        assert problem(sidecar.send(request("/held"))) == (
+        assert problem(impatient.send(request("/held"))) == (
             504,
             "upstream",
             "the upstream did not answer in time",
         )
-        assert upstream.aborted.wait(5)
+        assert upstream.aborted.wait(PATIENCE_S)
 
     def test_a_caller_that_goes_away_cancels_the_upstream(
         self, sidecar: Sidecar, upstream: FakeUpstream
@@ -227,13 +234,13 @@ class TestFaults:
         with sidecar.connect() as caller:
             caller.sendall(request("/held", close=False))
             eventually(lambda: len(upstream.requests) > before)
-        assert upstream.aborted.wait(2.5)  # before the time-out would cancel it
+        assert upstream.aborted.wait(PATIENCE_S)  # long before the time-out would cancel it
 
-    def test_a_head_that_never_ends_is_a_408(self, sidecar: Sidecar) -> None:
-        assert problem(sidecar.send(b"GET / HTTP/1.1\r\n"))[:2] == (408, "downstream")
+    def test_a_head_that_never_ends_is_a_408(self, impatient: Sidecar) -> None:
+        assert problem(impatient.send(b"GET / HTTP/1.1\r\n"))[:2] == (408, "downstream")
 
-    def test_a_body_that_never_ends_is_a_408(self, sidecar: Sidecar) -> None:
-        assert problem(sidecar.send(request("/echo", b"12345")[:-1]))[:2] == (408, "downstream")
+    def test_a_body_that_never_ends_is_a_408(self, impatient: Sidecar) -> None:
+        assert problem(impatient.send(request("/echo", b"12345")[:-1]))[:2] == (408, "downstream")
 
     @pytest.mark.parametrize(
         ("wire", "status"),
@@ -277,8 +284,7 @@ class TestFaults:
 
 
 def test_an_upstream_that_is_not_there_is_a_502_and_unready() -> None:
-    with FakeUpstream() as gone:
-        port = gone.port
+    port = free_port()
     with Sidecar(f"http://127.0.0.1:{port}") as sidecar:
         assert problem(sidecar.send(request("/echo"))) == (
             502,

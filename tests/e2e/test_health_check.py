@@ -6,7 +6,7 @@ import json
 import urllib.error
 import urllib.request
 
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.upstream import FakeUpstream, Request, with_length
 
 PATH = "/v2/health/ready"
@@ -23,7 +23,9 @@ def loading(asked: Request) -> bytes | None:
 
 def readiness(sidecar: Sidecar) -> tuple[int, dict[str, str]]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.health}/readyz", timeout=10) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{sidecar.health}/readyz", timeout=PATIENCE_S
+        ) as answer:
             return answer.status, json.load(answer)
     except urllib.error.HTTPError as refusal:
         with refusal:

@@ -16,8 +16,8 @@ import pytest
 from sidecar.profile.resting import RestingPane
 from sidecar.profile.snapshot import Snapshot, SubjectKey, merge
 from sidecar.profile.snapshot_codec import decode, encode
-from tests.support.lifecycle import wait_for
-from tests.support.running import ROOT, Sidecar, eventually, request, split
+from tests.support.lifecycle import saved, wait_for
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually, request, split
 from tests.support.traffic import Load, infer_body, post_all
 from tests.support.upstream import FakeUpstream
 
@@ -27,7 +27,9 @@ HEAVY = (b"numba", b"numpy", b"msgpack", b"aiohttp", b"opentelemetry", b"llvmlit
 
 def snapshot_of(sidecar: Sidecar) -> Snapshot | None:
     """What the monitor has closed, once there is anything."""
-    with urllib.request.urlopen(f"http://127.0.0.1:{sidecar.admin}/api/v1/snapshot", timeout=10) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{sidecar.admin}/api/v1/snapshot", timeout=PATIENCE_S
+    ) as answer:
         snapshot = decode(answer.read(), "told")
     return snapshot if snapshot.subjects else None
 
@@ -50,18 +52,31 @@ def run(*arguments: str, **variables: str) -> tuple[int, str]:
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.returncode, (done.stderr.strip().splitlines() or [""])[-1]
 
 
+def bare_start_s() -> float:
+    """What a program takes at least that is made of what supervisor and worker are made of."""
+    began_s = time.monotonic()
+    subprocess.run(
+        [sys.executable, "-c", "import asyncio, ssl, httptools, msgspec, uvloop, yaml"], check=True
+    )
+    return time.monotonic() - began_s
+
+
 class TestStart:
     def test_the_port_forwards_within_half_a_second(self, upstream: FakeUpstream) -> None:
-        with Sidecar(upstream.url) as sidecar:
-            assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
-            taken_s = time.monotonic() - sidecar.started_s
-            assert taken_s < 1.5  # the promise is 0.5 s on an idle machine; a test machine is seldom idle
+        """Of a machine on which a bare start takes a tenth; others are slower, or have other things to do."""
+        starts_s, bare_s = [], []
+        for _ in range(3):
+            bare_s.append(bare_start_s())
+            with Sidecar(upstream.url) as sidecar:
+                assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
+                starts_s.append(time.monotonic() - sidecar.started_s)
+        assert min(starts_s) < 5 * min(bare_s)
 
     @pytest.mark.parametrize("name", ["listen", "health", "admin"])
     def test_a_port_that_is_taken_is_one_line_and_exit_3(self, name: str) -> None:
@@ -112,36 +127,35 @@ class TestKill:
                     enough = load.n_answers + 300
                     eventually(lambda enough=enough: load.n_answers > enough)
                     os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n, 60)
+                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
             assert (load.errors, set(load.statuses)) == ({}, {200})
-            found = sidecar.settled(load.n_answers, 30)
+            found = sidecar.settled(load.n_answers)
             assert found["seen"] == load.n_answers
             assert found["analysed"] + found["dropped"]["ring_full"] + found["sampled_out"] == load.n_answers
             assert sidecar.get("/api/v1/status")["monitor"]["restarts"] == 2
 
-    def test_what_was_learnt_outlives_the_monitor(self, upstream: FakeUpstream) -> None:
-        variables = {"SIDECAR_STATE__EVERY_S": "0.2", "SIDECAR_REFERENCE__AUTO_ROWS": "100"}
+    def test_what_was_learnt_outlives_the_monitor(self, upstream: FakeUpstream, tmp_path: Path) -> None:
+        variables = {
+            "SIDECAR_STATE__PATH": str(tmp_path),
+            "SIDECAR_STATE__EVERY_S": "0.2",
+            "SIDECAR_REFERENCE__AUTO_ROWS": "100",
+        }
         with Sidecar(upstream.url, **variables) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
             sidecar.settled(150)
             before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
-            checkpoint = eventually(lambda: sidecar.get("/api/v1/drift"))
-            eventually(
-                lambda: (
-                    sidecar.get("/api/v1/drift")["window"]["end_unix_s"]
-                    > checkpoint["window"]["end_unix_s"] + 1
-                )
-            )
+            saved(tmp_path)
             os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-            eventually(lambda: len(sidecar.events("monitoring")) > 1, 60)
-            after = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])
+            eventually(lambda: len(sidecar.events("monitoring")) > 1)
+            after = eventually(lambda: (r := sidecar.get("/api/v1/drift")["reference"])["id"] and r)
         assert (after["id"], after["rows"]) == (before, 100)
 
     def test_snapshots_of_a_monitor_and_of_its_successor_count_no_row_twice(
-        self, upstream: FakeUpstream
+        self, upstream: FakeUpstream, tmp_path: Path
     ) -> None:
         variables = {
+            "SIDECAR_STATE__PATH": str(tmp_path),
             "SIDECAR_STATE__EVERY_S": "0.5",
             "SIDECAR_REFERENCE__AUTO_ROWS": "100",
             "SIDECAR_WINDOW__PANE_S": "0.2",
@@ -152,9 +166,8 @@ class TestKill:
         with Sidecar(upstream.url, **variables) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
-            learnt = eventually(lambda: snapshot_of(sidecar) and sidecar.get("/api/v1/drift"))
-            now_s = learnt["window"]["end_unix_s"]
-            eventually(lambda: sidecar.get("/api/v1/drift")["window"]["end_unix_s"] > now_s + 1)
+            eventually(lambda: snapshot_of(sidecar))
+            saved(tmp_path)
             for generation in (1, 2, 3):
                 for _ in range(4):
                     post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(50)])
@@ -162,7 +175,7 @@ class TestKill:
                     snapshots.append((f"{len(snapshots)}", last))
                 if generation < 3:
                     os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n, 60)
+                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
             n_sent = 150 + 12 * 50
             assert sidecar.settled(n_sent)["analysed"] == n_sent
         merged = merge(snapshots)
@@ -173,7 +186,7 @@ class TestKill:
             alive = sum(pane.rows for _, pane in granules_of(last, key))
             assert 0 < sum(pane.rows for _, pane in granules_of(merged, key)) == alive <= n_sent
 
-    def test_a_killed_worker_is_back_within_a_second(self, upstream: FakeUpstream) -> None:
+    def test_a_killed_worker_is_back_at_once(self, upstream: FakeUpstream) -> None:
         with Sidecar(upstream.url) as sidecar:
             sidecar.monitored()
             post_all(sidecar.traffic, [BODY] * 50)
@@ -182,9 +195,8 @@ class TestKill:
                 caller.sendall(request("/held", close=False))
                 eventually(lambda: upstream.requests[-1].path == "/held")
                 os.kill(sidecar.pid("worker 0"), signal.SIGKILL)
-                killed_s = time.monotonic()
             assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
-            assert time.monotonic() - killed_s < 1.0
+            assert [line["restart_in_s"] for line in sidecar.events("child_died")] == [0.0]
             found = sidecar.settled(52)
             assert found["dropped"]["worker_died"] >= 1
             assert found["seen"] == 52
@@ -196,7 +208,7 @@ class TestKill:
             sidecar.child.kill()
             sidecar.child.wait()
             for pid in pids:
-                eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists(), 20)
+                eventually(lambda pid=pid: not Path(f"/proc/{pid}").exists())
 
 
 class TestHang:
@@ -229,24 +241,24 @@ class TestHang:
             sidecar.monitored()
             wait_for(2.0)  # it has beaten: once a second
             os.kill(sidecar.pid("monitor"), signal.SIGSTOP)
-            [hung] = eventually(lambda: sidecar.events("child_hung"), 30)
+            [hung] = eventually(lambda: sidecar.events("child_hung"))
             assert hung["child"] == "monitor"
             assert hung["silent_s"] >= 8.0
-            eventually(lambda: len(sidecar.events("monitoring")) == 2, 60)
+            eventually(lambda: len(sidecar.events("monitoring")) == 2)
 
     def test_a_pause_of_everybody_is_nobodys_hang(self, upstream: FakeUpstream) -> None:
         """A frozen container, a suspended machine: the supervisor wakes first and finds old beats."""
-        with Sidecar(upstream.url, SIDECAR_HANG_S="3") as sidecar:
+        with Sidecar(upstream.url, SIDECAR_HANG_S="5") as sidecar:
             sidecar.monitored()
             children = [sidecar.pid("worker 0"), sidecar.pid("monitor")]
             for pid in (sidecar.child.pid, *children):
                 os.kill(pid, signal.SIGSTOP)
-            wait_for(4.5)
+            wait_for(6.5)
             sidecar.child.send_signal(signal.SIGCONT)
             wait_for(1.2)  # it has looked
             for pid in children:
                 os.kill(pid, signal.SIGCONT)
-            wait_for(3.5)
+            wait_for(5.5)
             assert sidecar.events("child_hung") == []
             assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
 

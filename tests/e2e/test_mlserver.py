@@ -33,7 +33,7 @@ for start in range(0, 150, 10):
 print(json.dumps(classes))
 """
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(180)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 
 def predict(port: int) -> list[int]:
@@ -50,14 +50,16 @@ def predict(port: int) -> list[int]:
 
 
 def test_its_own_client_sees_no_difference_and_its_features_are_watched(mlserver: MlServer) -> None:
-    settings = {"SIDECAR_REFERENCE__AUTO_ROWS": "100", "SIDECAR_TAP__CPU_BUDGET_CORES": "8"}
+    settings = {"SIDECAR_REFERENCE__AUTO_ROWS": "100"}
+    names = [*((f"predict[{place}]", "input") for place in range(4)), ("predict", "output")]
     with Sidecar(f"http://127.0.0.1:{mlserver.http}", **settings) as sidecar:
         sidecar.monitored()
         assert predict(sidecar.traffic) == predict(mlserver.http)
-        document = eventually(lambda: (found := sidecar.get("/api/v1/drift"))["features"] and found)
+        document = eventually(
+            lambda: len((found := sidecar.get("/api/v1/drift"))["features"]) == len(names) and found
+        )
         assert (document["model"], document["version"]) == ("iris", "v1")
-        names = [(entry["name"], entry["role"]) for entry in document["features"]]
-        assert names == [*((f"predict[{place}]", "input") for place in range(4)), ("predict", "output")]
+        assert [(entry["name"], entry["role"]) for entry in document["features"]] == names
         assert sidecar.settled(17)["analysed"] == 15
 
 

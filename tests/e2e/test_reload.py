@@ -18,7 +18,7 @@ from tests.support.lifecycle import (
     reload,
     settings,
 )
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.traffic import Load, infer_body, post_all
 from tests.support.upstream import FakeUpstream
 
@@ -46,7 +46,7 @@ def test_workers_take_it_over_without_losing_a_connection_and_the_monitor_is_res
             assert split(exchange(idle, request("/echo", b"x" * 10, close=False)))[0] == 200
             assert split(exchange(idle, request("/echo", b"x" * 11, close=False)))[0] == 413
         assert [line["changed"] for line in of_supervisor(sidecar, "reloaded")] == [["window", "limits"]]
-        eventually(lambda: len(sidecar.events("monitoring")) == 2, 60)
+        eventually(lambda: len(sidecar.events("monitoring")) == 2)
         assert sidecar.pid("worker 0") == worker
         assert sidecar.pid("monitor") != monitor
         assert sidecar.events("child_died") == []
@@ -63,9 +63,9 @@ def test_under_load_no_request_fails_and_none_is_uncounted(upstream: FakeUpstrea
                 eventually(lambda enough=enough: load.n_answers > enough)
                 settings(tmp_path, window={"min_rows": 100 + generation})
                 reload(sidecar, generation, n_workers=2)
-                eventually(lambda n=generation: len(sidecar.events("monitoring")) > n, 60)
+                eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
         assert (load.errors, set(load.statuses)) == ({}, {200})
-        found = sidecar.settled(load.n_answers, 30)
+        found = sidecar.settled(load.n_answers)
         assert found["seen"] == load.n_answers
         assert found["dropped"]["monitor_died"] == found["dropped"]["worker_died"] == 0
 
@@ -76,10 +76,10 @@ def test_what_was_learnt_outlives_it(upstream: FakeUpstream, tmp_path: Path) -> 
         sidecar.monitored()
         post_all(sidecar.traffic, [infer_body([[float(n), 2.0]]) for n in range(150)])
         sidecar.settled(150)
-        before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"])["id"]
+        before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
         reload(sidecar, 1)
-        eventually(lambda: len(sidecar.events("monitoring")) == 2, 60)
-        assert eventually(lambda: sidecar.get("/api/v1/drift")["reference"])["id"] == before
+        eventually(lambda: len(sidecar.events("monitoring")) == 2)
+        assert eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"]) == before
 
 
 @pytest.mark.parametrize(
@@ -156,7 +156,7 @@ def test_those_that_come_while_it_starts_end_nothing(upstream: FakeUpstream) -> 
         assert split(sidecar.send(request("/echo", b"x")))[2] == b"x"
         assert sidecar.events("child_died") == []
         sidecar.child.send_signal(signal.SIGTERM)
-        assert sidecar.child.wait(20) == 0
+        assert sidecar.child.wait(PATIENCE_S) == 0
 
 
 def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
@@ -168,7 +168,7 @@ def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
         sidecar.child.send_signal(signal.SIGHUP)
         eventually(lambda: of_supervisor(sidecar, "reloaded"))
         sidecar.child.send_signal(signal.SIGTERM)
-        assert sidecar.child.wait(30) == 0
+        assert sidecar.child.wait(PATIENCE_S) == 0
         assert sidecar.events("child_killed") == []
         ended = [line for line in sidecar.events("ended") if line["role"] == "monitor"]
         assert len(ended) == 2  # the one that was there, and the one that came for what was left
@@ -176,7 +176,7 @@ def test_one_just_before_the_end_does_not_keep_the_monitor_from_its_last_work(
 
 def test_while_it_drains_it_is_ignored(upstream: FakeUpstream, tmp_path: Path) -> None:
     file = settings(tmp_path, limits={"body_bytes": 100})
-    with Sidecar(upstream.url, "--config", str(file), SIDECAR_DRAIN__QUIET_S="2") as sidecar:
+    with Sidecar(upstream.url, "--config", str(file), SIDECAR_DRAIN__QUIET_S="5") as sidecar:
         eventually(lambda: sidecar.events("serving"))
         sidecar.child.send_signal(signal.SIGTERM)
         eventually(lambda: draining(sidecar))
@@ -184,5 +184,5 @@ def test_while_it_drains_it_is_ignored(upstream: FakeUpstream, tmp_path: Path) -
         sidecar.child.send_signal(signal.SIGHUP)
         os.kill(sidecar.pid("worker 0"), signal.SIGHUP)
         assert split(sidecar.send(request("/echo", b"x" * 11)))[0] == 200
-        assert sidecar.child.wait(20) == 0
+        assert sidecar.child.wait(PATIENCE_S) == 0
         assert sidecar.events("reloaded") == []

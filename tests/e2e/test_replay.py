@@ -15,9 +15,9 @@ import pytest
 
 from sidecar.recording.reader import Recording
 from sidecar.recording.records import Exchange
-from tests.e2e.test_shadow import BUSY, ask, model, shadow_of
+from tests.e2e.test_shadow import ask, model, shadow_of
 from tests.support.lifecycle import settings
-from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually
 
 N = 400
 
@@ -53,7 +53,7 @@ def recorded(tmp_path_factory: pytest.TempPathFactory) -> Recorded:
             ],
             recording={"path": str(folder), "segment_bytes": 20_000},
         )
-        with Sidecar(primary, "--config", str(config), **BUSY) as running:
+        with Sidecar(primary, "--config", str(config)) as running:
             running.monitored()
             ask(running, N)
             for name in ("good", "lying"):
@@ -75,7 +75,9 @@ def recorded_records(metrics: str) -> int:
 
 def replay(*arguments: object) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sidecar", "replay", *map(str, arguments)]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False
+    )
 
 
 class TestRecording:
@@ -91,14 +93,14 @@ class TestKilled:
     def test_costs_no_record_that_was_flushed_and_the_next_monitor_records_on(self, tmp_path: Path) -> None:
         folder = tmp_path / "recording"
         config = settings(tmp_path, recording={"path": str(folder), "flush_s": 0.1})
-        with model(2.0) as primary, Sidecar(primary, "--config", str(config), **BUSY) as running:
+        with model(2.0) as primary, Sidecar(primary, "--config", str(config)) as running:
             running.monitored()
             ask(running, 50)
             eventually(lambda: recorded_records(running.metrics()) == 50)
             before = running.pid("monitor")
             os.kill(before, signal.SIGKILL)
             eventually(lambda: running.pid("monitor") != before)
-            eventually(lambda: len(running.events("monitoring")) == 2, 60)
+            eventually(lambda: len(running.events("monitoring")) == 2)
             ask(running, 50)
             eventually(lambda: recorded_records(running.metrics()) == 50)
         recording = Recording([folder])
@@ -226,7 +228,9 @@ def test_recorded_traffic_makes_a_reference(recorded: Recorded, tmp_path: Path) 
     file = str(tmp_path / "reference.msgpack")
     for arguments in (["build", *segments, "-o", file, "--time", "unix_s"], ["show", file]):
         command = [sys.executable, "-m", "sidecar", "reference", *arguments]
-        run = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=120, check=False)
+        run = subprocess.run(
+            command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False
+        )
         assert run.returncode == 0, run.stderr
     assert f"{N} rows" in run.stdout
     assert {"x", "y"} <= {line.split()[0] for line in run.stdout.splitlines() if line.strip()}

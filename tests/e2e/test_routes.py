@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.support.running import Sidecar, request, split
+from tests.support.running import Sidecar, eventually, request, split
 from tests.support.upstream import ANSWER, FakeUpstream, Request, with_length
 
 BODY = b'{"inputs":[{"name":"x","datatype":"FP64","shape":[1],"data":[1.5]}]}'
@@ -93,6 +93,7 @@ def test_credentials_reach_the_model_and_nothing_else(
     assert sidecar.holds_in_its_rings(b"/v2/models/m/infer")
     assert not sidecar.holds_in_its_rings(b"hush")
     assert not sidecar.holds_in_its_rings(b"theirs")
-    lines = [json.loads(line) for line in log.read_text().splitlines()]
-    assert [line["target"] for line in lines] == ["/v2/models/m/infer", "/v2/models/private/ready"]
-    assert "hush" not in log.read_text()
+    text = eventually(lambda: log.read_text().count("\n") == 2 and log.read_text())
+    targets = [json.loads(line)["target"] for line in text.splitlines()]
+    assert targets == ["/v2/models/m/infer", "/v2/models/private/ready"]
+    assert "hush" not in text

@@ -20,12 +20,11 @@ from sidecar.mirror.state import ShadowState, decode
 from sidecar.monitor.state import load_state
 from tests.support.lifecycle import reload, settings
 from tests.support.listening import close, listen
-from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually
 from tests.support.traffic import Load
 from tests.support.upstream import read_request, with_length
 
 PATH = "/v2/models/m/infer"
-BUSY = {"SIDECAR_TAP__CPU_BUDGET_CORES": "8"}
 
 
 def infer(value: float) -> bytes:
@@ -51,7 +50,7 @@ def model(double: float) -> Iterator[str]:
 
 
 def ask(sidecar: Sidecar, n: int, first: int = 0) -> None:
-    connection = http.client.HTTPConnection("127.0.0.1", sidecar.traffic, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.traffic, timeout=PATIENCE_S)
     for number in range(first, first + n):
         connection.request("POST", PATH, infer(float(number)))
         answer = connection.getresponse()
@@ -61,7 +60,7 @@ def ask(sidecar: Sidecar, n: int, first: int = 0) -> None:
 
 
 def switch(sidecar: Sidecar, name: str, body: bytes, content_type: str = "application/json") -> int:
-    connection = http.client.HTTPConnection("127.0.0.1", sidecar.admin, timeout=20)
+    connection = http.client.HTTPConnection("127.0.0.1", sidecar.admin, timeout=PATIENCE_S)
     connection.request("POST", f"/api/v1/shadow/{name}", body, {"Content-Type": content_type})
     status = connection.getresponse().status
     connection.close()
@@ -72,9 +71,17 @@ def shadow_of(sidecar: Sidecar, name: str) -> dict[str, Any]:
     return {entry["name"]: entry for entry in sidecar.get("/api/v1/shadow")["shadows"]}[name]
 
 
+def all_ended(entry: dict[str, Any]) -> dict[str, Any] | None:
+    """What is told of a shadow, once it was offered everything and nothing is on its way."""
+    n_offered = entry["mirrored"] + sum(entry["skipped"].values())
+    return entry if n_offered >= 400 and entry["in_flight"] == 0 else None
+
+
 def verdict(sidecar: Sidecar, *flags: str) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "sidecar", "verdict", "--admin", f"127.0.0.1:{sidecar.admin}", *flags]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=60, check=False)
+    return subprocess.run(
+        command, cwd=ROOT, capture_output=True, text=True, timeout=4 * PATIENCE_S, check=False
+    )
 
 
 @pytest.fixture(scope="module")
@@ -90,7 +97,7 @@ def sidecar(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Sidecar]:
                 {"name": "absent", "url": "http://127.0.0.1:1", **generous, "concurrency": 2},
             ],
         )
-        with Sidecar(primary, "--config", str(file), **BUSY) as running:
+        with Sidecar(primary, "--config", str(file)) as running:
             running.monitored()
             ask(running, 400)
             for name in ("good", "lying"):
@@ -109,9 +116,7 @@ def test_an_honest_shadow_agrees_and_a_lying_one_is_worse(sidecar: Sidecar) -> N
 
 def test_every_exchange_is_accounted_for_by_shadow_and_reason(sidecar: Sidecar) -> None:
     for name in ("good", "lying", "absent"):
-        entry = eventually(
-            lambda name=name: shadow_of(sidecar, name)["in_flight"] == 0 and shadow_of(sidecar, name)
-        )
+        entry = eventually(lambda name=name: all_ended(shadow_of(sidecar, name)))
         assert entry["mirrored"] + sum(entry["skipped"].values()) == 400, entry
         assert sum(entry["ended"].values()) == entry["mirrored"]
     absent = shadow_of(sidecar, "absent")
@@ -155,7 +160,7 @@ def test_the_switch_takes_nothing_that_a_foreign_page_could_send(sidecar: Sideca
 
 
 def test_a_flag_names_a_shadow(tmp_path: Path) -> None:
-    with model(2.0) as primary, Sidecar(primary, "--shadow", f"s={primary}", **BUSY) as running:
+    with model(2.0) as primary, Sidecar(primary, "--shadow", f"s={primary}") as running:
         running.monitored()
         ask(running, 3)
         assert eventually(lambda: shadow_of(running, "s")["compared"] == 3)

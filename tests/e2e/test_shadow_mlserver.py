@@ -17,10 +17,10 @@ import pytest
 from tests.e2e.test_replay import recorded_records, replay
 from tests.support.lifecycle import settings
 from tests.support.mlserver import exchange, serving_models, train
-from tests.support.running import Sidecar, eventually
+from tests.support.running import PATIENCE_S, Sidecar, eventually
 from tests.support.traffic import infer_body
 
-pytestmark = [pytest.mark.peers, pytest.mark.slow, pytest.mark.timeout(240)]
+pytestmark = [pytest.mark.peers, pytest.mark.slow]
 
 MODEL = "products"
 PATH = f"/v2/models/{MODEL}/infer"
@@ -79,7 +79,7 @@ def predict(port: int, rows: Sequence[Sequence[float]]) -> list[int]:
 
 def ask_one_by_one(port: int) -> list[int]:
     """Classes of `ROWS`, a request each on one connection."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     found = []
     for row in ROWS:
         connection.request("POST", PATH, infer_body([row], "features"), {"content-type": "application/json"})
@@ -133,11 +133,11 @@ def judged(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Judged]:
         recording = {"path": str(folder / "recording")}
         file = settings(folder, shadows=shadows, recording=recording)  # type: ignore[arg-type]
         upstream = f"http://127.0.0.1:{primary}"
-        with Sidecar(upstream, "--config", str(file), SIDECAR_TAP__CPU_BUDGET_CORES="8") as sidecar:
+        with Sidecar(upstream, "--config", str(file)) as sidecar:
             sidecar.monitored()
             first, retrained = predict(primary, ROWS), predict(other, ROWS)
             assert ask_one_by_one(sidecar.traffic) == first
-            eventually(lambda: judged_all(sidecar), 60)
+            eventually(lambda: judged_all(sidecar))
             found = shadows_of(sidecar)  # once more: with the last pair in all figures
             told = eventually(
                 lambda: [line for line in sidecar.events("shadow_verdict") if line["verdict"] == "worse"]

@@ -14,7 +14,7 @@ import pytest
 from sidecar.http1.preface import HTTP2_PREFACE
 from tests.support.certificates import Authority, Pair, overwrite
 from tests.support.raw_upstream import RawUpstream, read_head, read_to_end
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.tls_peers import ask, callers_tls, connect, der_of, refuses, shown_by, started
 from tests.support.tls_peers import serving as serving_now
 from tests.support.upstream import MEGABYTE, FakeUpstream
@@ -100,7 +100,7 @@ class TestExchanges:
             eventually(lambda: serving.events("not_accepting"))
             upstream.released.set()
             assert split(read_to_end(caller))[0] == 200
-        assert serving.child.wait(10) == 0
+        assert serving.child.wait(PATIENCE_S) == 0
         assert serving.events("drained")[0]["cut_off"] == 0
 
 

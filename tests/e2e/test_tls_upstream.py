@@ -15,7 +15,7 @@ import pytest
 from sidecar.http1.preface import HTTP2_PREFACE
 from tests.support.certificates import Authority, overwrite
 from tests.support.raw_upstream import RawUpstream, read_head, read_to_end
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 from tests.support.tls_peers import (
     ask,
     callers_tls,
@@ -60,7 +60,7 @@ class TestTrust:
             Sidecar(url(server), **upstream_tls(ca=authority.ca)) as sidecar,
         ):
             assert split(sidecar.send(request("/")))[::2] == (200, b"ok")
-            assert asked.get(timeout=5) == "localhost"
+            assert asked.get(timeout=PATIENCE_S) == "localhost"
             assert sidecar.get("/readyz", sidecar.health) == {"status": "ok"}
 
     def test_a_name_of_the_settings_is_asked_for_and_verified_instead(self, authority: Authority) -> None:
@@ -73,7 +73,7 @@ class TestTrust:
             Sidecar(url(server), **variables) as sidecar,
         ):
             assert split(sidecar.send(request("/")))[0] == 200
-            assert asked.get(timeout=5) == "model.internal"
+            assert asked.get(timeout=PATIENCE_S) == "model.internal"
 
     @pytest.mark.parametrize(
         ("names", "trusted", "reason"),
@@ -124,7 +124,7 @@ class TestTrust:
         with RawUpstream(over_tls(context, serve)) as server:
             with Sidecar(url(server), **known) as sidecar:
                 assert split(sidecar.send(request("/")))[0] == 200
-                assert shown.get(timeout=5) == (("DNS", "sidecar.internal"),)
+                assert shown.get(timeout=PATIENCE_S) == (("DNS", "sidecar.internal"),)
             with Sidecar(url(server), **upstream_tls(ca=authority.ca)) as sidecar:
                 assert split(sidecar.send(request("/")))[0] == 502
 
@@ -237,7 +237,7 @@ class TestTunnels:
                 while len(received) < len(piece):
                     received += caller.recv(65536)
                 assert received == piece
-            assert ended.wait(5)
+            assert ended.wait(PATIENCE_S)
 
     def test_http2_over_tls_on_both_sides_asks_the_upstream_for_h2(self, authority: Authority) -> None:
         chosen: queue.Queue[str | None] = queue.Queue()
@@ -262,7 +262,7 @@ class TestTunnels:
         ):
             caller.sendall(HTTP2_PREFACE + b"frames")
             assert caller.recv(100) == b"frames"
-            assert chosen.get(timeout=5) == "h2"
+            assert chosen.get(timeout=PATIENCE_S) == "h2"
 
     def test_a_request_is_spoken_to_the_upstream_as_http1_even_if_it_knows_h2(
         self, authority: Authority
@@ -281,4 +281,4 @@ class TestTunnels:
             Sidecar(url(server), **upstream_tls(ca=authority.ca)) as sidecar,
         ):
             assert split(sidecar.send(request("/")))[0] == 200
-            assert chosen.get(timeout=5) == "http/1.1"
+            assert chosen.get(timeout=PATIENCE_S) == "http/1.1"

@@ -9,8 +9,9 @@ import threading
 import pytest
 
 from sidecar.http1.preface import HTTP2_PREFACE
+from tests.support.listening import free_port
 from tests.support.raw_upstream import RawUpstream, read_head, read_to_end
-from tests.support.running import Sidecar, eventually, request, split
+from tests.support.running import PATIENCE_S, Sidecar, eventually, request, split
 
 UPGRADE = ("Connection: Upgrade", "Upgrade: echo")
 SWITCHED = b"HTTP/1.1 101 Switching Protocols\r\nConnection: Upgrade\r\nUpgrade: echo\r\n\r\n"
@@ -151,7 +152,7 @@ class TestUpgrade:
     def test_a_drain_waits_for_it_and_then_cuts_it(self) -> None:
         with (
             RawUpstream(echo_behind_upgrade) as server,
-            Sidecar(f"http://127.0.0.1:{server.port}", SIDECAR_DRAIN__LIMIT_S="1") as sidecar,
+            Sidecar(f"http://127.0.0.1:{server.port}", SIDECAR_DRAIN__LIMIT_S="3") as sidecar,
         ):
             caller, _ = opened(sidecar)
             with caller:
@@ -160,7 +161,7 @@ class TestUpgrade:
                 caller.sendall(b"still here")
                 assert caller.recv(100) == b"still here"
                 assert caller.recv(100) == b""
-            assert sidecar.child.wait(10) == 0
+            assert sidecar.child.wait(PATIENCE_S) == 0
             assert sidecar.events("drained")[0]["cut_off"] == 1
 
 
@@ -188,14 +189,12 @@ class TestHttp2:
                 while len(received) < 14:
                     received += caller.recv(100)
             assert received == b"settingsframes"
-            assert got.get(timeout=5) == HTTP2_PREFACE + b"client"
-            assert got.get(timeout=5) == b""
+            assert got.get(timeout=PATIENCE_S) == HTTP2_PREFACE + b"client"
+            assert got.get(timeout=PATIENCE_S) == b""
 
     def test_without_an_upstream_the_connection_ends_without_a_word(self) -> None:
         """As it would without us: a gRPC client makes UNAVAILABLE of it, and would retry behind a GOAWAY."""
-        with socket.create_server(("127.0.0.1", 0)) as unused:
-            port = unused.getsockname()[1]
-        with Sidecar(f"http://127.0.0.1:{port}") as sidecar:
+        with Sidecar(f"http://127.0.0.1:{free_port()}") as sidecar:
             assert sidecar.send(HTTP2_PREFACE) == b""
 
     def test_a_preface_behind_a_request_is_no_request(self) -> None:
@@ -221,4 +220,4 @@ class TestHttp2:
             caller.sendall(HTTP2_PREFACE)
             eventually(lambda: server.n_connections)
             caller.close()
-            assert ended.wait(5)
+            assert ended.wait(PATIENCE_S)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+
 import distributed
 import pyarrow
 import pyarrow.parquet as parquet
@@ -18,8 +20,11 @@ ROLES = ["--score", "score", "--label", "late", "--time", "when", "--hour-of-wee
 @pytest.fixture(scope="module")
 def address():
     options = {"dashboard_address": None, "silence_logs": 50}
+    before = dict(os.environ)
     with distributed.LocalCluster(n_workers=2, threads_per_worker=1, processes=True, **options) as made:
         yield made.scheduler_address
+    os.environ.clear()  # dask has set limits of glibc and of BLAS there, for its workers
+    os.environ.update(before)
 
 
 @pytest.fixture

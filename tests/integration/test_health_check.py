@@ -68,7 +68,7 @@ async def checking(upstream: str, **upstream_tls: Any) -> AsyncIterator[HealthCh
 
 async def until(holds: Callable[[], object]) -> None:
     """Lets the loop turn until something holds."""
-    async with asyncio.timeout(10.0):
+    async with asyncio.timeout(60.0):
         while not holds():  # noqa: ASYNC110 - nothing tells of it
             await asyncio.sleep(0.002)
 

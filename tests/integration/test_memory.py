@@ -21,7 +21,6 @@ def held(features: int, kind: str) -> dict[str, int]:
     return {**found, "stated": sum(found["stated"].values())}
 
 
-@pytest.mark.timeout(120)
 @pytest.mark.parametrize(("features", "budget_bytes"), [(100, 25_000_000), (1000, 125_000_000)])
 def test_numeric_features_stay_within_what_is_stated_and_within_their_budget(
     features: int, budget_bytes: int
@@ -33,7 +32,6 @@ def test_numeric_features_stay_within_what_is_stated_and_within_their_budget(
     assert found["learning"] - found["before"] < found["stated_learning"] + 2 * SLACK_BYTES
 
 
-@pytest.mark.timeout(60)
 def test_categorical_features_with_ever_new_texts_stay_within_what_is_stated() -> None:
     found = held(100, "categorical")
     grown = found["after"] - found["before"]

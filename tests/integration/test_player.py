@@ -18,6 +18,7 @@ from sidecar.recording.records import Exchange, Record
 from sidecar.replay.outcome import Outcome
 from sidecar.replay.player import CandidateGone, Player, asked_again
 from tests.integration.test_mirror import honest, job, lying, served
+from tests.support.running import PATIENCE_S
 from tests.support.upstream import Request
 
 GAP_NS = 50_000_000
@@ -78,7 +79,7 @@ def test_no_more_are_on_their_way_than_allowed_and_of_a_sequence_one() -> None:
             open_now[0] += 1
             most[0] = max(most[0], open_now[0])
             order.append(json.loads(request.body)["inputs"][0]["data"][0])
-        gate.wait(10)  # two sequences: two at once, never more
+        gate.wait(PATIENCE_S)  # two sequences: two at once, never more
         with lock:
             open_now[0] -= 1
         return honest(connection, request)
@@ -98,7 +99,7 @@ def test_answers_are_compared_in_the_order_of_the_recording() -> None:
 
     def late(connection: socket.socket, request: Request) -> bool:
         if json.loads(request.body)["inputs"][0]["data"][0] == 0.0:
-            assert first.wait(10)
+            assert first.wait(PATIENCE_S)
         elif json.loads(request.body)["inputs"][0]["data"][0] == 5.0:
             first.set()
         return lying(connection, request)

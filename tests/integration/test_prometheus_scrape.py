@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import json
-import socket
 import subprocess
 import threading
 import urllib.parse
@@ -21,7 +20,8 @@ from sidecar.telemetry.names import FEATURE_DRIFT, HTTP_SERVER_REQUEST_DURATION,
 from sidecar.telemetry.points import CounterSet, Family, HistogramSet, Point
 from sidecar.telemetry.prometheus import render
 from tests.support.admin_source import FakeSource
-from tests.support.running import eventually
+from tests.support.listening import free_port
+from tests.support.running import PATIENCE_S, eventually
 from tests.support.tools import require_tool
 
 TOKEN = "scrape-me"
@@ -55,17 +55,19 @@ def serving(app: web.Application) -> Iterator[int]:
     thread = threading.Thread(target=loop.run_forever, daemon=True)
     thread.start()
     try:
-        yield asyncio.run_coroutine_threadsafe(start(), loop).result(10)
+        yield asyncio.run_coroutine_threadsafe(start(), loop).result(PATIENCE_S)
     finally:
-        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(10)
+        asyncio.run_coroutine_threadsafe(runner.cleanup(), loop).result(PATIENCE_S)
         loop.call_soon_threadsafe(loop.stop)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         loop.close()
 
 
 def ask(port: int, expression: str) -> list[dict[str, Any]]:
     query = urllib.parse.urlencode({"query": expression})
-    with urllib.request.urlopen(f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=5) as answer:
+    with urllib.request.urlopen(
+        f"http://127.0.0.1:{port}/api/v1/query?{query}", timeout=PATIENCE_S
+    ) as answer:
         return json.load(answer)["data"]["result"]
 
 
@@ -74,7 +76,7 @@ def test_a_real_prometheus_stores_what_we_show(tmp_path: Path) -> None:
     source = Source()
     with serving(make_app(source, TOKEN)) as port:
         config = {
-            "global": {"scrape_interval": "200ms", "scrape_timeout": "200ms"},
+            "global": {"scrape_interval": "1s", "scrape_timeout": "1s"},
             "scrape_configs": [
                 {
                     "job_name": "sidecar",
@@ -84,9 +86,7 @@ def test_a_real_prometheus_stores_what_we_show(tmp_path: Path) -> None:
             ],
         }
         (tmp_path / "prometheus.yml").write_text(json.dumps(config))  # JSON is YAML
-        with socket.socket() as probe:
-            probe.bind(("127.0.0.1", 0))
-            own_port = probe.getsockname()[1]
+        own_port = free_port()
         command = [
             tool,
             f"--config.file={tmp_path / 'prometheus.yml'}",
@@ -101,7 +101,7 @@ def test_a_real_prometheus_stores_what_we_show(tmp_path: Path) -> None:
             drift = ask(own_port, "model_feature_drift")
         finally:
             child.terminate()
-            child.wait(10)
+            child.wait(PATIENCE_S)
     assert source.asked_for_openmetrics
     assert dropped[0]["metric"]["reason"] == "ring_full"
     assert dropped[0]["value"][1] == "7"

@@ -22,7 +22,7 @@ from tests.support.ring_pair import Pair, ring_pair
 from tests.support.ring_worker import body_of
 
 ROOT = Path(__file__).resolve().parents[2]
-DEADLINE_S = 50.0
+DEADLINE_S = 200.0
 
 
 @contextmanager

@@ -17,6 +17,7 @@ from sidecar.mirror.request import Copy
 from sidecar.mirror.sender import Sender
 from tests.support.certificates import Authority
 from tests.support.listening import close, listen
+from tests.support.running import PATIENCE_S
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 COPY = Copy("POST", "/v2/models/m/infer?a=%2F", {"x-shadow": "s", "accept": "*/*"}, b"body")
@@ -47,7 +48,9 @@ class Server:
             return
 
 
-def sent(url: str, copy: Copy, *, tls: UpstreamTlsConfig | None = None, timeout_s: float = 5.0) -> Answer:
+def sent(
+    url: str, copy: Copy, *, tls: UpstreamTlsConfig | None = None, timeout_s: float = PATIENCE_S
+) -> Answer:
     async def send() -> Answer:
         sender = Sender(url, 4, timeout_s, 1000, tls or UpstreamTlsConfig())
         try:
@@ -146,7 +149,7 @@ class TestAServer:
             thread = threading.Thread(target=lambda: server.serve(listener.accept()[0]))
             thread.start()
             taken = sent(f"unix:{place}", Copy("POST", "/", {}, b""))
-            thread.join(5.0)
+            thread.join(PATIENCE_S)
         assert (taken.status, taken.body) == (200, b"ok")
         assert b"host: localhost\r\n" in server.asked[0]
 
@@ -175,4 +178,4 @@ class TestAServer:
         finally:
             close(listener)
         assert (taken.status, taken.failure) == (0, "timeout")
-        assert 0.05 <= taken.latency_s < 5.0
+        assert 0.05 <= taken.latency_s < PATIENCE_S

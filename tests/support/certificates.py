@@ -7,6 +7,7 @@ def authority(tmp_path: Path) -> Authority:
 
 from __future__ import annotations
 
+import os
 import ssl
 from dataclasses import dataclass
 from datetime import UTC, datetime
@@ -31,8 +32,13 @@ class Pair:
 
 
 def overwrite(path: str, source: str) -> None:
-    """Writes one file's content into another, in place."""
-    Path(path).write_bytes(Path(source).read_bytes())
+    """Writes one file's content into another, in place and at once: nobody finds it empty or half written.
+
+    Newlines behind the content fill up to what was there, which PEM allows.
+    """
+    content = Path(source).read_bytes()
+    with Path(path).open("r+b", buffering=0) as file:
+        file.write(content.ljust(os.fstat(file.fileno()).st_size, b"\n"))
 
 
 class Authority:

@@ -13,8 +13,8 @@ from typing import Any
 import grpc
 
 from tests.support.peers import PROGRAMS, serving
+from tests.support.running import PATIENCE_S
 
-PATIENCE_S = 20
 # Without a pool of its own, channels of one process to one address share a connection.
 OPTIONS: list[tuple[str, int]] = [
     ("grpc.use_local_subchannel_pool", 1),

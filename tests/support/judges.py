@@ -6,7 +6,6 @@ import importlib.util
 import shutil
 import socket
 import subprocess
-import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -14,7 +13,8 @@ from pathlib import Path
 import httptools
 
 from benchmarks.peers.registry import PEERS, fill
-from tests.support.listening import close, listen
+from tests.support.listening import close, free_port, listen
+from tests.support.running import PATIENCE_S, eventually
 
 ANSWER = b"HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"
 QUIET_S = 0.3  # an answer that nobody expected would come within this
@@ -64,7 +64,7 @@ class RawUpstream:
                 answered = False
 
 
-def ask(port: int, raw: bytes, *, n_expected: int = 1, patience_s: float = 10.0) -> tuple[int, ...]:
+def ask(port: int, raw: bytes, *, n_expected: int = 1, patience_s: float = PATIENCE_S) -> tuple[int, ...]:
     """Sends bytes on a connection of their own; the statuses of the answers, 1xx left out.
 
     Args:
@@ -135,8 +135,7 @@ def running_peer(name: str, folder: Path, upstream_port: int, binary: str | None
     binary = binary or peer.find()
     assert binary is not None, peer.install
     assert peer.template is not None
-    with socket.create_server(("127.0.0.1", 0)) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     values = {"PORT": str(port), "UPSTREAM_PORT": str(upstream_port)}
     folder.chmod(0o755)  # nginx's worker is another user when tests run as root
     config = fill(peer.template, folder, values)
@@ -146,21 +145,13 @@ def running_peer(name: str, folder: Path, upstream_port: int, binary: str | None
         stderr=subprocess.DEVNULL,
     )
     try:
-        _wait_for(port)
+        eventually(lambda: _listens(port))
         yield port
     finally:
         child.terminate()
-        child.wait(10)
+        child.wait(PATIENCE_S)
 
 
-def _wait_for(port: int, limit_s: float = 20.0) -> None:
-    end_s = time.monotonic() + limit_s
-    while True:
-        try:
-            socket.create_connection(("127.0.0.1", port), timeout=1).close()
-        except OSError:
-            if time.monotonic() > end_s:
-                raise
-            time.sleep(0.05)  # between two looks at a condition
-        else:
-            return
+def _listens(port: int) -> bool:
+    socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S).close()
+    return True

@@ -11,6 +11,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from sidecar.monitor.state import NAME
 from tests.support.listening import close, listen
 from tests.support.running import Sidecar, eventually
 
@@ -38,6 +39,23 @@ def reload(sidecar: Sidecar, n_before_and_this: int, n_workers: int = 1) -> None
     sidecar.child.send_signal(signal.SIGHUP)
     n_lines = n_before_and_this * (1 + n_workers)
     eventually(lambda: len(sidecar.events("reloaded")) == n_lines)
+
+
+def saved(folder: Path) -> None:
+    """Waits until the monitor's checkpoint holds what it knows by now: of two that follow the second is begun
+    when this is called already."""
+    for _ in range(2):
+        before = _checkpoint(folder)
+        eventually(lambda before=before: _checkpoint(folder) != before)  # type: ignore[misc]
+
+
+def _checkpoint(folder: Path) -> tuple[int, int] | None:
+    """Tells one checkpoint from the next."""
+    try:
+        found = (folder / NAME).stat()
+    except FileNotFoundError:
+        return None
+    return found.st_ino, found.st_mtime_ns
 
 
 def read_answer(caller: socket.socket) -> bytes:

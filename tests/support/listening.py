@@ -1,10 +1,25 @@
-"""A loopback listener whose connections are served by a thread each."""
+"""Loopback listeners whose connections are served by a thread each, and ports for those of others."""
 
 from __future__ import annotations
 
 import socket
 import threading
 from collections.abc import Callable
+
+_held: list[socket.socket] = []
+
+
+def free_port() -> int:
+    """A loopback port for one server, or for none: until then, and between two, connections are refused.
+
+    It stays bound for as long as the tests run, so that the system gives it to nobody who asks for any port;
+    who asks for this one with `SO_REUSEADDR`, as servers do, gets it.
+    """
+    holder = socket.socket()
+    holder.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    holder.bind(("127.0.0.1", 0))
+    _held.append(holder)
+    return int(holder.getsockname()[1])
 
 
 def listen(serve: Callable[[socket.socket], None]) -> socket.socket:

@@ -13,7 +13,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from tests.support.peers import PROGRAMS, free_port, require_peer, serving
+from tests.support.listening import free_port
+from tests.support.peers import PROGRAMS, require_peer, serving
+from tests.support.running import PATIENCE_S
 
 ENVIRONMENT = ".venv-peers"
 MODELS = {
@@ -47,7 +49,7 @@ def mlserver(folder: Path) -> Iterator[MlServer]:
 def train(program: str, *arguments: str | Path) -> None:
     """Runs a program that trains, in MLServer's environment."""
     python = require_peer(ENVIRONMENT, "python")
-    subprocess.run([python, PROGRAMS / program, *arguments], check=True, timeout=120)
+    subprocess.run([python, PROGRAMS / program, *arguments], check=True, timeout=4 * PATIENCE_S)
 
 
 @contextmanager
@@ -76,7 +78,7 @@ def serving_models(folder: Path, models: Mapping[str, Mapping[str, Any]]) -> Ite
 
 def exchange(port: int, method: str, path: str, body: bytes | None = None) -> tuple[int, bytes]:
     """Status and body of one exchange with the server at this loopback port."""
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     connection.request(method, path, body, {"content-type": "application/json"} if body else {})
     answer = connection.getresponse()
     received = answer.status, answer.read()

@@ -8,8 +8,9 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from tests.support.listening import free_port
 from tests.support.mlserver import exchange
-from tests.support.peers import PROGRAMS, free_port, serving
+from tests.support.peers import PROGRAMS, serving
 
 FILE = bytes(range(256)) * 4096
 # Lines that a hop makes for itself, or that differ between any two answers.

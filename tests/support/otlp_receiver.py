@@ -20,6 +20,8 @@ from google.rpc.error_details_pb2 import RetryInfo
 from opentelemetry.proto.collector.metrics.v1 import metrics_service_pb2, metrics_service_pb2_grpc
 from opentelemetry.proto.collector.trace.v1 import trace_service_pb2, trace_service_pb2_grpc
 
+from tests.support.running import PATIENCE_S
+
 REQUESTS = {
     "metrics": metrics_service_pb2.ExportMetricsServiceRequest,
     "traces": trace_service_pb2.ExportTraceServiceRequest,
@@ -46,7 +48,7 @@ class OtlpReceiver:
         self._changed = threading.Condition()
         self._over = asyncio.Event()
 
-    def wait_until(self, reached: Callable[[OtlpReceiver], bool], limit_s: float = 10.0) -> None:
+    def wait_until(self, reached: Callable[[OtlpReceiver], bool], limit_s: float = PATIENCE_S) -> None:
         """Returns once `reached(receiver)`; fails after `limit_s`."""
         with self._changed:
             assert self._changed.wait_for(lambda: reached(self), limit_s), (
@@ -164,12 +166,12 @@ def receiving(*, with_grpc: bool = False) -> Iterator[OtlpReceiver]:
         target=lambda: loop.run_until_complete(receiver._serve(started, over, with_grpc)), daemon=True
     )
     thread.start()
-    assert started.wait(10)
+    assert started.wait(PATIENCE_S)
     try:
         yield receiver
     finally:
         loop.call_soon_threadsafe(over.set)
-        thread.join(10)
+        thread.join(PATIENCE_S)
         loop.close()
 
 

@@ -10,7 +10,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import socket
 import subprocess
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -19,15 +18,9 @@ from typing import Any
 
 import pytest
 
-from tests.support.running import ROOT, eventually
+from tests.support.running import PATIENCE_S, ROOT, eventually
 
 PROGRAMS = ROOT / "tests" / "e2e" / "programs"
-
-
-def free_port() -> int:
-    """A loopback port that nobody listens on now."""
-    with socket.create_server(("127.0.0.1", 0)) as probe:
-        return int(probe.getsockname()[1])
 
 
 def require_peer(environment: str, program: str) -> Path:
@@ -64,12 +57,12 @@ def serving(
         return is_ready()
 
     try:
-        eventually(look, 120)
+        eventually(look, 4 * PATIENCE_S)
         yield server
     finally:
         server.terminate()
         try:
-            server.wait(15)
+            server.wait(PATIENCE_S)
         except subprocess.TimeoutExpired:
             server.kill()
             server.wait()
@@ -87,7 +80,7 @@ def outcomes(python: Path, program: str, address: str, *arguments: str | Path) -
         [python, PROGRAMS / program, address, *arguments],
         capture_output=True,
         text=True,
-        timeout=120,
+        timeout=4 * PATIENCE_S,
         check=False,
     )
     assert done.returncode == 0, done.stderr

@@ -15,6 +15,7 @@ from pathlib import Path
 from types import TracebackType
 
 from tests.support.listening import close, listen
+from tests.support.running import PATIENCE_S
 from tests.support.upstream import Request, read_request, with_length
 
 CHUNK = re.compile(rb"([0-9a-fA-F]+)\r\n")
@@ -90,6 +91,6 @@ class Replay:
         for piece in first:
             connection.sendall(piece)
         if hold == [b"last"]:
-            self._released.wait(30)
+            self._released.wait(PATIENCE_S)
             self._released.clear()
         connection.sendall(last)

@@ -11,7 +11,7 @@ from collections.abc import Callable
 
 from tests.support.certificates import Pair
 from tests.support.raw_upstream import Serve, read_head
-from tests.support.running import ROOT, Sidecar, eventually
+from tests.support.running import PATIENCE_S, ROOT, Sidecar, eventually
 
 OK = b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok"
 
@@ -109,7 +109,7 @@ def started(command: list[str], variables: dict[str, str]) -> tuple[int, str]:
         env={**os.environ, **variables},
         capture_output=True,
         text=True,
-        timeout=30,
+        timeout=PATIENCE_S,
         check=False,
     )
     return done.returncode, done.stderr

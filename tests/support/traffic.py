@@ -8,6 +8,9 @@ import threading
 from collections import Counter
 from collections.abc import Sequence
 from types import TracebackType
+from typing import Any
+
+from tests.support.running import PATIENCE_S
 
 
 def infer_body(rows: Sequence[Sequence[float]], name: str = "x") -> bytes:
@@ -24,7 +27,7 @@ def infer_body(rows: Sequence[Sequence[float]], name: str = "x") -> bytes:
 def post_all(port: int, bodies: Sequence[bytes], path: str = "/v2/models/m/infer") -> Counter[int]:
     """Sends bodies one after the other on one connection; how often each status came."""
     statuses: Counter[int] = Counter()
-    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=30)
+    connection = http.client.HTTPConnection("127.0.0.1", port, timeout=PATIENCE_S)
     for body in bodies:
         connection.request("POST", path, body, {"content-type": "application/json"})
         answer = connection.getresponse()
@@ -47,6 +50,7 @@ class Load:
         self.errors: Counter[str] = Counter()
         self._port, self._body = port, body
         self._stop = threading.Event()
+        self._lock = threading.Lock()  # of the counts
         self._threads = [threading.Thread(target=self._call) for _ in range(n_callers)]
 
     def __enter__(self) -> Load:
@@ -64,17 +68,23 @@ class Load:
     @property
     def n_answers(self) -> int:
         """All answers so far."""
-        return sum(self.statuses.values())
+        with self._lock:
+            return self.statuses.total()
+
+    def _count(self, counts: Counter[Any], what: object) -> None:
+        with self._lock:
+            counts[what] += 1
 
     def _call(self) -> None:
-        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
+        connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=PATIENCE_S)
         while not self._stop.is_set():
             try:
                 connection.request("POST", "/v2/models/m/infer", self._body)
                 answer = connection.getresponse()
                 answer.read()
-                self.statuses[answer.status] += 1
             except (OSError, http.client.HTTPException) as exc:
-                self.errors[type(exc).__name__] += 1
+                self._count(self.errors, type(exc).__name__)
                 connection.close()
+            else:
+                self._count(self.statuses, answer.status)
         connection.close()

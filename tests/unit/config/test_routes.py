@@ -47,7 +47,7 @@ def test_patterns(pattern: str, path: bytes, matches: bool) -> None:
 def test_no_path_takes_long_to_match(pattern: str, path: bytes) -> None:
     start_s = time.process_time()
     compile_path(pattern, "tap.paths[0]").fullmatch(path)
-    assert time.process_time() - start_s < 0.1  # quadratic would be ten seconds
+    assert time.process_time() - start_s < 2.0  # quadratic would be ten seconds, and more where this is slow
 
 
 @pytest.mark.parametrize(

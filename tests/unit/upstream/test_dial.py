@@ -152,7 +152,7 @@ def test_an_address_that_is_silent_leaves_time_for_the_next(run: Run) -> None:
                     filler.setblocking(False)
                     filler.connect_ex(("127.0.0.1", server.port))
                 upstream = TcpUpstream("model", server.port)
-                config = load_config(flags={"timeouts": {"connect_s": 0.4}})
+                config = load_config(flags={"timeouts": {"connect_s": 1.0}})
                 dialer = Dialer(upstream, config, knowing(upstream, "127.0.0.1", "127.0.0.2"))
                 connection = await dialer.connect(End)
                 assert connection.transport.get_extra_info("peername")[0] == "127.0.0.2"
@@ -160,7 +160,7 @@ def test_an_address_that_is_silent_leaves_time_for_the_next(run: Run) -> None:
                 alone = Dialer(TcpUpstream("127.0.0.1", server.port), config)
                 assert await complaint(alone.connect(End)) == (
                     504,
-                    "no connection to the upstream within 0.4 s",
+                    "no connection to the upstream within 1.0 s",
                 )
 
     run(main())

@@ -9,7 +9,8 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from sidecar.config.shadow import ShadowConfig
 from sidecar.mirror.job import Job
@@ -36,8 +37,7 @@ _LEFT_OUT = CREDENTIALS | {
 TRACE_VENDOR = "sidecar"
 
 
-@dataclass(frozen=True, slots=True)
-class Copy:
+class Copy(Struct, frozen=True, gc=False):
     """A request to send.
 
     Args:
@@ -110,8 +110,9 @@ def copy_request(
         The copy.
     """
     kept = {name: value for name, value in headers.items() if name not in _LEFT_OUT}
-    named = {token.strip().lower() for token in headers.get("connection", "").split(",")}
-    kept = {name: value for name, value in kept.items() if name not in named}
+    if "connection" in headers:
+        for token in headers["connection"].split(","):
+            kept.pop(token.strip().lower(), None)
     if host is not None:
         kept["host"] = host
     kept["x-shadow"] = shadow

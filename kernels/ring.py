@@ -193,13 +193,13 @@ def release_tail(header: I64, word: int, tail: int) -> None:
     store_release(header, word, tail)
 
 
-@kernel("i8(f8[:,::1], i8, f8[:,::1], i8[::1], i8[::1])")
-def push_rows(rows: F64, stamp: int, data: F64, stamps: I64, header: I64) -> int:
+@kernel("i8(f8[:,::1], i8[::1], f8[:,::1], i8[::1], i8[::1])")
+def push_rows(rows: F64, row_stamps: I64, data: F64, stamps: I64, header: I64) -> int:
     """Write as many rows as there is room for.
 
     Args:
         rows: shape (n, F), float64.
-        stamp: what is written beside each of them.
+        row_stamps: what is written beside each of them, shape (n,), int64.
         data: shape (capacity, F), float64; capacity is a power of two.
         stamps: shape (capacity,), int64.
         header: shape (HEADER_WORDS,), int64.
@@ -218,7 +218,7 @@ def push_rows(rows: F64, stamp: int, data: F64, stamps: I64, header: I64) -> int
     fence()
     for i in range(n):
         slot = (head + i) & (capacity - 1)
-        stamps[slot] = stamp
+        stamps[slot] = row_stamps[i]
         for f in range(width):
             data[slot, f] = rows[i, f]
     store_release(header, HEAD, head + n)

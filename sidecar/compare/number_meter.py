@@ -63,8 +63,10 @@ class NumberMeter:
         self._rows += primary.size
         self._within += int(np.count_nonzero(same))
         self._signed = _partials(self._signed, signed[:n_signed].tolist())
-        for row, pair in enumerate(zip(primary.tolist(), shadow.tolist(), strict=True)):
-            self._sample.offer((priority + row) & 0xFFFF_FFFF_FFFF_FFFF, pair)
+        for row in range(primary.size):
+            place = (priority + row) & 0xFFFF_FFFF_FFFF_FFFF
+            if self._sample.wants(place):
+                self._sample.offer(place, (float(primary[row]), float(shadow[row])))
         if self._threshold is None:
             return ~same
         flipped = flips(primary, shadow, self._threshold)

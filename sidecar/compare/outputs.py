@@ -85,6 +85,9 @@ class Output:
     columns: tuple[str, ...]
 
 
+Rules = tuple[tuple[Output, FieldConfig], ...]
+
+
 class OutputComparison:
     """All that is known of how the outputs of two models differ.
 
@@ -99,7 +102,7 @@ class OutputComparison:
         self._to_hide: set[str] = set()  # outputs of the schema
         self._hidden: set[str] = set()  # meters that have seen such
         self._meters: dict[str, tuple[str, Meter]] = {}
-        self._outputs: dict[Schema, tuple[Output, ...]] = {}
+        self._known: tuple[Schema, Rules] | None = None  # a model has one schema
         self.shapes_apart = 0
 
     def compare(self, primary: Columns, shadow: Columns, priority: int) -> BoolArray:
@@ -117,12 +120,11 @@ class OutputComparison:
         if primary.rows != shadow.rows or primary.schema is not shadow.schema:
             self.shapes_apart += 1
             return np.ones(max(1, primary.rows), dtype=np.bool_)
-        apart = np.zeros(primary.rows, dtype=np.bool_)
-        for output in self._outputs_of(primary.schema):
-            found = self._compare_output(output, primary, shadow, priority)
-            if found is not None:
-                apart |= found
-        return apart
+        apart: BoolArray | None = None
+        for output, rule in self._rules_of(primary.schema):
+            found = self._compare_output(output, rule, primary, shadow, priority)
+            apart = found if apart is None else apart | found
+        return np.zeros(primary.rows, dtype=np.bool_) if apart is None else apart
 
     def compare_documents(self, primary: Any, shadow: Any) -> bool:
         """Takes answers that are JSON but no table.
@@ -189,22 +191,23 @@ class OutputComparison:
             {"name": name, "kind": kind, **meter.to_json()} for name, (kind, meter) in self._meters.items()
         ]
 
-    def _outputs_of(self, schema: Schema) -> tuple[Output, ...]:
-        found = self._outputs.get(schema)
-        if found is None:
-            self._outputs.clear()  # a model has one; what changes with every answer must not pile up
-            found = self._outputs[schema] = outputs_of(schema)
+    def _rules_of(self, schema: Schema) -> Rules:
+        """The outputs of a schema that are compared, each with how."""
+        if self._known is None or self._known[0] is not schema:
+            outputs = outputs_of(schema)
             self._to_hide = {
-                output.name for output in found if any(map(self._redaction.hides, output.columns))
+                output.name for output in outputs if any(map(self._redaction.hides, output.columns))
             }
-        return found
+            rules = [(output, self._rule_of(output.name)) for output in outputs]
+            self._known = schema, tuple((output, rule) for output, rule in rules if rule.kind != "ignored")
+        return self._known[1]
+
+    def _rule_of(self, name: str) -> FieldConfig:
+        return self._rules.get(name) or self._rules.get(_ANY) or FieldConfig(name=name)
 
     def _compare_output(
-        self, output: Output, primary: Columns, shadow: Columns, priority: int
-    ) -> BoolArray | None:
-        rule = self._rules.get(output.name) or self._rules.get(_ANY) or FieldConfig(name=output.name)
-        if rule.kind == "ignored":
-            return None
+        self, output: Output, rule: FieldConfig, primary: Columns, shadow: Columns, priority: int
+    ) -> BoolArray:
         if output.text is not None:
             return self._compare_texts(output, rule, primary.texts[output.text], shadow.texts[output.text])
         ours, theirs = primary.numeric[:, output.numeric], shadow.numeric[:, output.numeric]

@@ -23,6 +23,7 @@ from itertools import combinations
 import numpy as np
 from numpy.typing import NDArray
 
+from kernels.cells import count_cells
 from sidecar.compare.cells import fill_cells, fill_sums, pack_cells, pack_sums
 from sidecar.compare.state import SegmentsState
 
@@ -79,10 +80,7 @@ class Segments:
     def __init__(self, axes: Sequence[Axis]) -> None:
         self.axes = tuple(axes[:MOST_FEATURES])
         self._pairs = list(combinations(range(len(self.axes)), 2))
-        self._left = np.array([left for left, _ in self._pairs], dtype=np.int64)
-        self._right = np.array([right for _, right in self._pairs], dtype=np.int64)
         places = len(self.axes) + len(self._pairs)
-        self._begins: I64 = np.arange(places) * (CELLS * CELLS)  # of each place, in one row
         self.requests: I64 = np.zeros((places, CELLS * CELLS), dtype=np.int64)
         self.disagreements: F64 = np.zeros((places, CELLS * CELLS))
         self.total = 0
@@ -96,10 +94,7 @@ class Segments:
             disagreement: 0 to 1.
         """
         here = np.array(cells[: len(self.axes)], dtype=np.int64)
-        places = self._begins + np.concatenate((here, here[self._left] * CELLS + here[self._right]))
-        self.requests.reshape(-1)[places] += 1
-        if disagreement:
-            self.disagreements.reshape(-1)[places] += disagreement
+        count_cells(here, CELLS, disagreement, self.requests, self.disagreements)
         self.total += 1
         self.total_disagreement += disagreement
 

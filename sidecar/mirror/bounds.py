@@ -14,11 +14,11 @@ class TokenBucket:
         most_per_s: > 0.
     """
 
-    __slots__ = ("_last_s", "_most", "_tokens")
+    __slots__ = ("_last_s", "_most", "_per_s", "_tokens")
 
     def __init__(self, most_per_s: float) -> None:
-        self._most = most_per_s
-        self._tokens = max(1.0, most_per_s)
+        self._per_s = most_per_s
+        self._tokens = self._most = max(1.0, most_per_s)
         self._last_s = 0.0
 
     def has_one(self, now_s: float) -> bool:
@@ -27,8 +27,9 @@ class TokenBucket:
         Args:
             now_s: monotonic time; one earlier than before adds nothing.
         """
-        self._tokens = min(max(1.0, self._most), self._tokens + max(0.0, now_s - self._last_s) * self._most)
-        self._last_s = max(self._last_s, now_s)
+        if now_s > self._last_s:
+            self._tokens = min(self._most, self._tokens + (now_s - self._last_s) * self._per_s)
+            self._last_s = now_s
         return self._tokens >= 1.0
 
     def take(self, now_s: float) -> bool:

@@ -65,4 +65,4 @@ def asks_again(number: int, ratio: float) -> bool:
         number: of the exchange.
         ratio: the share, 0 to 1.
     """
-    return is_chosen(key_hash(f"noise {number:016x}"), ratio)
+    return ratio > 0.0 and is_chosen(key_hash(f"noise {number:016x}"), ratio)

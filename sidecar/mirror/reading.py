@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from functools import cached_property
-from typing import Any
+from collections.abc import Callable
+from typing import Any, Generic, TypeVar
 
 import msgspec
 
@@ -16,6 +16,19 @@ from sidecar.payload.registry import UNKNOWN, decode
 NO_DOCUMENT = msgspec.UNSET  # null is a document
 
 _JSON = msgspec.json.Decoder()
+
+T = TypeVar("T")
+
+
+class kept(Generic[T]):
+    """`functools.cached_property` without its lock, which is most of its cost and gone in Python 3.12."""
+
+    def __init__(self, read: Callable[[Any], T]) -> None:
+        self._read = read
+
+    def __get__(self, owner: Any, _owner_type: type[Any]) -> T:
+        value = owner.__dict__[self._read.__name__] = self._read(owner)
+        return value
 
 
 class Reading:
@@ -31,14 +44,14 @@ class Reading:
         self._message = message
         self._body_limit_bytes = body_limit_bytes
         if columns is not None:
-            self.columns = columns
+            self.__dict__["columns"] = columns
 
-    @cached_property
+    @kept
     def is_known(self) -> bool:
         """Whether its content coding is one that can be undone; else nobody knows what it says."""
         return "columns" in self.__dict__ or self._stripped[1]
 
-    @cached_property
+    @kept
     def _stripped(self) -> tuple[Message | None, bool]:
         """Without its content coding, None when that is broken, or its body too long; and whether the coding
         is a known one."""
@@ -49,7 +62,7 @@ class Reading:
         except PayloadError:
             return None, True
 
-    @cached_property
+    @kept
     def columns(self) -> Columns | None:
         """Its rows; None when no decoder can read it."""
         if self._stripped[0] is None:
@@ -59,7 +72,7 @@ class Reading:
         except PayloadError:
             return None
 
-    @cached_property
+    @kept
     def document(self) -> Any:
         """It as JSON; `NO_DOCUMENT` when it is none, or nested deeper than can be read."""
         if self._stripped[0] is None:

@@ -24,8 +24,8 @@ class Received:
     Attributes:
         ended: done once no more will come.
         end_s: when that was, by `time.perf_counter`.
-        head: the answer's; None when none came.
-        pieces: of the body; none when it is too long.
+        head: the answer's; None when none came, or it took too long.
+        pieces: of the body; none when it is too long or takes too long.
         failure: why it is no whole answer; None when it is.
     """
 
@@ -56,7 +56,7 @@ class Received:
         """The head, with the first bytes of the body."""
         self.head = head
         if not complete and head.body_length > self._left:  # announced, so none of it need be read
-            self._give_up()
+            self._give_up("too_long")
         else:
             self.on_body(body, complete)
 
@@ -65,7 +65,7 @@ class Received:
         self._note_read(len(body))
         self._left -= len(body)
         if self._left < 0:
-            self._give_up()
+            self._give_up("too_long")
             return
         self.pieces.append(body)
         if complete:
@@ -78,10 +78,16 @@ class Received:
     def on_upstream_writable(self, writable: bool) -> None:
         """The copy was written whole; the transport keeps what the server does not take."""
 
-    def _give_up(self) -> None:
+    def expire(self) -> None:
+        """Its time is over; what is whole by now is not late."""
+        if not self.ended.done():
+            self.head = None
+            self._give_up("timeout")
+
+    def _give_up(self, failure: Failure) -> None:
         self.pieces.clear()
         self._connection.abandon()
-        self._end("too_long")
+        self._end(failure)
 
     def _end(self, failure: Failure | None) -> None:
         self.failure = failure

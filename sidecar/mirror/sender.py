@@ -20,6 +20,7 @@ from sidecar.http1.fields import REDACTED
 from sidecar.http1.part import LONG_BYTES
 from sidecar.http1.recorded import header_lines
 from sidecar.mirror.answer import Answer, Failure
+from sidecar.mirror.deadlines import Deadlines
 from sidecar.mirror.received import Received
 from sidecar.mirror.request import Copy
 from sidecar.upstream.connection import UpstreamConnection
@@ -68,6 +69,7 @@ class Sender:
         self._headers = lru_cache(maxsize=KEPT_HEADS)(header_lines)
         self._room = asyncio.Semaphore(concurrency)
         self._timeout_s = timeout_s
+        self._deadlines = Deadlines(timeout_s)
         self._answer_bytes = answer_bytes
         self._note_read = note_read
         self._idle: list[UpstreamConnection] = []
@@ -82,20 +84,18 @@ class Sender:
             The answer, or what kept it from coming; never raises but for cancellation.
         """
         start_s = perf_counter()
-        try:
-            async with asyncio.timeout(self._timeout_s), self._room:
-                return await self._exchange(copy, start_s)
-        except TimeoutError:
-            return Answer(0, latency_s=perf_counter() - start_s, failure="timeout")
-        except UpstreamError as exc:
-            failure: Failure = "timeout" if exc.status == 504 else "connect"
-            return Answer(0, latency_s=perf_counter() - start_s, failure=failure)
+        connection = None if self._room.locked() else self._take_idle()
+        if connection is None:
+            return await self._wait_and_send(copy, start_s)
+        async with self._room:
+            return await self._exchange(connection, copy, start_s)
 
     async def close(self) -> None:
         """Closes the connections."""
         for connection in self._idle:
             connection.transport.close()
         self._idle.clear()
+        self._deadlines.close()
 
     # --- what a connection wants of its home
 
@@ -111,20 +111,34 @@ class Sender:
 
     # --- one exchange
 
-    async def _exchange(self, copy: Copy, start_s: float) -> Answer:
-        connection = self._take_idle()
-        if connection is None:
-            connection = await self._dialer.connect(self._new_connection)
+    async def _wait_and_send(self, copy: Copy, start_s: float) -> Answer:
+        """Where there is no room, or no connection, yet."""
+        try:
+            async with asyncio.timeout(self._timeout_s), self._room:
+                connection = self._take_idle()
+                if connection is None:
+                    connection = await self._dialer.connect(self._new_connection)
+                return await self._exchange(connection, copy, start_s)
+        except TimeoutError:
+            return Answer(0, latency_s=perf_counter() - start_s, failure="timeout")
+        except UpstreamError as exc:
+            failure: Failure = "timeout" if exc.status == 504 else "connect"
+            return Answer(0, latency_s=perf_counter() - start_s, failure=failure)
+
+    async def _exchange(self, connection: UpstreamConnection, copy: Copy, start_s: float) -> Answer:
         received = Received(connection, self._answer_bytes, self._note_read)
         head, body = self._head(copy), copy.body
         if len(body) < LONG_BYTES:
             head, body = head + body, b""
         connection.send(received, head, body, head_only=copy.method == "HEAD", more_follows=False)
+        self._deadlines.enter(received, start_s)
         try:
             await received.ended
         except asyncio.CancelledError:
             connection.abandon()
             raise
+        finally:
+            self._deadlines.leave(received)
         answered = received.head
         return Answer(
             0 if answered is None else answered.status,

@@ -171,6 +171,7 @@ class Intake:
                 lane.take_piece(record)
             else:
                 reader.settle(record, self._take_exchange(record, lane))
+        self._subjects.flush()
         for taker in self._takers:
             taker.flush()
         if self._access_log is not None:
@@ -236,9 +237,9 @@ class Intake:
         model = inputs.model or (outputs.model if outputs is not None else None)
         version = (outputs.version if outputs is not None else None) or inputs.version
         ended_unix_ns = record.start_unix_ns + record.end_ns
-        kept = self._subjects.push(inputs, "input", model, version, ended_unix_ns, record.exchange_id)
+        kept = self._subjects.stage(inputs, "input", model, version, ended_unix_ns, record.exchange_id)
         if outputs is not None:
-            self._subjects.push(outputs, "output", model, version, ended_unix_ns, record.exchange_id)
+            self._subjects.stage(outputs, "output", model, version, ended_unix_ns, record.exchange_id)
         return "analysed" if kept else "undecoded"
 
     def _note_fault(self, event: str, exc: Exception) -> None:

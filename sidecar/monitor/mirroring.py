@@ -98,9 +98,10 @@ def _job(
         latency_s=max(0, record.end_ns - record.forwarded_ns) * _NS,
         failure="broken" if failed else None,
     )
+    span_id = record.span_id
     return Job(
-        number=int.from_bytes(record.span_id, "big"),
-        span_id=bytes(record.span_id),
+        number=int.from_bytes(span_id, "big"),
+        span_id=span_id,
         method=request.method,
         target=request.target,
         path=request.path,

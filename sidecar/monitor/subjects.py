@@ -24,12 +24,13 @@ from sidecar.monitor.analysis import ModelAnalysis
 from sidecar.monitor.data_quality import DataQuality
 from sidecar.monitor.memory import Shape, learning_bytes, most_bytes, shape_of
 from sidecar.monitor.quality_alarm import AlarmSettings
+from sidecar.monitor.row_stage import RowStage
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.payload.columns import Columns, Schema
 from sidecar.profile.feature import Role
 from sidecar.profile.naming import name_columns
 from sidecar.profile.reference import Reference
-from sidecar.profile.units import chosen_of, marked, stamp_of
+from sidecar.profile.units import chosen_of, stamps_of
 from sidecar.quality.report import QualityReport
 from sidecar.ring.feature_ring import FeatureRing
 
@@ -42,6 +43,7 @@ LEAST_RING_ROWS = 1024
 WAKE_ROWS = (
     256  # a kernel call costs a microsecond whatever it does; fewer rows wait for the thread's own tick
 )
+STAGED_CELLS = 8192  # of one subject, 64 KiB; beyond that rows do not wait for the end of the batch
 WAIT_S = 0.05  # longest sleep while a feature ring is full: meanwhile records wait in the worker's ring
 NS = 1_000_000_000
 UNNAMED = "default"  # a model that neither path nor body names
@@ -57,6 +59,7 @@ class Subject:
         analysis: its statistics; only the statistics thread adds rows to it.
         quality: its data quality; rows as with the analysis.
         ring: rows on their way there.
+        stage: rows on their way to the ring.
         quality_report: as `report`.
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
@@ -66,6 +69,7 @@ class Subject:
     analysis: ModelAnalysis
     quality: DataQuality
     ring: FeatureRing
+    stage: RowStage
     report: ModelReport | None = None
     quality_report: QualityReport | None = None
     rows: int = 0
@@ -143,6 +147,7 @@ class Subjects:
         self._by_key: dict[Key, Subject] = {}
         self._held_bytes = 0  # by all of them at most; never less than before
         self._refused: WeakKeyDictionary[Schema, set[Key]] = WeakKeyDictionary()  # for whom there is no room
+        self._staged: list[Subject] = []  # with rows in their stages
         self._pushed = 0  # rows since the statistics thread was last woken
         self.room = threading.Event()  # set by the statistics thread after it has taken rows
 
@@ -159,7 +164,21 @@ class Subjects:
         unix_ns: int,
         exchange_id: int = 0,
     ) -> bool:
-        """Sends the rows of one message to their subject.
+        """Sends the rows of one message to their subject; as `stage`, without a wait for others."""
+        kept = self.stage(columns, role, model, version, unix_ns, exchange_id)
+        self.flush()
+        return kept
+
+    def stage(
+        self,
+        columns: Columns,
+        role: Role,
+        model: str | None,
+        version: str | None,
+        unix_ns: int,
+        exchange_id: int,
+    ) -> bool:
+        """Takes the rows of one message for their subject, to which `flush` sends them.
 
         Args:
             columns: decoded.
@@ -178,25 +197,33 @@ class Subjects:
         if subject is None:
             return False
         subject.quality.note(columns.schema)
-        matrix = subject.analysis.encoder.encode(columns)
-        if self._by_request and len(matrix) > 1:
-            for rows, stamp in marked(matrix, unix_ns, exchange_id):
-                self._send(subject.ring, rows, stamp)
-        else:
-            self._send(subject.ring, matrix, stamp_of(unix_ns))
+        matrix, stage = subject.analysis.encoder.encode(columns), subject.stage
+        if not len(matrix):
+            return True
+        if not stage.n_cells:
+            self._staged.append(subject)
+        stage.add(matrix, stamps_of(len(matrix), unix_ns, exchange_id if self._by_request else None))
+        if stage.n_cells >= STAGED_CELLS:
+            self.flush()
+        return True
+
+    def flush(self) -> None:
+        """Sends what was staged; once a batch."""
+        staged, self._staged = self._staged, []
+        for subject in staged:
+            self._send(subject.ring, *subject.stage.take())
         if self._pushed >= WAKE_ROWS:
             self._pushed = 0
             self._wake()
-        return True
 
-    def _send(self, ring: FeatureRing, rows: F64, stamp: int) -> None:
+    def _send(self, ring: FeatureRing, rows: F64, stamps: I64) -> None:
         while len(rows):
-            taken = ring.push(rows, stamp)
+            taken = ring.push(rows, stamps)
             self._pushed += taken
             if taken == len(rows):
                 break
             self._wake()
-            rows = rows[taken:]
+            rows, stamps = rows[taken:], stamps[taken:]
             self.room.wait(WAIT_S)
             self.room.clear()
 
@@ -250,6 +277,7 @@ class Subjects:
             analysis,
             quality,
             FeatureRing(columns, ring_rows(columns)),
+            RowStage(columns),
             missing=np.zeros(analysis.width, dtype=np.int64),
         )
         # Replaced whole: readers never see it change under them

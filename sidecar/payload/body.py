@@ -8,7 +8,8 @@ from __future__ import annotations
 
 import re
 import zlib
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from sidecar.errors import Malformed, UnknownProtocol
 from sidecar.payload.message import Message

@@ -12,6 +12,7 @@ from typing import Generic, Literal, TypeAlias, TypeVar
 from weakref import WeakValueDictionary
 
 import numpy as np
+from msgspec import Struct
 from numpy.typing import NDArray
 
 F64: TypeAlias = NDArray[np.float64]
@@ -42,8 +43,7 @@ class Schema:
     kinds: tuple[Kind, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Columns:
+class Columns(Struct, frozen=True, gc=False):
     """The rows of one message.
 
     Args:

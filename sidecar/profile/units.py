@@ -11,7 +11,7 @@ first row that is not chosen.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -48,39 +48,22 @@ def chosen_row(exchange_id: int, rows: int) -> int:
     return ((mixed ^ (mixed >> 31)) * rows) >> 64
 
 
-def stamp_of(unix_ns: int) -> int:
-    """The stamp of a row that stands for its exchange: its time with the last bit 0.
+def stamps_of(rows: int, unix_ns: int, exchange_id: int | None) -> list[int]:
+    """The stamps of one message's rows: its time, with the last bit 1 on the rows that are not chosen.
 
     Args:
+        rows: of the message, >= 1.
         unix_ns: time of the exchange; whether a nanosecond is odd is nobody's business.
+        exchange_id: number of the exchange, of whose rows one is chosen; None chooses them all.
 
     Returns:
-        Nanoseconds.
+        Nanoseconds, one for each row.
     """
-    return unix_ns & ~1
-
-
-def marked(matrix: F64, unix_ns: int, exchange_id: int) -> Iterator[tuple[F64, int]]:
-    """The rows of one message and their stamps; the last bit of a row that is not chosen is 1.
-
-    Args:
-        matrix: shape (n, F), float64.
-        unix_ns: time of the exchange.
-        exchange_id: number of the exchange.
-
-    Yields:
-        Rows in order, at most three views of the matrix, each with its stamp; one for a single row.
-    """
-    stamp = stamp_of(unix_ns)
-    if len(matrix) <= 1:
-        yield matrix, stamp
-        return
-    place = chosen_row(exchange_id, len(matrix))
-    if place:
-        yield matrix[:place], stamp | 1
-    yield matrix[place : place + 1], stamp
-    if place + 1 < len(matrix):
-        yield matrix[place + 1 :], stamp | 1
+    if exchange_id is None:
+        return [unix_ns & ~1] * rows
+    stamps = [unix_ns | 1] * rows
+    stamps[chosen_row(exchange_id, rows)] = unix_ns & ~1
+    return stamps
 
 
 def chosen_of(stamps: I64) -> Chosen | None:

@@ -47,18 +47,18 @@ class FeatureRing:
         self._stamps = np.zeros(capacity_rows, dtype=np.int64)
         self._header = np.zeros(kernel.HEADER_WORDS, dtype=np.int64)
 
-    def push(self, matrix: F64, unix_ns: int) -> int:
+    def push(self, matrix: F64, stamps: I64) -> int:
         """Writes rows as far as there is room.
 
         Args:
             matrix: shape (n, F), float64, C-contiguous.
-            unix_ns: time of the exchange that they come from.
+            stamps: time of the exchange that each comes from, shape (n,), int64, C-contiguous.
 
         Returns:
             How many of the first rows were taken; the caller counts or keeps the rest.
 
         Raises:
-            ShapeMismatch: another width.
+            ShapeMismatch: another width, or not a stamp for each row.
 
         Called by: writer only.
 
@@ -66,8 +66,10 @@ class FeatureRing:
         """
         if matrix.ndim != 2 or matrix.shape[1] != self.width:
             raise ShapeMismatch(f"feature ring: expected shape (n, {self.width}), got {matrix.shape}")
+        if len(stamps) != len(matrix):
+            raise ShapeMismatch(f"feature ring: expected {len(matrix)} stamps, got {len(stamps)}")
         rows = np.ascontiguousarray(matrix, dtype=np.float64)
-        return kernel.push_rows(rows, unix_ns, self._data, self._stamps, self._header)
+        return kernel.push_rows(rows, stamps, self._data, self._stamps, self._header)
 
     def drain(self, visit: Callable[[F64, I64], object], most_rows: int = 1 << 62) -> int:
         """Shows the waiting rows to the reader, in order, without a copy.

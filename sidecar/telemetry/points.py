@@ -125,19 +125,28 @@ class HistogramSet:
         limit: most attribute sets kept; a further one is counted under `__other__` in every attribute.
     """
 
-    __slots__ = ("_histograms", "_limit", "folded", "instrument")
+    __slots__ = ("_histograms", "_latest", "_limit", "folded", "instrument")
 
     def __init__(self, instrument: Instrument, limit: int = DEFAULT_LIMIT) -> None:
         self.instrument = instrument
         self.folded = 0
         self._limit = limit
         self._histograms: dict[Attributes, Histogram] = {}
+        self._latest: tuple[Attributes, Histogram] | None = (
+            None  # a hash of attributes costs more than a count
+        )
 
     def observe(self, value: float, attributes: Attributes = ()) -> None:
         """Counts one finite value in the histogram of these attributes."""
+        latest = self._latest
+        if latest is not None and latest[0] is attributes:
+            latest[1].observe(value)
+            return
         histogram = self._histograms.get(attributes)
         if histogram is None:
             histogram = self._enter(attributes)
+        else:
+            self._latest = attributes, histogram
         histogram.observe(value)
 
     def _enter(self, attributes: Attributes) -> Histogram:

@@ -214,7 +214,7 @@ class TestAMonitorThatIsStartedAgain:
         with model(2.0) as primary, model(-2.0) as lying:
             every = {"path": str(state), "every_s": 0.1}
             file = settings(tmp_path, state=every, shadows=[{**LYING, "url": lying}])  # type: ignore[arg-type]
-            with Sidecar(primary, "--config", str(file), **BUSY) as sidecar:
+            with Sidecar(primary, "--config", str(file)) as sidecar:
                 sidecar.monitored()
                 ask(sidecar, 300)
                 eventually(lambda: sidecar.events("shadow_verdict"))
@@ -237,7 +237,7 @@ class TestAMonitorThatIsStartedAgain:
         with model(2.0) as primary, model(-2.0) as lying:
             every = {"path": str(state), "every_s": 3.0}
             file = settings(tmp_path, state=every, shadows=[{**LYING, "url": lying}])  # type: ignore[arg-type]
-            with Sidecar(primary, "--config", str(file), **BUSY) as sidecar:
+            with Sidecar(primary, "--config", str(file)) as sidecar:
                 sidecar.monitored()
                 ask(sidecar, 200)
                 eventually(lambda: kept(state).comparison.compared > 0)
@@ -261,7 +261,7 @@ class TestAMonitorThatIsStartedAgain:
                 "concurrency": 2,
             }  # so that some are on their way, and some find no room
             file = settings(tmp_path, state=every, shadows=[few])  # type: ignore[arg-type]
-            with Sidecar(primary, "--config", str(file), **BUSY) as sidecar:
+            with Sidecar(primary, "--config", str(file)) as sidecar:
                 sidecar.monitored()
                 with Load(sidecar.traffic, infer(1.0), n_callers=2) as load:
                     for n_lives in (1, 2):
@@ -282,7 +282,7 @@ class TestAMonitorThatIsStartedAgain:
         with (
             model(2.0) as primary,
             model(-2.0) as lying,
-            Sidecar(primary, "--config", str(configured()), **BUSY) as sidecar,
+            Sidecar(primary, "--config", str(configured())) as sidecar,
         ):
             sidecar.monitored()
             ask(sidecar, 100)

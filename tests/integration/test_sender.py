@@ -179,3 +179,36 @@ class TestAServer:
             close(listener)
         assert (taken.status, taken.failure) == (0, "timeout")
         assert 0.05 <= taken.latency_s < PATIENCE_S
+
+    @pytest.mark.parametrize(
+        "rest", [b"", b"HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\no"], ids=["all", "end"]
+    )
+    def test_that_owes_the_second_answer_on_a_connection_is_waited_for_as_long(self, rest: bytes) -> None:
+        served: list[bytes] = []
+
+        def serve(connection: socket.socket) -> None:
+            with connection:
+                for answer in (OK, rest):
+                    connection.recv(65_536)
+                    connection.sendall(answer)
+                served.append(connection.recv(65_536))  # nothing: it is cut
+
+        listener = listen(serve)
+
+        async def send_twice() -> tuple[Answer, Answer, Answer]:
+            sender = Sender(
+                f"http://127.0.0.1:{listener.getsockname()[1]}", 4, 0.05, 1000, UpstreamTlsConfig()
+            )
+            first, second = await sender.send(COPY), await sender.send(COPY)
+            third = await sender.send(COPY)
+            await sender.close()
+            return first, second, third
+
+        try:
+            first, second, third = asyncio.run(send_twice())
+        finally:
+            close(listener)
+        assert (first.status, first.failure) == (200, None)
+        assert (second.status, second.headers, second.body, second.failure) == (0, {}, b"", "timeout")
+        assert 0.05 <= second.latency_s < PATIENCE_S
+        assert (third.status, third.failure) == (200, None)  # on a connection of its own

@@ -6,9 +6,11 @@ Written apart from the product's parser on purpose, so that one does not vouch f
 from __future__ import annotations
 
 import json
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
+
+from msgspec.structs import replace
 
 from sidecar.payload.message import Message
 

@@ -148,15 +148,15 @@ def test_feature_rows_claim_before_they_publish() -> None:
     header = np.zeros(kernel.HEADER_WORDS, dtype=np.int64)
     data = np.zeros((4, 2))
     stamps = np.zeros(4, dtype=np.int64)
-    assert kernel.push_rows(np.ones((3, 2)), 7, data, stamps, header) == 3
+    assert kernel.push_rows(np.ones((3, 2)), np.array([7, 8, 7]), data, stamps, header) == 3
     assert (header[kernel.HEAD], header[kernel.CLAIMED], header[kernel.TAIL]) == (3, 3, 0)
     assert kernel.peek_rows(data, header) == kernel.waiting_rows(header) == 3
     kernel.take_rows(header, 2)
-    assert kernel.push_rows(np.full((9, 2), 2.0), 9, data, stamps, header) == 3
+    assert kernel.push_rows(np.full((9, 2), 2.0), np.arange(9, 18), data, stamps, header) == 3
     assert kernel.peek_rows(data, header) == 2  # up to the area's end
     assert kernel.waiting_rows(header) == 4
     np.testing.assert_array_equal(data[:, 0], [2.0, 2.0, 1.0, 2.0])
-    assert stamps.tolist() == [9, 9, 7, 9]
+    assert stamps.tolist() == [10, 11, 7, 9]
 
 
 @pytest.mark.parametrize(("claimed", "whole"), [(6, 4), (7, 3), (9, 1), (10, 0), (99, 0)])

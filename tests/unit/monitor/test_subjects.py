@@ -14,11 +14,12 @@ from sidecar.config.load import load_config
 from sidecar.config.model import AlarmConfig, Config
 from sidecar.drift.detector import DETECTORS, Detector
 from sidecar.monitor import subjects as subjects_module
-from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, Subjects
+from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, STAGED_CELLS, Subjects
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.profile.feature import Role
+from sidecar.profile.units import stamps_of
 
 WORD_BYTES = 8
 MEBIBYTE = 1 << 20
@@ -98,6 +99,48 @@ def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     pushing.join()
     expected = np.arange(2.0 * n_rows).reshape(n_rows, 2)
     np.testing.assert_array_equal(np.concatenate(blocks), expected)
+
+
+def drained(subjects: Subjects) -> list[tuple[list[float], list[int]]]:
+    """First cells and stamps of the rows that have come to each subject."""
+    seen = []
+    for subject in subjects.all():
+        rows: tuple[list[float], list[int]] = ([], [])
+        subject.ring.drain(
+            lambda block, stamps, rows=rows: (rows[0].extend(block[:, 0]), rows[1].extend(stamps.tolist()))
+        )
+        seen.append(rows)
+    return seen
+
+
+def test_rows_of_a_batch_come_together_in_order_each_with_its_own_time() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    for moment, (n_rows, width) in enumerate([(1, 1), (3, 1), (1, 2), (0, 1), (2, 1)]):
+        assert subjects.stage(columns(n_rows, width), "input", f"m{width}", None, 2 * moment, 5)
+    assert drained(subjects) == [([], []), ([], [])]
+    subjects.flush()
+    assert drained(subjects) == [
+        ([0.0, 0.0, 1.0, 2.0, 0.0, 1.0], [0, *stamps_of(3, 2, 5), *stamps_of(2, 8, 5)]),
+        ([0.0], [4]),
+    ]
+    subjects.flush()
+    assert drained(subjects) == [([], []), ([], [])]
+
+
+def test_many_rows_do_not_wait_for_the_end_of_the_batch() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    for n_rows in (2, STAGED_CELLS - 2):
+        assert drained(subjects) in ([], [([], [])])
+        assert subjects.stage(columns(n_rows, 1), "input", "m", None, 2, 5)
+    ((cells, _),) = drained(subjects)
+    assert len(cells) == STAGED_CELLS
+
+
+def test_a_message_without_rows_makes_a_subject_and_sends_nothing() -> None:
+    subjects = Subjects(load_config(""), None, lambda: None)
+    assert subjects.push(columns(0, 2), "input", "m", None, 1)
+    assert subjects.push(columns(0, 2), "input", "m", None, 1)
+    assert drained(subjects) == [([], [])]
 
 
 MOMENT = 1_700_000_000 * 10**9

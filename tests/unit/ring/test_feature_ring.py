@@ -14,6 +14,11 @@ def rows(first: int, n: int, width: int = 3) -> F64:
     return np.arange(first, first + n, dtype=np.float64)[:, None] + np.arange(width) / 10.0
 
 
+def push(ring: FeatureRing, matrix: F64, unix_ns: int = 1) -> int:
+    """Rows that all come from one moment."""
+    return ring.push(matrix, np.full(len(matrix), unix_ns))
+
+
 def drained(ring: FeatureRing, most_rows: int = 1 << 30) -> F64:
     blocks: list[F64] = []
     ring.drain(lambda block, stamps: blocks.append(block.copy()), most_rows)
@@ -35,8 +40,14 @@ def test_width_is_positive() -> None:
 
 def test_width_must_match() -> None:
     with pytest.raises(ShapeMismatch) as caught:
-        FeatureRing(3, 4).push(np.zeros((2, 4)), 1)
+        push(FeatureRing(3, 4), np.zeros((2, 4)))
     assert str(caught.value) == "feature ring: expected shape (n, 3), got (2, 4)"
+
+
+def test_every_row_has_a_stamp() -> None:
+    with pytest.raises(ShapeMismatch) as caught:
+        FeatureRing(3, 4).push(np.zeros((2, 3)), np.zeros(3, dtype=np.int64))
+    assert str(caught.value) == "feature ring: expected 2 stamps, got 3"
 
 
 @pytest.mark.parametrize("capacity", [1, 2, 8, 64])
@@ -45,7 +56,7 @@ def test_rows_come_out_in_order_across_laps(capacity: int, block: int) -> None:
     ring = FeatureRing(3, capacity)
     sent = taken = 0
     for _ in range(50):
-        sent += ring.push(rows(sent, block), 1)
+        sent += push(ring, rows(sent, block))
         assert len(ring) == sent - taken <= capacity
         out = drained(ring, max(1, block - 1))
         np.testing.assert_array_equal(out, rows(taken, len(out)))
@@ -57,14 +68,14 @@ def test_rows_come_out_in_order_across_laps(capacity: int, block: int) -> None:
 
 def test_a_full_ring_takes_what_fits() -> None:
     ring = FeatureRing(3, 8)
-    assert [ring.push(rows(0, 5), 1), ring.push(rows(5, 5), 1), ring.push(rows(8, 1), 1)] == [5, 3, 0]
-    assert ring.push(np.empty((0, 3)), 1) == 0
+    assert [push(ring, rows(0, 5)), push(ring, rows(5, 5)), push(ring, rows(8, 1))] == [5, 3, 0]
+    assert push(ring, np.empty((0, 3))) == 0
     np.testing.assert_array_equal(drained(ring), rows(0, 8))
 
 
 def test_a_visit_that_raises_keeps_its_block() -> None:
     ring = FeatureRing(3, 8)
-    ring.push(rows(0, 5), 1)
+    push(ring, rows(0, 5))
 
     def fail(_block: F64, _stamps: I64) -> None:
         raise RuntimeError
@@ -82,15 +93,15 @@ def test_latest_shows_drained_rows_too(n: int, drain: bool) -> None:
     for step in (3, 4, 1, 6):
         if drain:
             drained(ring)
-        sent += ring.push(rows(sent, step), 1)
+        sent += push(ring, rows(sent, step))
         shown = min(n, sent, 8)
         np.testing.assert_array_equal(ring.latest(n), rows(sent - shown, shown))
 
 
 def test_other_layouts_and_types_are_copied_first() -> None:
     ring = FeatureRing(3, 8)
-    ring.push(np.asfortranarray(rows(0, 4)), 1)
-    ring.push(rows(4, 4).astype(np.float32).astype(np.float64), 1)
+    push(ring, np.asfortranarray(rows(0, 4)))
+    push(ring, rows(4, 4).astype(np.float32).astype(np.float64))
     np.testing.assert_allclose(drained(ring), rows(0, 8), rtol=1e-6)  # float32 has 24 bits
 
 
@@ -102,7 +113,7 @@ def test_two_threads_see_every_row_once_in_order_and_untorn() -> None:
     def write() -> None:
         sent = 0
         while sent < n_rows:
-            sent += ring.push(rows(sent, min(7, n_rows - sent), 4), 1)
+            sent += push(ring, rows(sent, min(7, n_rows - sent), 4))
 
     writer = threading.Thread(target=write)
     writer.start()
@@ -124,7 +135,7 @@ def test_every_row_comes_out_with_the_time_that_it_was_pushed_with(capacity: int
         rest = rows(sent, 3)
         sent += 3
         while len(rest):
-            rest = rest[ring.push(rest, unix_ns) :]
+            rest = rest[push(ring, rest, unix_ns) :]
             ring.drain(lambda block, stamps: seen.append((block.copy(), stamps.copy())), 1)
     ring.drain(lambda block, stamps: seen.append((block.copy(), stamps.copy())))
     np.testing.assert_array_equal(np.concatenate([block for block, _ in seen]), rows(0, sent))

@@ -155,20 +155,6 @@ class Subjects:
         """Every subject, in the order in which they came; a copy."""
         return list(self._by_key.values())
 
-    def push(
-        self,
-        columns: Columns,
-        role: Role,
-        model: str | None,
-        version: str | None,
-        unix_ns: int,
-        exchange_id: int = 0,
-    ) -> bool:
-        """Sends the rows of one message to their subject; as `stage`, without a wait for others."""
-        kept = self.stage(columns, role, model, version, unix_ns, exchange_id)
-        self.flush()
-        return kept
-
     def stage(
         self,
         columns: Columns,

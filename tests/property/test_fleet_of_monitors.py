@@ -31,6 +31,7 @@ from sidecar.quality.fleet import fleet_quality
 from sidecar.quality.report import QualityReport
 from tests.support.fleet import grouped, merged
 from tests.support.panes import contents
+from tests.support.pushing import push
 from tests.support.views import views_of
 
 NS = 1_000_000_000
@@ -99,7 +100,7 @@ class Monitor:
         self.views = views_of(self.subjects, origin=self.name)
 
     def take(self, columns: Columns, unix_ns: int, exchange_id: int) -> None:
-        assert self.subjects.push(columns, "input", "m", "1", unix_ns, exchange_id)
+        assert push(self.subjects, columns, "input", "m", "1", unix_ns, exchange_id)
         for subject in self.subjects.all():
             subject.ring.drain(partial(subject.add, now_unix_ns=unix_ns))
 

@@ -11,6 +11,7 @@ from sidecar.monitor.state import load_state
 from sidecar.monitor.statistician import NS, Statistician
 from sidecar.monitor.subjects import Subjects
 from sidecar.payload.columns import Columns, intern_schema
+from tests.support.pushing import push
 
 START = 1_700_000_040 * NS
 SCHEMA = intern_schema(("x",), ("numeric",))
@@ -46,7 +47,7 @@ class Bench:
 
     def push(self, at_s: float, rows: int = 3) -> None:
         columns = Columns("v2", "request", "m", None, None, rows, SCHEMA, np.ones((rows, 1)), (), ())
-        assert self.subjects.push(columns, "input", "m", None, START + round(at_s * NS))
+        assert push(self.subjects, columns, "input", "m", None, START + round(at_s * NS))
 
     def turn(self, at_s: float) -> None:
         self.clock.now_ns = START + round(at_s * NS)

@@ -20,6 +20,7 @@ from sidecar.payload.message import Message
 from sidecar.payload.registry import decode
 from sidecar.profile.feature import Role
 from sidecar.profile.units import stamps_of
+from tests.support.pushing import push
 
 WORD_BYTES = 8
 MEBIBYTE = 1 << 20
@@ -43,13 +44,13 @@ def ring_bytes(subjects: Subjects) -> int:
 @pytest.mark.parametrize("width", [1, 2, 4, 20, 31])
 def test_a_feature_ring_is_written_all_over_within_a_quarter_of_a_mebibyte(width: int) -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
-    assert subjects.push(columns(1, width), "input", "m", None, 1)
+    assert push(subjects, columns(1, width), "input", "m", None, 1)
     assert MEBIBYTE // 8 < ring_bytes(subjects) <= MEBIBYTE // 4
 
 
 def test_a_wide_model_has_room_for_so_many_rows_all_the_same() -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
-    assert subjects.push(columns(1, 200), "input", "m", None, 1)
+    assert push(subjects, columns(1, 200), "input", "m", None, 1)
     (subject,) = subjects.all()
     assert subject.ring.capacity_rows == LEAST_RING_ROWS
 
@@ -57,7 +58,7 @@ def test_a_wide_model_has_room_for_so_many_rows_all_the_same() -> None:
 def test_callers_that_make_up_models_cannot_make_us_hold_more_than_sixteen_mebibytes_of_rings() -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
     kept = [
-        subjects.push(columns(1, 4), "input", f"m{number}", None, 1) for number in range(MOST_SUBJECTS + 2)
+        push(subjects, columns(1, 4), "input", f"m{number}", None, 1) for number in range(MOST_SUBJECTS + 2)
     ]
     assert kept == [True] * MOST_SUBJECTS + [False] * 2
     assert ring_bytes(subjects) <= 16 * MEBIBYTE
@@ -65,13 +66,13 @@ def test_callers_that_make_up_models_cannot_make_us_hold_more_than_sixteen_mebib
 
 def test_callers_that_make_up_models_cannot_make_us_hold_more_than_the_memory_of_all() -> None:
     subjects = Subjects(load_config("{window: {memory_bytes: 30_000_000}}"), None, lambda: None)
-    kept = [subjects.push(columns(1, 60), "input", f"m{number}", None, 1) for number in range(12)]
+    kept = [push(subjects, columns(1, 60), "input", f"m{number}", None, 1) for number in range(12)]
     assert 0 < sum(kept) < 12
     assert kept == sorted(kept, reverse=True)
     stated = [sum(subject.most_bytes.values()) for subject in subjects.all()]
     assert 30_000_000 - stated[0] < sum(stated) <= 30_000_000
-    assert subjects.push(columns(1, 60), "input", "m0", None, 1)  # what is watched already goes on
-    assert subjects.push(columns(1, 1), "input", "small", None, 1)
+    assert push(subjects, columns(1, 60), "input", "m0", None, 1)  # what is watched already goes on
+    assert push(subjects, columns(1, 1), "input", "small", None, 1)
 
 
 def test_for_whom_there_is_no_room_costs_nothing_from_the_second_message_on(
@@ -79,19 +80,19 @@ def test_for_whom_there_is_no_room_costs_nothing_from_the_second_message_on(
 ) -> None:
     subjects = Subjects(load_config("{window: {memory_bytes: 1_000_000}}"), None, lambda: None)
     messages = [columns(1, 60) for _ in range(3)]
-    assert not subjects.push(messages[0], "input", "m", None, 1)
+    assert not push(subjects, messages[0], "input", "m", None, 1)
     monkeypatch.setattr(subjects_module, "name_columns", None)
-    assert not any(subjects.push(message, "input", "m", None, 1) for message in messages)
+    assert not any(push(subjects, message, "input", "m", None, 1) for message in messages)
 
 
 def test_a_message_longer_than_the_ring_arrives_whole_and_in_order() -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
-    assert subjects.push(columns(1, 2), "input", "m", None, 1)
+    assert push(subjects, columns(1, 2), "input", "m", None, 1)
     (subject,) = subjects.all()
     n_rows = 2 * subject.ring.capacity_rows + 3
     blocks: list[np.ndarray] = []
     subject.ring.drain(lambda block, stamps: None)
-    pushing = Thread(target=subjects.push, args=(columns(n_rows, 2), "input", "m", None, 1))
+    pushing = Thread(target=push, args=(subjects, columns(n_rows, 2), "input", "m", None, 1))
     pushing.start()
     while pushing.is_alive() or len(subject.ring):
         if subject.ring.drain(lambda block, stamps: blocks.append(block.copy())):
@@ -138,8 +139,8 @@ def test_many_rows_do_not_wait_for_the_end_of_the_batch() -> None:
 
 def test_a_message_without_rows_makes_a_subject_and_sends_nothing() -> None:
     subjects = Subjects(load_config(""), None, lambda: None)
-    assert subjects.push(columns(0, 2), "input", "m", None, 1)
-    assert subjects.push(columns(0, 2), "input", "m", None, 1)
+    assert push(subjects, columns(0, 2), "input", "m", None, 1)
+    assert push(subjects, columns(0, 2), "input", "m", None, 1)
     assert drained(subjects) == [([], [])]
 
 
@@ -159,7 +160,7 @@ def test_an_embedding_is_one_group_of_features_and_goes_on_from_a_checkpoint() -
     config = load_config("reference: {auto_rows: 300}\nwindow: {min_rows: 100}")
     subjects = Subjects(config, None, lambda: None)
     for seed in range(6):
-        assert subjects.push(vectors(100, 96, seed), "input", "m", None, MOMENT)
+        assert push(subjects, vectors(100, 96, seed), "input", "m", None, MOMENT)
     (subject,) = subjects.all()
     assert subject.ring.width == 96
     subject.ring.drain(lambda block, stamps: subject.add(block, stamps, MOMENT))
@@ -181,7 +182,7 @@ def test_an_embedding_is_one_group_of_features_and_goes_on_from_a_checkpoint() -
 def fed(*shapes: tuple[int, int]) -> Subjects:
     subjects = Subjects(load_config(""), None, lambda: None)
     for n_rows, width in shapes:
-        assert subjects.push(columns(n_rows, width), "input", f"m{width}", None, 1_000_000_000)
+        assert push(subjects, columns(n_rows, width), "input", f"m{width}", None, 1_000_000_000)
     for subject in subjects.all():
         subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, 1_000_000_000))
         subject.judge(1_000_000_000)
@@ -224,7 +225,7 @@ def test_a_row_from_the_future_does_not_stop_the_quality_s_clock() -> None:
     second = 1_000_000_000
     for now in (100 * second, 200 * second, 300 * second):
         for stamp in (now, now + 10**6 * second):
-            assert subjects.push(columns(10, 2), "input", "m", None, stamp)
+            assert push(subjects, columns(10, 2), "input", "m", None, stamp)
         (subject,) = subjects.all()
         subject.ring.drain(lambda block, stamps, now=now, s=subject: s.add(block, stamps, now))
         subject.judge(now)
@@ -238,7 +239,7 @@ def test_one_row_of_a_message_stands_for_its_exchange(unit: Literal["request", "
     subjects = Subjects(Config(alarm=AlarmConfig(unit=unit)), None, lambda: None)
     places = []
     for exchange_id in range(40):
-        assert subjects.push(columns(7, 2), "input", "m", None, 1001, exchange_id)
+        assert push(subjects, columns(7, 2), "input", "m", None, 1001, exchange_id)
         stamps: list[int] = []
         subjects.all()[0].ring.drain(lambda block, times: stamps.extend(times.tolist()))  # noqa: B023
         assert len(stamps) == 7
@@ -250,7 +251,7 @@ def test_one_row_of_a_message_stands_for_its_exchange(unit: Literal["request", "
 
 def test_single_row_stands_for_its_exchange() -> None:
     subjects = Subjects(Config(), None, lambda: None)
-    assert subjects.push(columns(1, 2), "input", "m", None, 1001, 5)
+    assert push(subjects, columns(1, 2), "input", "m", None, 1001, 5)
     seen: list[int] = []
     subjects.all()[0].ring.drain(lambda block, times: seen.extend(times.tolist()))
     assert seen == [1000]
@@ -281,7 +282,7 @@ def judged() -> Subjects:
     config = load_config("window: {pane_s: 60}\nalarm: {false_alarm_days: 10}\nreference: {auto_rows: 100}")
     subjects = Subjects(config, None, lambda: None)
     for role in get_args(Role):
-        assert subjects.push(columns(300, 2), role, "m", None, MOMENT)
+        assert push(subjects, columns(300, 2), role, "m", None, MOMENT)
     for subject in subjects.all():
         subject.ring.drain(lambda block, stamps, s=subject: s.add(block, stamps, MOMENT))
         subject.judge(MOMENT)
@@ -315,7 +316,7 @@ def test_a_reference_learnt_from_copies_knows_no_more_of_their_range_than_their_
         now = MOMENT + request * 1_500_000_000
         rows = np.repeat(rng.normal(size=(1, 1)), 50, axis=0)
         copies = Columns("v2", "request", "m", None, None, 50, schema, rows, (), ())
-        assert subjects.push(copies, "input", "m", None, now, request)
+        assert push(subjects, copies, "input", "m", None, now, request)
         (subject,) = subjects.all()
         subject.ring.drain(lambda block, stamps, s=subject, now=now: s.add(block, stamps, now))
         subject.judge(now)

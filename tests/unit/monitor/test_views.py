@@ -15,6 +15,7 @@ from sidecar.payload.columns import Columns, intern_schema
 from sidecar.profile.snapshot import merge
 from sidecar.profile.snapshot_codec import decode, encode
 from sidecar.profile.snapshot_window import window_sum
+from tests.support.pushing import push
 from tests.support.views import views_of
 
 START = 1_700_000_040 * NS
@@ -45,7 +46,7 @@ class Bench:
         matrix = self.rng.normal(size=(rows, 2))
         columns = Columns("v2", "request", model, version, None, rows, SCHEMA, matrix, (), ())
         at_ns = START + second * NS
-        assert self.subjects.push(columns, "input", model, version, at_ns)
+        assert push(self.subjects, columns, "input", model, version, at_ns)
         self.clock.now_ns = at_ns
         self.statistician._turn()
 

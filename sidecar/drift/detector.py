@@ -302,10 +302,11 @@ class Detector:
         strength = self.values[sides].max(axis=1)
         side = int(sides[np.argmax(strength)])
         rate = int(self.sides.rate_of[side])
-        if rate in self.rates.positions.at:  # says nothing of where; the quantile that went farthest does
-            along = self.rates.is_quantile[self.sides.rate_of[sides]] & (
-                self.sides.rises[sides] != self.sides.rises[side]
-            )
+        is_position = rate in self.rates.positions.at
+        if is_position or rate in self.rates.spreads:  # say not where: the quantile that went farthest does
+            along = self.rates.is_quantile[self.sides.rate_of[sides]]
+            if is_position:
+                along = along & (self.sides.rises[sides] != self.sides.rises[side])
             if along.any():
                 side = int(sides[along][np.argmax(strength[along])])
                 rate = int(self.sides.rate_of[side])

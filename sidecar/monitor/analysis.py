@@ -43,7 +43,7 @@ from sidecar.profile.units import Chosen
 from sidecar.profile.unseen import UnseenTexts, generation_of
 from sidecar.profile.vocabulary import Vocabulary
 
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 
 
 class ModelAnalysis:

@@ -7,7 +7,7 @@ cells of a sketch, J the numeric features that are joined. Windows and panes are
     rows            8 x places x (columns + 1) of the feature ring, and 8 F (K + L + 6) for chosen rows apart
     reports         twice F (8 (L + K) + 48) and, for each further horizon, F (8 L + 48): the one that is read
                     and the one that is being made
-    detector        200 a rate and 210 a side of a rate's band, forks included: at most 34 rates of numbers
+    detector        200 a rate and 210 a side of a rate's band, forks included: at most 35 rates of numbers
                     and 67 of categories, and two sides of each
     references      8,500 a numeric and 28,000 a categorical feature, comparisons and verdicts included
     quality         33 x (4,400 + 80 F)
@@ -38,7 +38,7 @@ from sidecar.profile.window import FIXED_BYTES
 
 TYPICAL_COUNT_BYTES = 2  # of a count at rest: up to 65,535 rows in a cell of a granule
 RATE_BYTES, SIDE_BYTES = 200, 210
-NUMERIC_RATES = EDGES + 3  # missing, type error, the mean position
+NUMERIC_RATES = EDGES + 4  # missing, type error, the mean position, the spread
 CATEGORICAL_RATES = CATEGORY_LIMIT + 3  # missing, type error, other
 NUMERIC_BYTES, CATEGORICAL_BYTES = 8_500, 28_000
 STRETCH_BYTES, STRETCH_FEATURE_BYTES = 4_400, 80

@@ -91,6 +91,20 @@ def test_downward_drift():
     assert evidence.moved[1].direction == "down"
 
 
+def test_another_spread_is_named_by_the_quantile_that_went_farthest():
+    def wider(rows):
+        rows[:, 1] *= 1.3
+        return rows
+
+    stream = Stream()
+    evidence = stream.advance(wider, n=200, panes=20)
+    assert stream.drifted(evidence) == [1]
+    moved = evidence.moved[1]
+    assert (moved.at[:2], moved.direction) in {("q0", "up"), ("q0", "down")}
+    assert (moved.direction == "up") == (moved.value > 0.0)
+    assert moved.new_value / moved.value == pytest.approx(1.3, abs=0.15)
+
+
 def test_missing_values():
     def change(rows):
         rows[:50, 2] = np.nan

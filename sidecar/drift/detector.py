@@ -218,19 +218,20 @@ class Detector:
             setattr(other, name, getattr(self, name).copy())
         return other
 
-    def take_over(self, older: Detector) -> None:
+    def take_over(self, older: Detector, places: Mapping[int, int] | None = None) -> None:
         """Goes on from a detector of the same features, of which some were not watched yet.
 
         Args:
             older: with the same or fewer features watched, the others having the same references.
+            places: where a feature was in it, by its place now; the same when left out.
         """
-        for feature in range(self.width):
-            source, target = older._sides_of(feature), self._sides_of(feature)
+        for feature, place in (places or dict(enumerate(range(self.width)))).items():
+            source, target = older._sides_of(place), self._sides_of(feature)
             if older.values[source].shape == self.values[target].shape:
                 self.values[target] = older.values[source]
-                self._since[self.rates.groups == feature] = older._since[older.rates.groups == feature]
-                self.began_unix_s[feature] = older.began_unix_s[feature]
-                self.drift_since_unix_s[feature] = older.drift_since_unix_s[feature]
+                self._since[self.rates.groups == feature] = older._since[older.rates.groups == place]
+                self.began_unix_s[feature] = older.began_unix_s[place]
+                self.drift_since_unix_s[feature] = older.drift_since_unix_s[place]
 
     def to_state(self) -> dict[str, Any]:
         """The evidence for a checkpoint.

@@ -5,6 +5,7 @@ import math
 import numpy as np
 import pytest
 
+from sidecar.drift.rates import ExtraRate, make_rates
 from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
 from sidecar.quality.rates import QualityRate
 
@@ -19,8 +20,8 @@ RATES = (
 )
 
 
-def alarm(rates=RATES):
-    made = QualityAlarm(SETTINGS)
+def alarm(rates=RATES, settings=SETTINGS):
+    made = QualityAlarm(settings)
     made.use(rates)
     return made
 
@@ -85,6 +86,65 @@ def test_resumed_is_the_same():
     resumed.restore(first.to_state())
     assert resumed.verdicts(tallies(), 0) == first.verdicts(tallies(), 0)
     assert QualityAlarm(SETTINGS).to_state() == {}
+
+
+def table(features):
+    """Rates of so many numeric features, as a watch has them."""
+    of_features = [
+        [QualityRate(kind, f"f{number}", share, 5000) for number in range(features)]
+        for kind, share in (("missing", 0.0), ("type_error", 0.0), ("out_of_range", 0.0), ("constant", 0.0))
+    ]
+    nothing = [None] * features  # numbers have no unseen categories
+    flat = [*of_features[0], *of_features[1], *nothing, *of_features[2], *of_features[3]]
+    return (*flat, QualityRate("duplicate_rows", None, 0.1, 64), QualityRate("shape", None, None, 0))
+
+
+def test_false_alarms_are_shared_by_what_is_watched_alone():
+    """20 features: two rates of each, and two of rows and messages, one of which is still being learnt."""
+    found = alarm(table(20)).verdicts(np.zeros((102, 2)), 0)
+    assert len(found) == 41
+    assert {verdict.log_e_threshold for verdict in found.values()} == {math.log(42 * SETTINGS.panes)}
+
+
+def test_false_alarms_at_the_ends_of_all_bands_are_as_rare_as_promised():
+    """The worst that the bands allow, one trial a pane and rate: A = 20 panes on average, or more."""
+    settings, rates = AlarmSettings(pane_ns=60 * S, panes=20.0, tolerance=0.01), table(3)
+    known = list(range(9, 16))
+    extra = [
+        ExtraRate(rates[place].name, rates[place].reference_share, rates[place].reference_rows, group)
+        for group, place in enumerate(known)
+    ]
+    ends = make_rates([None] * 8, settings.tolerance, extra).upper
+    rng, ran = np.random.default_rng(11), []
+    for _ in range(60):
+        watched, none = alarm(rates, settings), np.zeros((17, 2))
+        for pane in range(1, 2000):
+            tallies = none.copy()
+            tallies[known, 0], tallies[known, 1] = rng.random(len(known)) < ends, 1.0
+            watched.advance(tallies, pane * 60 * S)
+            if any(verdict.state == "violated" for verdict in watched.verdicts(none, 0).values()):
+                break
+        ran.append(pane)
+    assert 20.0 <= np.mean(ran) <= 40.0  # and no rarer than need be
+
+
+def test_a_feature_that_joins_leaves_the_others_as_they_were():
+    """Its rates stand between those that were there: the evidence follows them."""
+    watched = QualityAlarm(SETTINGS)
+    rates = list(table(3))
+    early = [None if rate and rate.feature == "f1" else rate for rate in rates]
+    watched.use(early)
+    tallies = np.zeros((17, 2))
+    tallies[11] = (60.0, 200.0)  # f2 is out of range
+    watched.advance(tallies, 0)
+    before = watched.verdicts(np.zeros((17, 2)), 60 * S)
+    watched.use(rates)
+    after = watched.verdicts(np.zeros((17, 2)), 60 * S)
+    assert {place: verdict.log_e for place, verdict in after.items() if place in before} == {
+        place: verdict.log_e for place, verdict in before.items()
+    }
+    assert after[10].log_e is None
+    assert after[11].log_e > 10.0
 
 
 @pytest.mark.parametrize("effects", [{}, {"a": (50.0, 1.0)}, {"a": (1.0, 50.0)}])

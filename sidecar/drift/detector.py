@@ -42,9 +42,10 @@ from sidecar.drift.seasonal import SeasonalRates
 from sidecar.drift.streams import ODDS as ODDS
 from sidecar.drift.streams import make_sides
 from sidecar.profile.reference import FeatureReference
-from sidecar.profile.seasons import Seasons
+from sidecar.profile.seasons import Seasons, hour_of_week
 
 DETECTORS = 4  # of inputs and of outputs, drift and data quality: they share the false alarms of a model
+HOURS_IN_USE = 3  # of what has closed, of open panes, and one between
 CAP_MARGIN = 8.0  # nats above an alarm: weak panes do not end the state, some without drift do
 
 
@@ -134,6 +135,7 @@ class Detector:
             if seasons is None
             else SeasonalRates(self.rates, self._of_rates(of_reference), features, seasons)
         )
+        self._hours: dict[int, tuple[Rates, F64]] = {}  # shared with forks
         self.sides = make_sides(self.rates, all_of_them=seasons is not None)
         self.gains = self.sides.gains(self.rates, self._phi)
         self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
@@ -281,9 +283,14 @@ class Detector:
         """The rates of the hour, and its gains in force."""
         if self._seasonal is None:
             return self.rates
-        if self._seasonal.turn(start_unix_s):
-            self.gains = self.sides.gains(self._seasonal.rates, self._phi)
-        return self._seasonal.rates
+        hour = hour_of_week(start_unix_s)
+        if hour not in self._hours:
+            while len(self._hours) >= HOURS_IN_USE:
+                del self._hours[next(iter(self._hours))]
+            rates = self._seasonal.at(hour)
+            self._hours[hour] = rates, self.sides.gains(rates, self._phi)
+        rates, self.gains = self._hours[hour]
+        return rates
 
     def _threshold(self, log_e: F64) -> float:
         """ln(F A / k) for the largest k whose k-th largest value reaches it, and k = 1 when none does.

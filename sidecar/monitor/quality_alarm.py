@@ -16,8 +16,9 @@ from typing import Any
 import numpy as np
 
 from kernels.binning import F64
-from sidecar.drift.detector import Detector
+from sidecar.drift.detector import Detector, threshold_of
 from sidecar.drift.rates import ExtraRate
+from sidecar.profile.quality_evidence import QualityEvidence
 from sidecar.quality.rates import QualityRate
 from sidecar.quality.report import QualityVerdict
 
@@ -130,6 +131,21 @@ class QualityAlarm:
             )
         return found
 
+    def evidence(self, rates: int) -> tuple[float, F64]:
+        """What is held against the rates, without the open pane.
+
+        Args:
+            rates: how many there are.
+
+        Returns:
+            A, and ln M of each, shape (R,): -inf before its first trials, NaN of one that is not watched and
+            will not be.
+        """
+        log_e = np.full(rates, np.nan)
+        if self._detector is not None:
+            log_e[list(self._groups)] = self._detector.log_mean
+        return self._settings.panes, log_e
+
     def to_state(self) -> dict[str, Any]:
         """The evidence for a checkpoint.
 
@@ -149,6 +165,35 @@ class QualityAlarm:
         """
         if self._detector is not None:
             self._detector.restore(state)
+
+
+def fleet_verdicts(told: Sequence[QualityEvidence]) -> dict[int, QualityVerdict]:
+    """What the mean of several monitors' evidence says.
+
+    Args:
+        told: of those that are there.
+
+    Returns:
+        By the rate's place, for those that are watched.
+    """
+    if not told:
+        return {}
+    known = np.stack([one.log_e for one in told])
+    watched = np.flatnonzero(~np.isnan(known).all(axis=0))
+    shares = np.exp(np.where(np.isnan(known), -np.inf, known)[:, watched])
+    with np.errstate(divide="ignore"):
+        log_e = np.log(shares.mean(axis=0))
+    panes = max(one.panes for one in told)
+    threshold = threshold_of(log_e, float(np.log(max(1, watched.size) * max(1.0, panes))))
+    return {
+        int(place): QualityVerdict(
+            state="violated" if value >= threshold else "ok",
+            log_e=float(value) if np.isfinite(value) else None,
+            log_e_threshold=threshold,
+            since_unix_s=None,
+        )
+        for place, value in zip(watched, log_e, strict=True)
+    }
 
 
 def _effects_of(rate: QualityRate, effects: Mapping[str, tuple[float, float]]) -> tuple[float, float]:

@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 
 from sidecar.drift.rates import ExtraRate, make_rates
-from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm
+from sidecar.monitor.quality_alarm import AlarmSettings, QualityAlarm, fleet_verdicts
 from sidecar.quality.rates import QualityRate
+from tests.support.beside import evidence
 
 S = 1_000_000_000
 SETTINGS = AlarmSettings(pane_ns=60 * S, panes=1000.0, tolerance=0.01)
@@ -170,3 +171,36 @@ def test_evidence_of_rows_that_turn_out_to_be_worth_less_is_dropped():
     run(watched, 3, lambda _: tallies((200.0, 200.0)))
     watched.use(RATES, {"a": (10.0, 10.0)})
     assert watched.verdicts(tallies(), 240 * S)[2].log_e is None
+
+
+def test_evidence_is_that_of_what_has_closed():
+    watched = alarm()
+    panes, log_e = watched.evidence(5)
+    assert panes == SETTINGS.panes
+    assert np.isnan(log_e).tolist() == [True, True, False, False, False]
+    watched.advance(tallies((60.0, 200.0)), 0)
+    _, log_e = watched.evidence(5)
+    shown = watched.verdicts(tallies(), 60 * S)
+    assert log_e[2] == pytest.approx(shown[2].log_e)
+    assert np.isneginf(log_e[3:]).all()
+    assert np.isnan(QualityAlarm(SETTINGS).evidence(5)[1]).all()
+
+
+class TestFleetVerdicts:
+    def test_are_those_of_the_mean_of_all(self):
+        told = [evidence(5, np.nan, 12.0, 0.0), evidence(5, np.nan, -np.inf, 0.0)]
+        found = fleet_verdicts(told)
+        assert found.keys() == {1, 2}
+        assert found[1].log_e == pytest.approx(12.0 - math.log(2))
+        assert found[2].log_e == pytest.approx(0.0)
+        assert found[1].log_e_threshold == pytest.approx(math.log(2 * 1000.0))
+        assert [found[place].state for place in (1, 2)] == ["violated", "ok"]
+
+    def test_a_rate_that_some_do_not_know_yet_is_nothing_in_the_mean(self):
+        found = fleet_verdicts([evidence(5, 3.0), evidence(5, np.nan)])
+        assert found[0].log_e == pytest.approx(3.0 - math.log(2))
+
+    def test_before_the_first_trials_there_is_nothing(self):
+        assert fleet_verdicts([evidence(5, -np.inf)])[0].log_e is None
+        assert fleet_verdicts([evidence(5)]) == {}
+        assert fleet_verdicts([]) == {}

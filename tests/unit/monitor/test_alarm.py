@@ -275,3 +275,26 @@ def test_design_effects_measured_on_traffic_survive_a_checkpoint():
     assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
         1 / 300 + 1 / 5000
     )
+
+
+def test_what_is_told_begins_anew_when_design_effects_are_known():
+    """Evidence of rows that were taken for more than they are worth is not gone on with."""
+    traffic = Traffic(alarm_of(AUTO), size=1)
+    for _ in range(LEAST_PANES - 1):
+        traffic.pane()
+    before = traffic.alarm.account()
+    traffic.pane()
+    traffic.pane()
+    after = traffic.alarm.account()
+    assert sorted(after.standings) == [LEAST_PANES]
+    assert sorted(after.panes) == [LEAST_PANES + 1]
+    assert before.terms.open().effects.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert after.terms.open().effects[:, 0].tolist() == [traffic.alarm.design_effects[name] for name in "ab"]
+
+
+def test_seasons_are_told_with_the_terms():
+    tally = SeasonTally({feature.spec.name: feature.counts.size for feature in FEATURES})
+    tally.add(0.0, [feature.counts for feature in FEATURES])
+    alarm = alarm_of(parts={seasons.PART: seasons.pack(tally.seasons())})
+    assert alarm.account().terms.open().seasons == tally.seasons()
+    assert alarm_of().account().terms.open().seasons is None

@@ -92,7 +92,7 @@ def _document(
 ) -> tuple[dict[str, Any], tuple[Difference, ...]]:
     """The fleet's window of one subject, judged against its reference or against another version's window."""
     from sidecar.drift.difference import compare_references
-    from sidecar.snapshot_page import joint_json, quality_json
+    from sidecar.snapshot_page import alarm_json, joint_json, quality_json
 
     part = snapshot.subjects[key]
     layout, pane, horizon_ns = _window(options, key, part)
@@ -117,6 +117,7 @@ def _document(
             "rows": 0 if pane is None else pane.rows,
         },
         "features": [difference.to_json() for difference in differences],
+        "alarms": [] if options.against else alarm_json(part, layout, pane),
         "multivariate": [] if options.against else joint_json(part, layout, horizon_ns, end_unix_ns),
         "quality": quality_json(key[2], part, layout, horizon_ns, end_unix_ns),
     }
@@ -173,7 +174,7 @@ def _horizon_ns(options: argparse.Namespace, key: SubjectKey, part: SubjectPart)
 def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> None:
     from sidecar.drift.difference import COLUMNS
     from sidecar.reference_cli import print_table
-    from sidecar.snapshot_page import joint_lines, quality_lines
+    from sidecar.snapshot_page import alarm_lines, joint_lines, quality_lines
 
     version = "" if document["version"] is None else f" version {document['version']}"
     window = document["window"]
@@ -185,7 +186,8 @@ def _print(document: dict[str, Any], differences: tuple[Difference, ...]) -> Non
     print(f"{document['model']}{version} {document['role']}: {window['rows']:,} rows of {n_origins} origins")
     print(f"{times[0]} to {times[1]}, reference {document['reference']['id']}")
     print_table(COLUMNS, [difference.row() for difference in differences])
-    lines = [line for joint in document["multivariate"] for line in joint_lines(joint)]
+    lines = [line for alarm in document["alarms"] for line in alarm_lines(alarm)]
+    lines += [line for joint in document["multivariate"] for line in joint_lines(joint)]
     for line in [*lines, *quality_lines(document["quality"])]:
         print(line)
 

@@ -42,9 +42,10 @@ from sidecar.drift.seasonal import SeasonalRates
 from sidecar.drift.streams import ODDS as ODDS
 from sidecar.drift.streams import make_sides
 from sidecar.profile.reference import FeatureReference
-from sidecar.profile.seasons import Seasons
+from sidecar.profile.seasons import Seasons, hour_of_week
 
 DETECTORS = 4  # of inputs and of outputs, drift and data quality: they share the false alarms of a model
+HOURS_IN_USE = 3  # of what has closed, of open panes, and one between
 CAP_MARGIN = 8.0  # nats above an alarm: weak panes do not end the state, some without drift do
 
 
@@ -88,6 +89,26 @@ def false_alarm_panes(false_alarm_days: float, pane_s: float) -> float:
         Panes.
     """
     return DETECTORS * false_alarm_days * 86_400.0 / pane_s
+
+
+def threshold_of(log_e: F64, log_alarm: float) -> float:
+    """ln(F A / k) for the largest k whose k-th largest value reaches it, and k = 1 when none does (e-d-BH).
+
+    A feature below the k-th is below this as well: otherwise k + 1 would have passed.
+
+    Args:
+        log_e: ln M of each feature, shape (F,).
+        log_alarm: ln(F A).
+
+    Returns:
+        What drifts has at least so much.
+    """
+    if log_e.max(initial=-np.inf) < log_alarm - math.log(max(1, log_e.size)):
+        return log_alarm  # below ln A itself, where even k = F does not pass
+    ranks = np.arange(1, log_e.size + 1)
+    passed = np.sort(log_e)[::-1] >= log_alarm - np.log(ranks)
+    largest = int(ranks[passed].max()) if passed.any() else 1
+    return log_alarm - math.log(largest)
 
 
 class Detector:
@@ -134,6 +155,7 @@ class Detector:
             if seasons is None
             else SeasonalRates(self.rates, self._of_rates(of_reference), features, seasons)
         )
+        self._hours: dict[int, tuple[Rates, F64]] = {}  # shared with forks
         self.sides = make_sides(self.rates, all_of_them=seasons is not None)
         self.gains = self.sides.gains(self.rates, self._phi)
         self._log_alarm = math.log(max(self.n_groups, 1) * max(panes, 1.0))
@@ -154,6 +176,15 @@ class Detector:
         with np.errstate(divide="ignore"):
             return np.log(self.values.reshape(-1))
 
+    @property
+    def log_mean(self) -> F64:
+        """Ln M of every group after the last pane, shape (G,); -inf before the first trials."""
+        rate_of, _, weights = self._layout
+        held = weights * self.values.mean(axis=1)
+        groups = self.rates.groups[rate_of]
+        with np.errstate(divide="ignore"):
+            return np.asarray(np.log(np.bincount(groups, weights=held, minlength=self.n_groups)))
+
     def advance(self, counts: I64, start_unix_s: float, extra: F64 | None = None) -> None:
         """Takes in a closed pane.
 
@@ -166,7 +197,7 @@ class Detector:
             ShapeMismatch: "rates: expected extra tallies of (2, 2), got (1, 2)".
         """
         log_e = self._take(counts, start_unix_s, extra)
-        drifting = log_e >= self._threshold(log_e)
+        drifting = log_e >= threshold_of(log_e, self._log_alarm)
         fresh = np.isnan(self.drift_since_unix_s)
         self.drift_since_unix_s[drifting & fresh] = self.began_unix_s[drifting & fresh]
         self.drift_since_unix_s[~drifting] = np.nan
@@ -195,7 +226,7 @@ class Detector:
         """
         looked = self.fork()
         log_e = looked._take(open_counts, open_start_unix_s, extra)
-        threshold = self._threshold(log_e)
+        threshold = threshold_of(log_e, self._log_alarm)
         moved: list[Moved | None] = [None] * self.n_groups
         for group in np.flatnonzero(log_e >= threshold).tolist():
             moved[group] = looked._moved(group, extremes)
@@ -218,19 +249,36 @@ class Detector:
             setattr(other, name, getattr(self, name).copy())
         return other
 
-    def take_over(self, older: Detector) -> None:
+    def take_over(self, older: Detector, places: Mapping[int, int] | None = None) -> None:
         """Goes on from a detector of the same features, of which some were not watched yet.
 
         Args:
             older: with the same or fewer features watched, the others having the same references.
+            places: where a feature was in it, by its place now; the same when left out.
         """
-        for feature in range(self.width):
-            source, target = older._sides_of(feature), self._sides_of(feature)
+        for feature, place in (places or dict(enumerate(range(self.width)))).items():
+            source, target = older._sides_of(place), self._sides_of(feature)
             if older.values[source].shape == self.values[target].shape:
                 self.values[target] = older.values[source]
-                self._since[self.rates.groups == feature] = older._since[older.rates.groups == feature]
-                self.began_unix_s[feature] = older.began_unix_s[feature]
-                self.drift_since_unix_s[feature] = older.drift_since_unix_s[feature]
+                self._since[self.rates.groups == feature] = older._since[older.rates.groups == place]
+                self.began_unix_s[feature] = older.began_unix_s[place]
+                self.drift_since_unix_s[feature] = older.drift_since_unix_s[place]
+
+    def pool(self, others: Sequence[Detector]) -> None:
+        """Takes the mean of detectors that saw different rows, which is an e-detector too.
+
+        Args:
+            others: of the same features and terms, at least one. What only explains the evidence is that of
+                the one that holds most against a feature, and since when the first of them has drifted.
+        """
+        self.values[:] = np.mean([other.values for other in others], axis=0)
+        self._since[:] = np.sum([other._since for other in others], axis=0)
+        strongest = np.argmax([other.log_mean for other in others], axis=0)
+        for group, which in enumerate(strongest.tolist()):
+            self.began_unix_s[group] = others[which].began_unix_s[group]
+        since = np.stack([other.drift_since_unix_s for other in others])
+        earliest = np.min(np.where(np.isnan(since), np.inf, since), axis=0)
+        self.drift_since_unix_s[:] = np.where(np.isinf(earliest), np.nan, earliest)
 
     def to_state(self) -> dict[str, Any]:
         """The evidence for a checkpoint.
@@ -280,21 +328,14 @@ class Detector:
         """The rates of the hour, and its gains in force."""
         if self._seasonal is None:
             return self.rates
-        if self._seasonal.turn(start_unix_s):
-            self.gains = self.sides.gains(self._seasonal.rates, self._phi)
-        return self._seasonal.rates
-
-    def _threshold(self, log_e: F64) -> float:
-        """ln(F A / k) for the largest k whose k-th largest value reaches it, and k = 1 when none does.
-
-        A feature below the k-th is below this as well: otherwise k + 1 would have passed.
-        """
-        if log_e.max(initial=-np.inf) < self._log_alarm - math.log(max(1, self.n_groups)):
-            return self._log_alarm  # below ln A itself, where even k = F does not pass
-        ranks = np.arange(1, self.n_groups + 1)
-        passed = np.sort(log_e)[::-1] >= self._log_alarm - np.log(ranks)
-        largest = int(ranks[passed].max()) if passed.any() else 1
-        return self._log_alarm - math.log(largest)
+        hour = hour_of_week(start_unix_s)
+        if hour not in self._hours:
+            while len(self._hours) >= HOURS_IN_USE:
+                del self._hours[next(iter(self._hours))]
+            rates = self._seasonal.at(hour)
+            self._hours[hour] = rates, self.sides.gains(rates, self._phi)
+        rates, self.gains = self._hours[hour]
+        return rates
 
     def _moved(self, group: int, extremes: F64 | None) -> Moved:
         """What the strongest stream says; of equals the first, which is the sharpest alternative."""
@@ -302,10 +343,11 @@ class Detector:
         strength = self.values[sides].max(axis=1)
         side = int(sides[np.argmax(strength)])
         rate = int(self.sides.rate_of[side])
-        if rate in self.rates.positions.at:  # says nothing of where; the quantile that went farthest does
-            along = self.rates.is_quantile[self.sides.rate_of[sides]] & (
-                self.sides.rises[sides] != self.sides.rises[side]
-            )
+        is_position = rate in self.rates.positions.at
+        if is_position or rate in self.rates.spreads:  # say not where: the quantile that went farthest does
+            along = self.rates.is_quantile[self.sides.rate_of[sides]]
+            if is_position:
+                along = along & (self.sides.rises[sides] != self.sides.rises[side])
             if along.any():
                 side = int(sides[along][np.argmax(strength[along])])
                 rate = int(self.sides.rate_of[side])

@@ -152,7 +152,7 @@ def _moved(a: FeatureReference, least: I64, most: I64, tolerance: float, level: 
     surely_above = 1.0 - chernoff_bound(1.0 - low / rows, rows, level) - rates.upper
     surely_below = rates.lower - chernoff_bound(high / rows, rows, level)
     beyond = np.where(trials > 0, np.maximum(surely_above, surely_below), -1.0)
-    beyond[rates.positions.at] = -1.0  # the edges say it
+    beyond[rates.positions.at] = beyond[rates.spreads] = -1.0  # the edges say it
     place = int(np.argmax(beyond))
     if beyond[place] <= 0.0:
         return None

@@ -9,10 +9,25 @@ The null: every share of values below an edge lies in its band [l_j, u_j], and t
 
     mu +- (what the bands' tolerances alone can do to it + what the reference does not know of it),
 
-the latter by the empirical Bernstein bound (Maurer and Pontil 2009), sqrt(2 V L / m) + 7 L / (3 (m - 1)).
-(The reference's own mean is 1/2 by construction. How far off the true one is, is by summation by parts how
-far the mean of the true positions of its m rows is off, which are independent and as spread.) A stream bets
-by exp(lambda y) and pays the highest mean that this can have under the null,
+the latter by the closer of two bounds.
+
+*Bernstein's*, sqrt(2 V L / m) + L / (3 m), with the highest variance V that the bands of the shares allow: at
+most the mean of (y - c)^2, which is the highest where all that may lie farther from c does, F_j = u_j below c
+and l_j above. It needs no risk for V beside that of the bands.
+
+*Pinelis'* (1994), where positions are those among the very rows that they are measured on. Then the mean is
+1/2 by construction, and by summation by parts the true one is as far off as the mean of the true positions of
+these m rows, which are independent. Without cells those were even over [0, 1]: sums of signs with fixed
+weights, U - 1/2 = sum of +-2^-(k+1) over k >= 1. For convex f with f'' convex the mean of f of such a sum is
+at most that of a normal variable of the same variance, and so
+
+    P(mean - 1/2 >= t) <= (2 e^3 / 9) P(Z >= t sqrt(12 m)).
+
+The middle of a cell is the mean of what lies in it, which by Jensen makes the mean of no convex f larger: so
+it holds with cells and atoms too. It says nothing of the rows of one hour of the week, whose positions are
+among those of all hours.
+
+A stream bets by exp(lambda y) and pays the highest mean that this can have under the null,
 
     psi = ln sup E exp(lambda y),
 
@@ -28,6 +43,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
+from statistics import NormalDist
 
 import numpy as np
 from numpy.typing import NDArray
@@ -36,8 +52,9 @@ from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, FIRST_PRESENT, NEG_INF, POS_INF
 from sidecar.profile.reference import FeatureReference
 
-TILTS = (6.0, 3.0, 1.5, 0.8, 0.4, 0.2)  # lambda; a shift of mean d is found best by 12 d
+TILTS = (5.0, 2.2, 1.2, 0.7, 0.4, 0.2)  # lambda; a shift of mean d is found best by 12 d
 ROUNDS = 50
+PINELIS = 2.0 * math.e**3 / 9.0
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -94,10 +111,20 @@ class Positions:
         steps = np.diff(self.cells, axis=1)
         return np.asarray(self.cells[:, -1] - (below * steps).sum(axis=1))
 
-    def variance(self, below: F64) -> F64:
-        """Variance of the position under distribution functions; shapes as in `mean`."""
-        squares = self.cells[:, -1] ** 2 - (below * np.diff(self.cells**2, axis=1)).sum(axis=1)
-        return np.asarray(np.maximum(squares - self.mean(below) ** 2, 0.0))
+    def most_squares(self, lowest: F64, highest: F64, center: F64) -> F64:
+        """Highest mean of (y - c)^2, and so of the variance, within bands of the distribution functions.
+
+        Args:
+            lowest, highest: shares of values below each edge, shape (N, E).
+            center: c, shape (N,).
+
+        Returns:
+            Shape (N,).
+        """
+        squares = (self.cells - center[:, None]) ** 2
+        steps = np.diff(squares, axis=1)  # falling below c, rising above
+        below = np.clip(np.where(steps < 0.0, highest, lowest), 0.0, 1.0)
+        return np.asarray(squares[:, -1] - (below * steps).sum(axis=1))
 
 
 def make_positions(
@@ -139,22 +166,35 @@ def make_positions(
     return Positions(np.asarray(places, dtype=np.int64), where, padded, scores, cells)
 
 
-def position_bounds(positions: Positions, below: F64, slack: F64, rows: F64, level: float) -> tuple[F64, F64]:
+def position_bounds(
+    positions: Positions,
+    shares: tuple[F64, F64, F64],
+    slack: F64,
+    rows: F64,
+    level: float,
+    own_deviations: float | None = None,
+) -> tuple[F64, F64]:
     """Ends of the bands of the mean positions.
 
     Args:
         positions: N of them.
-        below: reference shares of the edges, shape (N, E).
+        shares: of the values below the edges: those measured, and the lowest and highest that they may truly
+            be, each of shape (N, E).
         slack: by how much each may move without being an alarm, shape (N, E), 0 for padding.
         rows: m, shape (N,).
-        level: L; a bound fails with probability at most 2 exp(-L).
+        level: L; Bernstein's bound fails with probability at most exp(-L) on either side.
+        own_deviations: from `own_deviations_of`; left out where the rows are not those that positions are
+            among.
 
     Returns:
         Lowest and highest mean, each of shape (N,).
     """
-    mean = positions.mean(below)
-    unknown = np.sqrt(2.0 * positions.variance(below) * level / np.maximum(rows, 1.0))
-    unknown += 7.0 * level / (3.0 * np.maximum(rows - 1.0, 1.0))
+    below, lowest, highest = shares
+    mean, trials = positions.mean(below), np.maximum(rows, 1.0)
+    variance = positions.most_squares(lowest, highest, mean)
+    unknown = np.sqrt(2.0 * variance * level / trials) + level / (3.0 * trials)
+    if own_deviations is not None:
+        unknown = np.minimum(unknown, own_deviations / np.sqrt(12.0 * trials))
     low = positions.mean(np.minimum(below + slack, 1.0)) - unknown
     high = positions.mean(np.maximum(below - slack, 0.0)) + unknown
     return np.minimum(low, mean), np.maximum(high, mean)
@@ -215,6 +255,19 @@ def level_of(risk: float, features: int, bands: int) -> float:
         bands: how many sets of bands are in use, >= 1.
 
     Returns:
-        L, for bounds that fail with probability 2 exp(-L) each.
+        L, for bounds that fail with probability exp(-L) each.
     """
-    return math.log(2.0 * 2.0 * features * bands / risk)
+    return math.log(2.0 * features * bands / risk)
+
+
+def own_deviations_of(risk: float, features: int) -> float:
+    """How many deviations the mean of an own reference's positions may be off, by Pinelis' bound.
+
+    Args:
+        risk: 0 to 1.
+        features: how many, >= 1.
+
+    Returns:
+        z, such that all features and both sides together fail with probability `risk`: 4.03 for 0.005 and 20.
+    """
+    return -NormalDist().inv_cdf(risk / (2.0 * features * PINELIS))

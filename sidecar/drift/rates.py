@@ -4,9 +4,10 @@ A numeric feature's rates are its distribution function at every edge (share of 
 edge); a categorical one's are the shares of `other` and of every category; both have the missing rate and
 that of type errors. Each is one run of lanes over another, so all rates of all features come from one
 cumulative sum. A numeric feature has its mean position as well (`sidecar.drift.position`), which finds
-shifts sooner than any single share. Rates that are no lanes (errors, duplicates, what a data quality check
-counts) are given as `ExtraRate`, and their successes and trials beside the counts; a success may be a
-fraction, y in [0, 1].
+shifts sooner than any single share, and the share of values between its quantiles 0.05 and 0.95, which finds
+another spread in two fifths of the rows, since it counts both tails at once. Rates that are no lanes (errors,
+duplicates, what a data quality check counts) are given as `ExtraRate`, and their successes and trials beside
+the counts; a success may be a fraction, y in [0, 1].
 
 **Out of range** is the outermost edges' business. They lie at the quantiles 0.001 and 0.999, so a share of
 values beyond everything seen shows there as `q0.001 down` or `q0.999 up` once it passes 0.1 % and the band.
@@ -19,11 +20,11 @@ The band of a rate q measured on m reference rows is [l, u], the sum of two part
   delta^2 counts as delta^2 here, so that a change of 2 delta^2 is never an alarm however large the reference.
 * What the reference does not know: the highest v under which so few successes would still have come with
   probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
-  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. They may fail with 3 % and 1.5 % (and the mean
-  position's bound with 0.5 %) over all rates, sides and features together. Not Bernstein's bound with q in
-  place of the unknown rate, since that one is too small where it matters: at q = 0 it gives L / 3m while
-  L / m is right. Rows that depend on each other say less: m is divided by the feature's design effect
-  (`sidecar.profile.design_effect`).
+  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. They may fail with 2.5 % and 1.25 % (and the
+  mean position's two bounds with 0.5 % and 0.75 %) over all rates, sides and features together. Not
+  Bernstein's bound with q in place of the unknown rate, since that one is too small where it matters: at
+  q = 0 it gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the
+  feature's design effect (`sidecar.profile.design_effect`).
 """
 
 from __future__ import annotations
@@ -38,15 +39,22 @@ from numpy.typing import NDArray
 from kernels.binning import F64, I64
 from kernels.lanes import FIRST_CELL, FIRST_PRESENT, MISSING, NEG_INF, TYPE_ERROR
 from kernels.sequential import count_rates
-from sidecar.drift.position import Positions, level_of, make_positions, position_bounds
+from sidecar.drift.position import (
+    Positions,
+    level_of,
+    make_positions,
+    own_deviations_of,
+    position_bounds,
+)
 from sidecar.errors import ShapeMismatch
 from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
 REFERENCE_RISK = 0.05  # probability that some band misses the true rate because the reference is finite
-RATE_RISK, EDGES_RISK, POSITION_RISK = 0.03, 0.015, 0.005  # its parts
+RATE_RISK, EDGES_RISK, POSITION_RISK, OWN_POSITION_RISK = 0.025, 0.0125, 0.005, 0.0075  # its parts
 NOT_COUNTED = (-1, 0, 0, 0)
 POSITION = "position"
+SPREAD, SPREAD_ENDS = "spread", (0.05, 0.95)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +89,7 @@ class Rates:
         upper: u, shape (R,); >= 1 where it cannot rise too high.
         places: what a rate is about: "q0.95", "category=JFK", "missing".
         is_quantile: whether a higher rate means that a quantile has moved down, shape (R,), bool.
+        spreads: where the shares between two quantiles are, shape (N',), int64.
         tolerance: delta.
         positions: the rates that are mean positions (sidecar.drift.position).
     """
@@ -95,6 +104,7 @@ class Rates:
     upper: F64
     places: tuple[str, ...]
     is_quantile: NDArray[np.bool_]
+    spreads: I64
     tolerance: float
     positions: Positions
 
@@ -173,13 +183,14 @@ def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64,
     least = rates.tolerance * rates.tolerance
     middle = np.clip(shares, least, 1.0 - least)
     slack = 2.0 * rates.tolerance * np.sqrt(middle * (1.0 - middle))
-    low, high = low - slack, high + slack
     positions = rates.positions
+    known = positions.below(shares), positions.below(low), positions.below(high)
+    low, high = low - slack, high + slack
     if positions.at.size:
-        below = positions.below(shares)
         of_edges = np.where(positions.edges_at >= 0, slack[positions.edges_at], 0.0)
         wanted = level_of(POSITION_RISK, rates.n_groups, n_bands)
-        bounds = position_bounds(positions, below, of_edges, rows[positions.at], wanted)
+        own = own_deviations_of(OWN_POSITION_RISK, rates.n_groups) if n_bands == 1 else None
+        bounds = position_bounds(positions, known, of_edges, rows[positions.at], wanted, own)
         low[positions.at], high[positions.at] = bounds
     return low, high
 
@@ -234,6 +245,7 @@ def make_rates(
         upper=nothing,
         places=tuple(rate.place for rate in rates),
         is_quantile=np.array([rate.is_quantile for rate in rates], dtype=bool),
+        spreads=np.flatnonzero([rate.place == SPREAD for rate in rates]).astype(np.int64),
         tolerance=tolerance,
         positions=_positions(features, rates),
     )
@@ -336,12 +348,15 @@ def _rates_of(place: int, feature: FeatureReference, phi: float) -> list[_Rate]:
     if present == 0:
         return rates
     if feature.spec.kind == "numeric":
-        below = int(feature.counts[NEG_INF])
-        for cell, count in enumerate(feature.cells[:-1].tolist()):
-            below += count
-            name = _quantile_name(below / present, present)
-            rates.append(rate(NEG_INF, FIRST_CELL + cell + 1, FIRST_PRESENT, below, name, quantile=True))
+        below = (int(feature.counts[NEG_INF]) + np.cumsum(feature.cells[:-1])).tolist()
+        for cell, hits in enumerate(below):
+            name = _quantile_name(hits / present, present)
+            rates.append(rate(NEG_INF, FIRST_CELL + cell + 1, FIRST_PRESENT, hits, name, quantile=True))
         if feature.edges.size:
+            low, high = (_nearest(below, share * present) for share in SPREAD_ENDS)
+            if below[low] < below[high]:
+                ends, hits = (FIRST_CELL + low + 1, FIRST_CELL + high + 1), below[high] - below[low]
+                rates.append(rate(*ends, FIRST_PRESENT, hits, SPREAD))
             position = _Rate(place, NOT_COUNTED, 0.5, present / phi, POSITION, is_position=True)
             rates.append(position)
         return rates
@@ -350,6 +365,10 @@ def _rates_of(place: int, feature: FeatureReference, phi: float) -> list[_Rate]:
         name = f"category={text}" if code else "other"
         rates.append(rate(lane, lane + 1, FIRST_PRESENT, int(feature.counts[lane]), name))
     return rates
+
+
+def _nearest(below: list[int], wanted: float) -> int:
+    return min(range(len(below)), key=lambda edge: abs(below[edge] - wanted))
 
 
 def _quantile_name(share: float, rows: int) -> str:

@@ -16,6 +16,7 @@ from sidecar.drift.multivariate import JointEffects
 from sidecar.drift.quantiles import quantiles_of
 from sidecar.drift.univariate import Comparison, missing_ratio
 from sidecar.drift.verdict import FeatureVerdict
+from sidecar.profile.account import Account
 from sidecar.profile.decay import DecayedSum
 from sidecar.profile.feature import Role
 from sidecar.profile.history import NS, ClosedPanes
@@ -51,6 +52,7 @@ class ModelReport:
         decayed: sums with halving weights, one for each half-life; copies.
         closed: the closed panes that are held, for snapshots.
         closed_joint: likewise, of what the features do together.
+        account: likewise, of the alarm.
         layout: by which features they were counted; None while one is being learnt.
         river: what detectors of that library say, without guarantee.
     """
@@ -71,6 +73,7 @@ class ModelReport:
     decayed: tuple[DecayedSum, ...] = ()
     closed: ClosedPanes = NOTHING_CLOSED
     closed_joint: ClosedJoint = NO_JOINT
+    account: Account | None = None
     layout: Layout | None = None
     river: tuple[dict[str, Any], ...] = ()
 

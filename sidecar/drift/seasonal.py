@@ -1,4 +1,7 @@
-"""The rates' bands by hour of the week, made when an hour comes."""
+"""The rates' bands by hour of the week, made when an hour comes.
+
+Nothing here changes with the hour: a detector and its forks are in different hours when one looks into an
+open pane while the other has closed none of that hour yet."""
 
 from __future__ import annotations
 
@@ -9,11 +12,11 @@ import numpy as np
 from kernels.binning import F64
 from sidecar.drift.rates import Rates
 from sidecar.profile.reference import FeatureReference
-from sidecar.profile.seasons import HOURS, Seasons, hour_of_week, shrink
+from sidecar.profile.seasons import HOURS, Seasons, shrink
 
 
 class SeasonalRates:
-    """The rates as they are in the present hour of the week.
+    """The rates as they are in each hour of the week.
 
     Args:
         rates: those of the whole reference.
@@ -21,33 +24,25 @@ class SeasonalRates:
         features: F references; None for a feature that is not watched yet.
         seasons: their lanes by hour.
 
-    Attributes:
-        rates: with the shares and bands in force; those of the whole before the first pane.
     """
 
     def __init__(
         self, rates: Rates, phi: F64, features: Sequence[FeatureReference | None], seasons: Seasons
     ) -> None:
-        self.rates = rates
         self._whole = rates
         self._phi = phi
         self._names = [None if feature is None else feature.spec.name for feature in features]
         self._seasons = seasons
-        self._hour = -1
 
-    def turn(self, unix_s: float) -> bool:
-        """Takes up the hour of a time.
+    def at(self, hour: int) -> Rates:
+        """The rates in one hour of the week.
 
         Args:
-            unix_s: begin of a pane.
+            hour: 0 to 167.
 
         Returns:
-            Whether the bands are others than before.
+            With its shares and bands.
         """
-        hour = hour_of_week(unix_s)
-        if hour == self._hour:
-            return False
-        self._hour = hour
         lanes = self._seasons.lanes(hour)
         rows = [lanes.get(name) if name is not None else None for name in self._names]
         counts = np.zeros(
@@ -61,9 +56,8 @@ class SeasonalRates:
         tallies = self._whole.tally(counts)
         shares, trials = shrink(tallies[:, 0], tallies[:, 1], self._whole.shares)
         seen = known[self._whole.groups]
-        self.rates = self._whole.at(
+        return self._whole.at(
             np.where(seen, shares, self._whole.shares),
             np.where(seen, trials / self._phi, self._whole.rows),
             HOURS,
         )
-        return True

@@ -19,7 +19,7 @@ from sidecar.drift.rates import Rates
 
 ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
 LEAST_RATE = 1e-12
-POSITION_WEIGHT = 0.2
+POSITION_WEIGHT, SPREAD_WEIGHT = 0.2, 0.1
 RAREST = 0.001  # rarer rates have no more weight
 
 
@@ -67,20 +67,23 @@ class Sides:
             rates: R rates.
 
         Returns:
-            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a fifth; the other
-            rates have weights in proportion to (q (1 - q))^(-1/2), since the many edges in the middle move
-            together, while a sentinel shows at one edge of the tail alone.
+            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a fifth and the
+            share between two quantiles a tenth; the other rates have weights in proportion to
+            (q (1 - q))^(-1/2), since the many edges in the middle move together, while a sentinel shows at
+            one edge of the tail alone.
         """
         is_position = np.isin(self.rate_of, rates.positions.at)
+        is_spread = np.isin(self.rate_of, rates.spreads)
         group = rates.groups[self.rate_of]
-        weights = np.empty(self.rate_of.size)
-        with_both = np.isin(group, group[is_position]) & np.isin(group, group[~is_position])
-        for mine, part in ((is_position, POSITION_WEIGHT), (~is_position, 1.0 - POSITION_WEIGHT)):
+        weights = np.zeros(self.rate_of.size)
+        rest = 1.0 - POSITION_WEIGHT - SPREAD_WEIGHT
+        others = ~is_position & ~is_spread
+        for mine, part in ((is_position, POSITION_WEIGHT), (is_spread, SPREAD_WEIGHT), (others, rest)):
             share = np.clip(rates.shares[self.rate_of[mine]], RAREST, 1.0 - RAREST)
             wanted = (share * (1.0 - share)) ** -0.5
             total = np.bincount(group[mine], weights=wanted, minlength=rates.n_groups)
-            weights[mine] = np.where(with_both[mine], part, 1.0) * wanted / total[group[mine]]
-        return weights
+            weights[mine] = part * wanted / total[group[mine]]
+        return weights / np.bincount(group, weights=weights, minlength=rates.n_groups)[group]
 
     def _fill_positions(self, rates: Rates, gains: F64) -> None:
         positions = rates.positions

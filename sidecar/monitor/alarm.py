@@ -9,8 +9,10 @@ import numpy as np
 
 from kernels.binning import F64, I64
 from sidecar.drift.detector import Detector, Evidence, false_alarm_panes
+from sidecar.monitor.ledger import Ledger, panes_told
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.profile import design_effect, seasons
+from sidecar.profile.account import Account, Terms
 from sidecar.profile.history import NS
 from sidecar.profile.lanes import LaneTable
 from sidecar.profile.pane import Pane
@@ -31,6 +33,7 @@ class Alarm:
         reference: the file's, whose parts may tell design effects and seasons.
         lanes: L.
         features: F references; None for a feature whose reference is still being learnt.
+        epoch: start of this monitor, in nanoseconds of unix time.
     """
 
     def __init__(
@@ -39,8 +42,10 @@ class Alarm:
         reference: Reference | None,
         lanes: int,
         features: Sequence[FeatureReference | None],
+        epoch: int = 0,
     ) -> None:
         self._settings = settings
+        self._lanes = lanes
         parts = {} if reference is None else reference.parts
         self._phi: dict[str, float] = {}
         self._estimating = settings.design_effect == "auto"
@@ -57,6 +62,9 @@ class Alarm:
         self._learnt_rows, self._learnt_units = 0, 0
         self._features = tuple(features)
         self._detector = self._made()
+        self._terms = self._weighing()
+        most_panes = panes_told(settings.plan(), len(features), lanes)
+        self._ledger = Ledger(self._detector, most_panes, epoch)
 
     @property
     def design_effects(self) -> dict[str, float]:
@@ -87,8 +95,9 @@ class Alarm:
         """
         older = self._detector
         self._features, self._learnt = tuple(features), frozenset(learnt)
-        self._detector = self._made()
+        self._make_anew()
         self._detector.take_over(older)
+        self._ledger.begin_anew(self._detector)
 
     def note_learnt(self, rows: int, chosen: Chosen | None) -> None:
         """Some rows were kept to learn references from; rows of one request make them worth less.
@@ -112,17 +121,19 @@ class Alarm:
         if self._settings.unit == "request":
             self._units.fill(self._key(pane.start_unix_ns), table, rows, chosen, pane.counts)
 
-    def close(self, pane: Pane) -> bool:
+    def close(self, pane: Pane, number: int) -> bool:
         """Moves on by a closed pane.
 
         Args:
             pane: with all its rows.
+            number: of its closing, from 1.
 
         Returns:
             Whether the design effects have become others.
         """
         counts = self._units.close(self._key(pane.start_unix_ns), pane.counts)
         self._detector.advance(counts, pane.start_unix_ns / NS)
+        self._ledger.add(number, pane.start_unix_ns, counts)
         known = [feature for feature in self._features if feature is not None]
         if len(known) < len(self._features):
             return False
@@ -152,6 +163,14 @@ class Alarm:
         latest = self._units.counts(self._key(start_unix_ns), counts)
         return detector.evidence(latest, start_unix_ns / NS, extremes=extremes)
 
+    def account(self) -> Account:
+        """What is told of it in snapshots.
+
+        Returns:
+            Frozen; nothing of the open panes.
+        """
+        return self._ledger.account(self._terms)
+
     def to_state(self) -> dict[str, Any]:
         """All of it for a checkpoint.
 
@@ -160,6 +179,7 @@ class Alarm:
         """
         return {
             "detector": self._detector.to_state(),
+            "ledger": self._ledger.to_state(),
             "phi": self._phi,
             "estimating": self._estimating,
             "panes": [counts.astype("<i8").tobytes() for counts in self._panes],
@@ -186,8 +206,9 @@ class Alarm:
         self._units.restore(state["units"])
         self._learnt_rows, self._learnt_units = map(int, state["learnt"])
         self._restore_season(state)
-        self._detector = self._made()
+        self._make_anew()
         self._detector.restore(state["detector"])
+        self._ledger.restore(state["ledger"], (width, self._lanes))
 
     def _season_state(self) -> dict[str, Any]:
         """Hours that were learnt, or are being so; those of the reference's file are not repeated."""
@@ -210,6 +231,21 @@ class Alarm:
         """Of a pane; one that is cut by rows may come to begin earlier, but is the only one open."""
         return start_unix_ns if self._settings.pane_rows is None else 0
 
+    def _make_anew(self) -> None:
+        self._detector = self._made()
+        self._terms = self._weighing()
+        self._ledger.begin_anew(self._detector)
+
+    def _weighing(self) -> Terms:
+        settings, effects = self._settings, self.effects
+        worth = [(1.0, 1.0) if feature is None else effects[feature.spec.name] for feature in self._features]
+        return Terms.of(
+            false_alarm_panes(settings.false_alarm_days, settings.pane_s),
+            settings.tolerance,
+            np.array(worth, dtype=np.float64).reshape(-1, 2),
+            None if self._seasons is None else seasons.pack(self._seasons),
+        )
+
     def _made(self) -> Detector:
         settings, effects = self._settings, self.effects
         worth = [(1.0, 1.0) if feature is None else effects[feature.spec.name] for feature in self._features]
@@ -229,7 +265,7 @@ class Alarm:
         self._tally.add(pane.start_unix_ns / NS, list(counts))
         if pane.end_unix_ns - self._tally_began_ns >= SEASON_WEEKS * WEEK_NS:
             self._seasons, self._tally = self._tally.seasons(), None
-            self._detector = self._made()
+            self._make_anew()
 
     def _estimate(self) -> None:
         """Design effects from the first panes; the evidence so far took rows for more than they are worth."""
@@ -239,4 +275,4 @@ class Alarm:
                 lanes = np.ascontiguousarray(panes[:, place, : feature.counts.size])
                 self._phi[feature.spec.name] = design_effect.design_effect(feature.spec, lanes)
         self._estimating, self._panes = False, []
-        self._detector = self._made()
+        self._make_anew()

@@ -43,7 +43,7 @@ from sidecar.profile.units import Chosen
 from sidecar.profile.unseen import UnseenTexts, generation_of
 from sidecar.profile.vocabulary import Vocabulary
 
-STATE_FORMAT = 4
+STATE_FORMAT = 5
 
 
 class ModelAnalysis:
@@ -95,7 +95,7 @@ class ModelAnalysis:
         self._history = History(settings.plan(), self.width, self._table.lanes, epoch)
         self.accumulators: dict[str, Accumulator] = {}
         self._river = RiverDetectors(settings.river, self.specs)
-        self._alarm = Alarm(settings, reference, self._table.lanes, naming.known)
+        self._alarm = Alarm(settings, reference, self._table.lanes, naming.known, epoch)
         self._use(naming.known)
 
     @property
@@ -116,6 +116,11 @@ class ModelAnalysis:
     def now_unix_ns(self) -> int:
         """Latest time seen, of a row or told."""
         return self._history.now_unix_ns
+
+    @property
+    def n_closed(self) -> int:
+        """Number of the last pane that has closed."""
+        return self._history.n_closed
 
     @property
     def late(self) -> dict[str, int]:
@@ -203,6 +208,7 @@ class ModelAnalysis:
             decayed=tuple(self._history.decayed_sums()),
             closed=self._history.closed(),
             closed_joint=self._joint.closed(),
+            account=self._alarm.account(),
             layout=self._layout,
             river=tuple(self._river.to_json()),
         )
@@ -221,7 +227,7 @@ class ModelAnalysis:
 
     def _close_due(self) -> None:
         for pane in self._history.close_due():
-            if self._alarm.close(pane):
+            if self._alarm.close(pane, self._history.n_closed):
                 self._compare()
             self._joint.close(pane.start_unix_ns, pane.end_unix_ns, self._history.n_closed)
             for accumulator in self.accumulators.values():

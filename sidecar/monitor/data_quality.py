@@ -15,6 +15,7 @@ from sidecar.payload.columns import Schema
 from sidecar.profile.embedding import RowLayout
 from sidecar.profile.encoding import RowEncoder
 from sidecar.profile.feature import FeatureSpec, Role
+from sidecar.profile.quality_evidence import QualityEvidence
 from sidecar.profile.quality_pane import QualityPane, version_of
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.units import Chosen
@@ -158,6 +159,7 @@ class DataQuality:
                 for place in self._categorical
             },
             told=self._tell(),
+            evidence=self._evidence(),
         )
 
     def _tell(self) -> tuple[QualityPane, ...]:
@@ -182,6 +184,13 @@ class DataQuality:
             told[start] = pane
         self._told = told
         return tuple(told.values())
+
+    def _evidence(self) -> QualityEvidence | None:
+        if any(feature is None for feature in self._features):
+            return None
+        learnt, learnt_blocks = (counts.copy() for counts in self._watch.learnt)
+        panes, log_e = self._alarm.evidence(len(self._watch.rates))
+        return QualityEvidence(self._start_unix_ns, panes, log_e, learnt, learnt_blocks)
 
     def to_state(self) -> dict[str, Any]:
         """The quality for a checkpoint.

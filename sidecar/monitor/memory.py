@@ -7,8 +7,9 @@ cells of a sketch, J the numeric features that are joined. Windows and panes are
     rows            8 x places x (columns + 1) of the feature ring, and 8 F (K + L + 6) for chosen rows apart
     reports         twice F (8 (L + K) + 48) and, for each further horizon, F (8 L + 48): the one that is read
                     and the one that is being made
-    detector        200 a rate and 210 a side of a rate's band, forks included: at most 34 rates of numbers
+    detector        250 a rate and 310 a side of a rate's band, forks included: at most 35 rates of numbers
                     and 67 of categories, and two sides of each
+    alarm's panes   w F L for each that is told (`sidecar.monitor.ledger`), w being the bytes of a count
     references      8,500 a numeric and 28,000 a categorical feature, comparisons and verdicts included
     quality         33 x (4,400 + 80 F)
     together        8 J^2 x (16 and 4 for every granule and pane that values may be missing in)
@@ -25,6 +26,7 @@ from dataclasses import dataclass
 
 from kernels.binning import EDGES
 from kernels.sketch import CELLS
+from sidecar.monitor.ledger import panes_told
 from sidecar.monitor.settings import AnalysisSettings
 from sidecar.profile import unseen
 from sidecar.profile.feature import FeatureSpec
@@ -37,8 +39,8 @@ from sidecar.profile.vocabulary import CATEGORY_LIMIT
 from sidecar.profile.window import FIXED_BYTES
 
 TYPICAL_COUNT_BYTES = 2  # of a count at rest: up to 65,535 rows in a cell of a granule
-RATE_BYTES, SIDE_BYTES = 200, 210
-NUMERIC_RATES = EDGES + 3  # missing, type error, the mean position
+RATE_BYTES, SIDE_BYTES = 250, 310
+NUMERIC_RATES = EDGES + 4  # missing, type error, the mean position, the spread
 CATEGORICAL_RATES = CATEGORY_LIMIT + 3  # missing, type error, other
 NUMERIC_BYTES, CATEGORICAL_BYTES = 8_500, 28_000
 STRETCH_BYTES, STRETCH_FEATURE_BYTES = 4_400, 80
@@ -106,6 +108,7 @@ def most_bytes(
         "rows on their way": 8 * ring_rows * (shape.columns + 1) + apart,
         "reports": 2 * report,
         "detector": rates * (RATE_BYTES + 2 * SIDE_BYTES),
+        "panes of the alarm": (panes_told(plan, width, lanes) + 1) * width * lanes * count_bytes,
         "references": shape.numeric * NUMERIC_BYTES + shape.categorical * CATEGORICAL_BYTES,
         "data quality": (GRANULES + 1) * (STRETCH_BYTES + STRETCH_FEATURE_BYTES * width),
         "features together": joint,

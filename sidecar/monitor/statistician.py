@@ -22,7 +22,9 @@ from sidecar.ring.feature_ring import F64, I64
 
 TICK_S = 0.1
 REPORT_NS = 250_000_000
-NS = 1_000_000_000
+IDLE_REPORT_NS = NS = 1_000_000_000
+# So many times as long as a report took the next one is not made: 1,000 features take 40 ms
+REST, IDLE_REST = 20, 100
 
 
 class Statistician:
@@ -58,7 +60,6 @@ class Statistician:
         self._caught_up_unix_ns = caught_up_unix_ns or clock.unix_ns
         self._wake = threading.Event()
         self._stopping = False
-        self._reported_ns = 0
         self._saved_ns = clock.mono_ns()
         self._thread = threading.Thread(target=self._run, name="statistics", daemon=True)
         self.n_faults = 0
@@ -98,9 +99,9 @@ class Statistician:
         now_ns = self._clock.mono_ns()
         for subject in self._subjects.all():
             self._contained(partial(self._take_rows, subject), subject)
-        if now_ns - self._reported_ns >= REPORT_NS:
-            self._report()
-            self._reported_ns = now_ns
+        for subject in self._subjects.all():
+            if now_ns >= (subject.due_with_news_mono_ns if subject.has_news else subject.due_mono_ns):
+                self._report_on(subject)
         if now_ns - self._saved_ns >= self._checkpoint_ns:
             self._save()
             self._saved_ns = now_ns
@@ -119,10 +120,14 @@ class Statistician:
 
     def _report(self) -> None:
         for subject in self._subjects.all():
-            self._contained(partial(self._report_on, subject), subject)
+            self._report_on(subject)
 
     def _report_on(self, subject: Subject) -> None:
-        subject.judge(subject.analysis.now_unix_ns)
+        began_ns = self._clock.mono_ns()
+        self._contained(lambda: subject.judge(subject.analysis.now_unix_ns), subject)
+        took_ns = self._clock.mono_ns() - began_ns
+        subject.due_with_news_mono_ns = began_ns + max(REPORT_NS, REST * took_ns)
+        subject.due_mono_ns = began_ns + max(IDLE_REPORT_NS, IDLE_REST * took_ns)
 
     def _contained(self, work: Callable[[], None], subject: Subject) -> None:
         try:

@@ -64,6 +64,8 @@ class Subject:
         report: the latest one; replaced whole by the statistics thread, read by anyone.
         rows: rows analysed since this monitor began.
         missing: of these, missing values by feature; those of a wrong type are none.
+        due_with_news_mono_ns: when the reports are to be made anew if there is news.
+        due_mono_ns: the same if there is none.
     """
 
     analysis: ModelAnalysis
@@ -74,6 +76,14 @@ class Subject:
     quality_report: QualityReport | None = None
     rows: int = 0
     missing: I64 = field(default_factory=lambda: np.zeros(0, dtype=np.int64))
+    due_with_news_mono_ns: int = 0
+    due_mono_ns: int = 0
+    _judged: tuple[int, int] = (-1, -1)
+
+    @property
+    def has_news(self) -> bool:
+        """Whether there are rows or closed panes that the reports do not tell of."""
+        return (self.rows, self.analysis.n_closed) != self._judged
 
     @property
     def most_bytes(self) -> dict[str, int]:
@@ -115,6 +125,7 @@ class Subject:
         report = self.report = self.analysis.report(now_unix_ns)
         self.quality.use(report.features, self.analysis.effects)
         self.quality_report = self.quality.report(now_unix_ns)
+        self._judged = self.rows, self.analysis.n_closed
 
 
 def ring_rows(columns: int) -> int:

@@ -189,7 +189,10 @@ class Views:
                 report.layout,
                 self._origin,
                 report.closed,
-                Beside.of(report.closed_joint, () if quality is None else quality.told),
+                Beside.of(report.closed_joint, quality.told, quality.evidence)
+                if quality is not None
+                else Beside.of(report.closed_joint, ()),
+                report.account,
             )
             for report, quality in self._judged()
             if report.layout is not None and report.reference_id is not None

@@ -15,6 +15,7 @@ import msgspec
 
 from sidecar.errors import BadSnapshot
 from sidecar.profile.joint_window import ClosedJoint, JointPane
+from sidecar.profile.quality_evidence import QualityEvidence, later_of
 from sidecar.profile.quality_pane import QualityPane
 from sidecar.profile.space import Space
 
@@ -27,25 +28,30 @@ class Beside:
         space: by what joint sums were counted; None without any.
         joint: joint sums by the number of the first closing.
         quality: by begin in nanoseconds of unix time.
+        evidence: against the rates of data quality; None without any.
     """
 
     space: Space | None
     joint: Mapping[int, JointPane]
     quality: Mapping[int, QualityPane]
+    evidence: QualityEvidence | None = None
 
     @classmethod
-    def of(cls, joint: ClosedJoint, quality: Iterable[QualityPane]) -> Beside:
+    def of(
+        cls, joint: ClosedJoint, quality: Iterable[QualityPane], evidence: QualityEvidence | None = None
+    ) -> Beside:
         """What a monitor holds.
 
         Args:
             joint: what has closed.
             quality: the stretches of its window.
+            evidence: against the rates of data quality.
 
         Returns:
             All of it.
         """
         granules = {pane.first: pane for pane in joint.granules} if joint.space is not None else {}
-        return cls(joint.space, granules, {pane.start_unix_ns: pane for pane in quality})
+        return cls(joint.space, granules, {pane.start_unix_ns: pane for pane in quality}, evidence)
 
 
 NOTHING_BESIDE = Beside(None, {}, {})
@@ -68,10 +74,11 @@ def merge_beside(where: str, one: Beside, other: Beside) -> Beside:
     for start, pane in other.quality.items():
         held = quality.get(start)
         quality[start] = pane if held is None else _later(held, pane)
+    evidence = later_of(one.evidence, other.evidence)
     ids = [part.space.id if part.space is not None else "" for part in (one, other)]
     if ids[0] != ids[1]:  # one was told before the space was learnt
         later = one if ids[0] > ids[1] else other
-        return Beside(later.space, later.joint, quality)
+        return Beside(later.space, later.joint, quality, evidence)
     joint = dict(one.joint)
     for first, granule in other.joint.items():
         known = joint.get(first)
@@ -79,7 +86,7 @@ def merge_beside(where: str, one: Beside, other: Beside) -> Beside:
             raise BadSnapshot(f"{where}: expected one joint pane {first} to {granule.last}, got two")
         if known is None or known.last < granule.last:
             joint[first] = granule
-    return Beside(one.space, joint, quality)
+    return Beside(one.space, joint, quality, evidence)
 
 
 def _later(one: QualityPane, other: QualityPane) -> QualityPane:

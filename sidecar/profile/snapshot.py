@@ -21,16 +21,19 @@ anew as it was in the checkpoint. Otherwise a granule of 1 to 2 that had grown t
 then takes back, would be there or not, depending on which of the three was merged first. Joint sums and data
 quality (`sidecar.profile.beside`) may all grow, and follow this rule alone.
 
+**The alarm's panes** are told by number too, and follow the first two rules (`sidecar.profile.account`).
+
 Counts of different references have different cells and are never added: that is refused.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from sidecar.errors import BadSnapshot
 from sidecar.profile import codec
+from sidecar.profile.account import Account, Accounts, kept_accounts, merge_accounts
 from sidecar.profile.beside import NOTHING_BESIDE, Beside, merge_beside
 from sidecar.profile.feature import Role
 from sidecar.profile.history import ClosedPanes
@@ -50,12 +53,14 @@ class OriginPart:
         granules: those that are kept, by horizon and first number.
         growing: which of them the newest monitor may still tell with a greater last number.
         beside: joint sums and data quality, of the newest monitor.
+        accounts: of the alarm, by the id of their terms.
     """
 
     epochs: Mapping[int, int]
     granules: Mapping[GranuleKey, RestingPane]
     growing: frozenset[GranuleKey]
     beside: Beside = NOTHING_BESIDE
+    accounts: Accounts = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -112,7 +117,12 @@ class Layout:
 
 
 def subject_part(
-    reference_id: str, layout: Layout, origin: str, closed: ClosedPanes, beside: Beside = NOTHING_BESIDE
+    reference_id: str,
+    layout: Layout,
+    origin: str,
+    closed: ClosedPanes,
+    beside: Beside = NOTHING_BESIDE,
+    account: Account | None = None,
 ) -> SubjectPart:
     """What one monitor tells of one subject.
 
@@ -122,12 +132,14 @@ def subject_part(
         origin: names the monitor and its resumptions.
         closed: its panes.
         beside: its joint sums and data quality.
+        account: of its alarm.
 
     Returns:
         The part.
     """
     granules = {(horizon_ns, pane.first): pane for horizon_ns, panes in closed.granules for pane in panes}
-    part = kept(dict(closed.epochs), granules, closed.growing, beside)
+    accounts = {} if account is None else {account.terms.id: account}
+    part = kept(dict(closed.epochs), granules, closed.growing, beside, accounts)
     return SubjectPart(reference_id, layout, {origin: part})
 
 
@@ -204,7 +216,8 @@ def _merged_origin(where: str, one: OriginPart, other: OriginPart) -> OriginPart
                 growing.update([key] if grows else [])
             elif held.last == granule.last and not grows:
                 growing.discard(key)
-    return OriginPart(epochs, granules, frozenset(growing), beside or NOTHING_BESIDE)
+    accounts = merge_accounts(where, *(kept_accounts(part.accounts, limits) for part in (one, other)))
+    return OriginPart(epochs, granules, frozenset(growing), beside or NOTHING_BESIDE, accounts)
 
 
 def kept(
@@ -212,18 +225,19 @@ def kept(
     granules: Mapping[GranuleKey, RestingPane],
     growing: frozenset[GranuleKey],
     beside: Beside,
+    accounts: Accounts,
 ) -> OriginPart:
     """What is left of granules that were told under several epochs.
 
     Args:
-        epochs, granules, growing, beside: as in `OriginPart`.
+        epochs, granules, growing, beside, accounts: as in `OriginPart`.
 
     Returns:
         Without those that a later epoch has taken back.
     """
     limits = _limits(epochs)
     left = {key: granule for key, granule in granules.items() if granule.last <= limits[granule.epoch]}
-    return OriginPart(epochs, left, growing & left.keys(), beside)
+    return OriginPart(epochs, left, growing & left.keys(), beside, kept_accounts(accounts, limits))
 
 
 def _limits(epochs: Mapping[int, int]) -> dict[int, int]:

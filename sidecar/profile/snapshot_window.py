@@ -6,6 +6,7 @@ from dataclasses import dataclass
 
 from sidecar.profile.joint_window import JointPane
 from sidecar.profile.pane import Pane
+from sidecar.profile.quality_evidence import QualityEvidence
 from sidecar.profile.quality_pane import QualityPane
 from sidecar.profile.snapshot import SubjectPart
 from sidecar.profile.space import Space
@@ -126,3 +127,18 @@ def quality_panes(part: SubjectPart, horizon_ns: int, end_unix_ns: int) -> tuple
         for _, pane in sorted(part.origins[name].beside.quality.items())
         if pane.end_unix_ns > end_unix_ns - horizon_ns
     )
+
+
+def quality_evidence(part: SubjectPart, horizon_ns: int, end_unix_ns: int) -> tuple[QualityEvidence, ...]:
+    """The evidence on data quality of the origins that are there in one window.
+
+    Args:
+        part: a subject.
+        horizon_ns: length of the window.
+        end_unix_ns: its end.
+
+    Returns:
+        In the order of origins.
+    """
+    told = (part.origins[name].beside.evidence for name in sorted(part.origins))
+    return tuple(one for one in told if one is not None and one.until_unix_ns > end_unix_ns - horizon_ns)

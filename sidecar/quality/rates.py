@@ -36,10 +36,11 @@ from typing import Literal, get_args
 
 import numpy as np
 
-from kernels.binning import F64
+from kernels.binning import F64, I64
 from kernels.lanes import MISSING, NEG_INF, POS_INF, TYPE_ERROR
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.reference import FeatureReference
+from sidecar.profile.repeats import BLOCK_ROWS
 
 FeatureKind = Literal["missing", "type_error", "unseen", "out_of_range", "constant"]
 RowKind = Literal["duplicate_rows", "shape"]
@@ -47,6 +48,10 @@ Kind = FeatureKind | RowKind
 
 FEATURE_KINDS: tuple[FeatureKind, ...] = get_args(FeatureKind)
 ROW_KINDS: tuple[RowKind, ...] = get_args(RowKind)
+LEARN_BLOCKS = 64
+LEARN_MESSAGES = 1000
+ROWS_A_TRIAL = (BLOCK_ROWS, 1)  # in the order of ROW_KINDS
+LEAST_TRIALS = (LEARN_BLOCKS * BLOCK_ROWS, LEARN_MESSAGES)
 RUN_ROWS = 200  # a run of so many equal values makes a feature constant
 REFUTED = math.log(1e4)
 
@@ -87,6 +92,58 @@ def feature_rates(
         for kind in FEATURE_KINDS
         for spec, feature in known
     )
+
+
+def row_rate(kind: int, learnt: I64) -> QualityRate:
+    """A rate of rows or messages.
+
+    Args:
+        kind: its place in `ROW_KINDS`.
+        learnt: successes and trials that it is learnt from, shape (2,), int64.
+
+    Returns:
+        The rate, whose share is None while there are too few.
+    """
+    successes, trials = learnt.tolist()
+    share = successes / trials if trials >= LEAST_TRIALS[kind] else None
+    return QualityRate(ROW_KINDS[kind], None, share, trials // ROWS_A_TRIAL[kind])
+
+
+def constant_rate(rate: QualityRate, learnt: I64) -> QualityRate:
+    """The rate of blocks at whose end a feature is constant.
+
+    Args:
+        rate: as the reference has it.
+        learnt: in how many blocks the feature was, and in how many it could have been, shape (2,), int64.
+
+    Returns:
+        The rate, whose share is None while there are too few.
+    """
+    successes, trials = learnt.tolist()
+    share = max(successes / trials, rate.reference_share or 0.0) if trials >= LEARN_BLOCKS else None
+    return QualityRate(rate.name, rate.feature, share, trials)
+
+
+def all_rates(
+    of_features: Sequence[QualityRate | None], learnt: I64, learnt_blocks: I64
+) -> tuple[QualityRate | None, ...]:
+    """Every rate, with what was learnt of some.
+
+    Args:
+        of_features: 5 F from `feature_rates`.
+        learnt: successes and trials of `ROW_KINDS`, shape (2, 2), int64.
+        learnt_blocks: of constant features, shape (F, 2), int64.
+
+    Returns:
+        5 F + 2 rates, those of `ROW_KINDS` last.
+    """
+    found = [
+        constant_rate(rate, learnt_blocks[place % len(learnt_blocks)])
+        if rate is not None and rate.name == "constant"
+        else rate
+        for place, rate in enumerate(of_features)
+    ]
+    return (*found, *(row_rate(kind, learnt[kind]) for kind in range(len(ROW_KINDS))))
 
 
 def ranges(features: Sequence[FeatureReference | None]) -> F64:

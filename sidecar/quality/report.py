@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from sidecar.profile.feature import Role
+from sidecar.profile.quality_evidence import QualityEvidence
 from sidecar.profile.quality_pane import QualityPane
 from sidecar.profile.unseen_pane import Unseen
 from sidecar.quality.rates import ROW_KINDS
@@ -57,6 +58,7 @@ class QualityReport:
         unseen: by feature, for categorical ones.
         told: the stretches of time that the window consists of, for snapshots; nothing while a reference is
             being learnt.
+        evidence: of the alarm and what was learnt, for snapshots; None likewise.
     """
 
     role: Role
@@ -66,6 +68,7 @@ class QualityReport:
     distinct_rows: float
     unseen: Mapping[str, UnseenReport]
     told: tuple[QualityPane, ...] = ()
+    evidence: QualityEvidence | None = None
 
     def quality_json(self) -> list[dict[str, Any]]:
         """The entries of `quality` in `GET /api/v1/drift`.

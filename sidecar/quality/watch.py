@@ -25,14 +25,21 @@ from sidecar.profile.granules import Granules
 from sidecar.profile.reference import FeatureReference
 from sidecar.profile.repeats import BLOCK_ROWS, RepeatCounter
 from sidecar.profile.units import Chosen
-from sidecar.quality.rates import FEATURE_KINDS, ROW_KINDS, RUN_ROWS, QualityRate, feature_rates, ranges
+from sidecar.quality.rates import (
+    FEATURE_KINDS,
+    LEARN_BLOCKS,
+    LEAST_TRIALS,
+    ROW_KINDS,
+    ROWS_A_TRIAL,
+    RUN_ROWS,
+    QualityRate,
+    all_rates,
+    feature_rates,
+    ranges,
+)
 from sidecar.quality.shape import CHANGED, MESSAGES
 from sidecar.quality.sums import SUCCESSES, TRIALS, Sums
 
-LEARN_BLOCKS = 64
-LEARN_MESSAGES = 1000
-_LEAST_TRIALS = (LEARN_BLOCKS * BLOCK_ROWS, LEARN_MESSAGES)  # in the order of ROW_KINDS
-_ROWS_A_TRIAL = (BLOCK_ROWS, 1)
 _DUPLICATES, _SHAPE = range(len(ROW_KINDS))
 _CONSTANT = FEATURE_KINDS.index("constant")
 
@@ -122,6 +129,11 @@ class QualityWatch:
         """Every rate of the table, None where there is none: 5 F of features, then those of `ROW_KINDS`."""
         return self._rates
 
+    @property
+    def learnt(self) -> tuple[I64, I64]:
+        """What rates were learnt from so far: of rows and messages, shape (2, 2); of blocks, (F, 2)."""
+        return self._learnt, self._learnt_blocks
+
     def fill(self, rows: F64, unix_ns: int, chosen: Chosen | None = None) -> None:
         """Takes in rows in the order of their arrival.
 
@@ -178,7 +190,7 @@ class QualityWatch:
         delta = (self._totals().trials() - self._taken).astype(np.float64)
         judged = [rate is not None and rate.reference_share is not None for rate in self.rates]
         delta[~np.array(judged, dtype=bool)] = 0.0
-        delta[-len(ROW_KINDS) :] /= np.array(_ROWS_A_TRIAL)[:, np.newaxis]
+        delta[-len(ROW_KINDS) :] /= np.array(ROWS_A_TRIAL)[:, np.newaxis]
         return delta
 
     def take(self) -> F64:
@@ -273,23 +285,10 @@ class QualityWatch:
             self._name_rates()
 
     def _is_learnt(self, kind: int) -> bool:
-        return bool(self._learnt[kind, TRIALS] >= _LEAST_TRIALS[kind])
-
-    def _row_rate(self, kind: int) -> QualityRate:
-        successes, trials = self._learnt[kind].tolist()
-        share = successes / trials if self._is_learnt(kind) else None
-        return QualityRate(ROW_KINDS[kind], None, share, trials // _ROWS_A_TRIAL[kind])
-
-    def _constant_rate(self, place: int, rate: QualityRate | None) -> QualityRate | None:
-        if rate is None or rate.name != "constant":
-            return rate
-        successes, trials = self._learnt_blocks[place % len(self._specs)].tolist()
-        learnt = max(successes / trials, rate.reference_share or 0.0) if trials >= LEARN_BLOCKS else None
-        return QualityRate(rate.name, rate.feature, learnt, trials)
+        return bool(self._learnt[kind, TRIALS] >= LEAST_TRIALS[kind])
 
     def _name_rates(self) -> None:
-        of_features = (self._constant_rate(*pair) for pair in enumerate(self._of_reference))
-        self._rates = (*of_features, *(self._row_rate(kind) for kind in range(len(ROW_KINDS))))
+        self._rates = all_rates(self._of_reference, *self.learnt)
 
     # --- checkpoint
 

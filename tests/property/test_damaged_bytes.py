@@ -40,6 +40,7 @@ from sidecar.profile.partial_codec import decode_partial, encode_partial
 from sidecar.profile.plan import Plan
 from sidecar.profile.reference import Reference
 from sidecar.profile.summaries import unpack_summary
+from tests.support.accounts import account
 from tests.support.beside import beside_of, quality, space_of
 from tests.support.beside import joint as joint_sums
 from tests.support.tables import make_rows, partial_of, write_csv
@@ -77,7 +78,8 @@ def told(reference: Reference) -> bytes:
     names = [feature.spec.name for feature in reference.features if feature.spec.kind == "numeric"][:2]
     rates = quality(0, 5, width=table.width, messages=2)
     beside = beside_of(joint_sums(1, 3, width=2), rates, space=space_of(names))
-    part = snapshot.subject_part(reference.id, layout, "pod", history.closed(), beside)
+    alarm = account(1, 2, 3, width=table.width, lanes=table.lanes)
+    part = snapshot.subject_part(reference.id, layout, "pod", history.closed(), beside, alarm)
     return snapshot_codec.encode(snapshot.Snapshot({("m", None, "input"): part}))
 
 

@@ -10,11 +10,15 @@ from typing import Any
 import msgpack
 import msgspec
 import numpy as np
+import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sidecar.config.load import load_config
+from sidecar.config.model import Config
 from sidecar.drift.fleet import fleet_effects
+from sidecar.drift.fleet_alarm import FleetAlarm, fleet_alarms
+from sidecar.monitor.quality_alarm import fleet_verdicts
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.views import Views
 from sidecar.payload.columns import Columns, intern_schema
@@ -26,7 +30,14 @@ from sidecar.profile.learning import learn_reference
 from sidecar.profile.reference import Reference
 from sidecar.profile.snapshot import Snapshot, SubjectPart
 from sidecar.profile.snapshot_codec import decode, encode
-from sidecar.profile.snapshot_window import end_of, horizons_of, joint_totals, quality_panes, window_sum
+from sidecar.profile.snapshot_window import (
+    end_of,
+    horizons_of,
+    joint_totals,
+    quality_evidence,
+    quality_panes,
+    window_sum,
+)
 from sidecar.quality.fleet import fleet_quality
 from sidecar.quality.report import QualityReport
 from tests.support.fleet import grouped, merged
@@ -44,6 +55,10 @@ SCHEMA = intern_schema(
 CONFIG = load_config(
     "{window: {pane_s: 1, lateness_s: 3, horizons_s: [100, 1000], min_rows: 20},"
     " multivariate: {embedding_columns: 16}}"
+)
+SHORT = load_config(
+    "{window: {pane_s: 1, lateness_s: 3, horizons_s: [10, 1000], min_rows: 20},"
+    " multivariate: {embedding_columns: 16}, alarm: {false_alarm_days: 0.001}}"
 )
 KEY = ("m", "1", "input")
 
@@ -75,10 +90,11 @@ def reference() -> Reference:
 REFERENCE = reference()
 
 
-def request(rng: random.Random) -> Columns:
-    """Some rows with values that are missing, out of range, repeated or unseen."""
+def request(rng: random.Random, shift: float = 0.0) -> Columns:
+    """Some rows, one feature moved, with values that are missing, out of range, repeated or unseen."""
     n = rng.randint(1, 5)
     matrix = np.random.default_rng(rng.randrange(2**32)).normal(size=(n, 2 + DIMENSION))
+    matrix[:, 0] += shift
     matrix[rng.randrange(n), rng.randrange(2)] = rng.choice([np.nan, 40.0, -40.0, 1.0, np.inf])
     matrix[-1] = matrix[0]
     texts = [rng.choice(["red", "blue", "green", f"new{rng.randrange(20)}"]) for _ in range(n)]
@@ -92,11 +108,12 @@ class Monitor:
     name: str
     epoch: int = 1
     saved: Any = None
+    config: Config = CONFIG
     subjects: Subjects = field(init=False)
     views: Views = field(init=False)
 
     def __post_init__(self) -> None:
-        self.subjects = Subjects(CONFIG, REFERENCE, lambda: None, self.epoch)
+        self.subjects = Subjects(self.config, REFERENCE, lambda: None, self.epoch)
         self.views = views_of(self.subjects, origin=self.name)
 
     def take(self, columns: Columns, unix_ns: int, exchange_id: int) -> None:
@@ -151,6 +168,105 @@ def judged(part: SubjectPart) -> dict[str, Any]:
     (total,) = joint_totals(part, horizons_of(part)[-1], end_of(part, horizons_of(part)[-1]))
     names = [feature.spec.name for feature in REFERENCE.features]
     return fleet_effects(total.space, names, total.pane, CONFIG.window.min_rows).to_json()
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=5)
+def test_a_fleet_knows_what_its_monitors_hold_against_data_quality(seed: int) -> None:
+    rng = random.Random(seed)
+    pods = [Monitor(f"pod{number}", config=SHORT) for number in range(2)]
+    now = START
+    for number in range(rng.randint(10, 40)):
+        now += rng.randint(0, NS)
+        pods[number % 2].take(request(rng, 20.0), now, number)
+    told = [pod.tell(now) for pod in pods]
+    part = grouped(told, rng).subjects[KEY]
+    evidence = quality_evidence(part, 10 * NS, now)
+    assert len(evidence) == 2
+    means = np.exp([one.log_e for one in evidence]).mean(axis=0)
+    verdicts = fleet_verdicts(evidence)
+    assert verdicts
+    for place, verdict in verdicts.items():
+        assert np.exp(-np.inf if verdict.log_e is None else verdict.log_e) == pytest.approx(means[place])
+
+
+def alarm_of(part: SubjectPart) -> FleetAlarm:
+    (alarm,) = fleet_alarms(REFERENCE.features, {name: o.accounts for name, o in part.origins.items()})
+    return alarm
+
+
+def evidence_of(part: SubjectPart) -> list[Any]:
+    """Of a fleet's alarm: how much, which way and since when."""
+    found, (threshold, log_e) = [], (alarm_of(part).evidence.log_e_threshold, alarm_of(part).evidence.log_e)
+    for place, moved in enumerate(alarm_of(part).evidence.moved):
+        since = alarm_of(part).evidence.since_unix_s[place]
+        sizes = None if moved is None else (moved.at, moved.direction, moved.share, moved.new_share, since)
+        found.append((float(log_e[place]), threshold, sizes))
+    return found
+
+
+def own_evidence(monitor: Monitor) -> list[Any]:
+    """The same of the verdicts that a monitor shows itself."""
+    (report,) = [subject.report for subject in monitor.subjects.all()]
+    assert report is not None
+    found = []
+    for verdict in report.verdicts:
+        moved, log_e = verdict.moved, -np.inf if verdict.log_e is None else verdict.log_e
+        sizes = (
+            None
+            if moved is None
+            else (moved.at, moved.direction, moved.share, moved.new_share, verdict.since_unix_s)
+        )
+        found.append((log_e, verdict.log_e_threshold, sizes))
+    return found
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=8)
+def test_a_fleet_that_is_asked_in_time_alarms_as_one_monitor_over_all_rows(seed: int) -> None:
+    rng = random.Random(seed)
+    pods = [Monitor(f"pod{number}", config=SHORT) for number in range(rng.randint(2, 4))]
+    whole = Monitor("whole", config=SHORT)
+    told, now = [], START
+    shift = rng.choice([0.0, 3.0])
+    for number in range(rng.randint(30, 120)):
+        now += rng.randint(0, NS)
+        columns = request(rng, shift)
+        pod = rng.choice(pods)
+        pod.take(columns, now, number)
+        whole.take(columns, now, number)
+        if number % 10 == 0:  # no pane leaves what is told unasked
+            told += [pod.tell(now) for pod in pods if pod.subjects.all()]
+    end = now + 10 * NS  # all panes have closed
+    told += [pod.tell(end) for pod in pods if pod.subjects.all()]
+    fleet = grouped(told, rng)
+    assert encode(fleet) == encode(merged(told))
+    whole.tell(end)
+    assert alarm_of(fleet.subjects[KEY]).start_unix_ns == 0
+    assert evidence_of(fleet.subjects[KEY]) == own_evidence(whole)
+
+
+@given(seed=st.integers(0, 2**32))
+@settings(deadline=None, max_examples=8)
+def test_a_monitor_that_is_killed_and_seldom_asked_tells_the_evidence_that_it_shows(seed: int) -> None:
+    rng = random.Random(seed)
+    pod, told, now = Monitor("pod", config=SHORT), [], START
+    for number in range(rng.randint(30, 120)):
+        now += rng.randint(0, 2 * NS)
+        pod.take(request(rng, 1.0), now, number)
+        match rng.choice(["take"] * 12 + ["tell", "save", "die"]):
+            case "tell":
+                told.append(pod.tell(now))
+            case "save":
+                pod.save()
+            case "die" if pod.saved is not None:
+                pod.die()
+    now += 10 * NS
+    last = pod.tell(now)
+    fleet = grouped([*told, last], rng)
+    assert encode(fleet) == encode(merged([*told, last]))
+    for held in (fleet, last):
+        assert evidence_of(held.subjects[KEY]) == own_evidence(pod)
 
 
 @given(seed=st.integers(0, 2**32))

@@ -15,6 +15,7 @@ from sidecar.profile.joint import JointSums
 from sidecar.profile.joint_reference import build_joint, pack_joint
 from sidecar.profile.joint_window import ClosedJoint, JointPane
 from sidecar.profile.learning import learn_reference
+from sidecar.profile.quality_evidence import QualityEvidence
 from sidecar.profile.quality_pane import QualityPane
 from sidecar.profile.space import Space
 from sidecar.profile.unseen_pane import UnseenPane
@@ -60,8 +61,18 @@ def quality(
     )
 
 
-def beside_of(*panes: JointPane | QualityPane, space: Space | None = None) -> Beside:
+def evidence(until: int, *log_e: float, width: int = 1, blocks: int = 0) -> QualityEvidence:
+    """Against the rates of so many features, NaN where nothing is given; of which blocks were learnt."""
+    held = np.full(5 * width + 2, np.nan)
+    held[: len(log_e)] = log_e
+    learnt = np.array([[128 * blocks, 256 * blocks], [0, 10 * blocks]])
+    return QualityEvidence(until, 1000.0, held, learnt, np.full((width, 2), blocks, dtype=np.int64))
+
+
+def beside_of(
+    *panes: JointPane | QualityPane, space: Space | None = None, evidence: QualityEvidence | None = None
+) -> Beside:
     """What a monitor tells, by default of a space of one feature `a`."""
     granules = tuple(pane for pane in panes if isinstance(pane, JointPane))
     rates = [pane for pane in panes if isinstance(pane, QualityPane)]
-    return Beside.of(ClosedJoint(space or space_of(), granules), rates)
+    return Beside.of(ClosedJoint(space or space_of(), granules), rates, evidence)

@@ -10,6 +10,9 @@ import numpy as np
 import pytest
 
 from sidecar.cli import main
+from sidecar.drift.detector import Detector
+from sidecar.monitor.ledger import Ledger
+from sidecar.profile.account import Account, Terms
 from sidecar.profile.beside import Beside
 from sidecar.profile.embedding import lay_out
 from sidecar.profile.feature import FeatureSpec
@@ -61,7 +64,15 @@ def beside(origin: int) -> Beside:
     return Beside.of(ClosedJoint(space, (pane,)), [quality(START * NS, 3, width=3, messages=2)])
 
 
-def told(origin: int, version: str = "1") -> bytes:
+def alarm(features: Any, counts: Any) -> Account:
+    """Of one pane of a minute."""
+    terms = Terms.of(1000.0, 0.01, np.ones((3, 2)), None)
+    ledger = Ledger(Detector(features, 1000.0, 0.01), 16, 1)
+    ledger.add(1, START * NS, counts)
+    return ledger.account(terms)
+
+
+def told(origin: int, version: str = "1", *, moved: bool = False) -> bytes:
     features = learn_reference(SPECS, rows_of(2000, 1), [("red", "blue"), (), ()])
     table = lane_table(SPECS, features)
     history = History(PLAN, 3, table.lanes, 1)
@@ -70,7 +81,12 @@ def told(origin: int, version: str = "1") -> bytes:
     history.advance((START + 60) * NS)
     list(history.close_due())
     layout = Layout.of(2000, features)
-    part = subject_part("sha256:r", layout, f"pod{origin}", history.closed(), beside(origin))
+    counts = history.closed().granules[0][1][0].counts.astype(np.int64)
+    if moved:
+        counts[1, 4:] = np.roll(counts[1, 4:], 4)
+    part = subject_part(
+        "sha256:r", layout, f"pod{origin}", history.closed(), beside(origin), alarm(features, counts)
+    )
     return encode(Snapshot({("m", version, "input"): part}))
 
 
@@ -104,12 +120,15 @@ class TestWhatIsToldBesidePanes:
             "duplicate_rows": 0,
             "shape": 4,
         }
-        assert "state" not in found["rates"][0]
+        assert [(entry["state"], entry["log_e"]) for entry in found["rates"]] == [(None, None), (None, None)]
+        assert "since_unix_s" not in found["rates"][0]
         assert found["unseen"]["colour"]["unseen"] == [{"category": "new", "count": 6, "error": 0}]
 
     def test_is_printed(self, capsys: pytest.CaptureFixture[str]) -> None:
         assert main(["snapshot", "show", "fleet"]) == 0
-        lines = capsys.readouterr().out.splitlines()[6:11]
+        alarm, *lines = capsys.readouterr().out.splitlines()[6:12]
+        assert alarm.startswith("alarm: none, most against ")
+        assert alarm.endswith(" of 8.0, 2 monitors")
         assert lines[0].startswith("correlation of age, height: ")
         assert ", beyond the limit " in lines[0]
         assert lines[0].endswith(" 800 rows")
@@ -118,10 +137,31 @@ class TestWhatIsToldBesidePanes:
         assert ", within the limit " in lines[2]
         assert lines[3:] == ["about 3 different of 6 rows", "about 3 unseen colour: 'new' 6"]
 
+    def test_of_the_alarm_is_judged_as_of_one_monitor(self, capsys: pytest.CaptureFixture[str]) -> None:
+        (found,) = shown(capsys)[0]["alarms"]
+        assert (found["origins"], found["added_after_unix_s"]) == (["pod0", "pod1"], None)
+        assert found["log_e_threshold"] == pytest.approx(np.log(3 * 1000.0))
+        assert [(entry["name"], entry["state"]) for entry in found["features"]] == [
+            ("colour", "ok"),
+            ("age", "ok"),
+            ("height", "ok"),
+        ]
+        assert found["features"][0]["moved"] is None
+        assert found["features"][0]["log_e"] < 2.0
+
+    def test_of_the_alarm_says_what_moved(self, tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
+        (tmp_path / "fleet").write_bytes(told(0, moved=True))
+        entry = shown(capsys)[0]["alarms"][0]["features"][1]
+        assert (entry["name"], entry["state"], entry["since_unix_s"]) == ("age", "drift", START)
+        assert entry["moved"]["direction"] == "up"
+        assert main(["snapshot", "show", "fleet"]) == 0
+        (line,) = [line for line in capsys.readouterr().out.splitlines() if line.startswith("alarm: ")]
+        assert line.startswith(f"alarm: age {entry['moved']['at']} up since 2023-11-14T22:14:00Z, ln e ")
+
     def test_is_not_judged_by_the_reference_where_another_version_is_asked_for(
         self, capsys: pytest.CaptureFixture[str]
     ) -> None:
         (document,) = shown(capsys, "--against", "1")
         assert document["version"] == "2"
-        assert document["multivariate"] == []
+        assert (document["multivariate"], document["alarms"]) == ([], [])
         assert document["quality"]["rows"] == 3

@@ -91,6 +91,20 @@ def test_downward_drift():
     assert evidence.moved[1].direction == "down"
 
 
+def test_another_spread_is_named_by_the_quantile_that_went_farthest():
+    def wider(rows):
+        rows[:, 1] *= 1.3
+        return rows
+
+    stream = Stream()
+    evidence = stream.advance(wider, n=200, panes=20)
+    assert stream.drifted(evidence) == [1]
+    moved = evidence.moved[1]
+    assert (moved.at[:2], moved.direction) in {("q0", "up"), ("q0", "down")}
+    assert (moved.direction == "up") == (moved.value > 0.0)
+    assert moved.new_value / moved.value == pytest.approx(1.3, abs=0.15)
+
+
 def test_missing_values():
     def change(rows):
         rows[:50, 2] = np.nan
@@ -369,3 +383,19 @@ def test_bands_follow_the_hour_of_the_week():
     for hour in range(48, 52):
         detector.advance(pane_of(0.0, 500), hour * 3600.0)
     assert detector.drift_since_unix_s[0] == 48 * 3600.0
+
+
+def test_a_look_into_the_next_hour_changes_nothing_of_what_follows():
+    """Panes are looked at while they are open, so every hour is first seen by a look."""
+    stream = Stream()
+    tally = SeasonTally({feature.spec.name: feature.counts.size for feature in stream.features})
+    for hour, by in enumerate((0.0, 1.0)):
+        tally.add(3600.0 * hour, list(stream.pane(shifted(by), 2000)))
+    looked, plain = (Detector(stream.features, PANES, 0.01, seasons=tally.seasons()) for _ in range(2))
+    for minute in range(120):
+        counts = stream.pane(shifted(float(minute >= 60)), 500)
+        looked.evidence(counts, 60.0 * minute)
+        for detector in (looked, plain):
+            detector.advance(counts, 60.0 * minute)
+    assert looked.to_state() == plain.to_state()
+    assert not any(plain.evidence(counts, 7140.0).drifted(feature) for feature in range(5))

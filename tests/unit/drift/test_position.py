@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from kernels.lanes import NEG_INF, POS_INF
-from sidecar.drift.position import TILTS, position_bounds, position_gains
+from sidecar.drift.position import TILTS, own_deviations_of, position_bounds, position_gains
 from sidecar.drift.rates import make_rates
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.lanes import lane_table
@@ -32,7 +32,8 @@ def test_reference_lies_in_the_middle_of_itself():
     below = POSITIONS.below(RATES.shares)
     assert POSITIONS.mean(below) == pytest.approx([0.5, 0.5])
     # even over [0, 1]; three equal atoms lie at 1/6, 1/2 and 5/6
-    assert POSITIONS.variance(below) == pytest.approx([1 / 12, 2 / 27], rel=0.02)
+    # known exactly, the shares allow no more than the variance
+    assert POSITIONS.most_squares(below, below, np.full(2, 0.5)) == pytest.approx([1 / 12, 2 / 27], rel=0.02)
 
 
 def test_mean_of_a_shifted_normal():
@@ -63,11 +64,58 @@ def test_bounds_hold_the_mean_and_more_rows_narrow_them():
     slack = np.full(below.shape, 0.01) * (POSITIONS.edges_at >= 0)
     widths = []
     for rows in (100.0, 10_000.0, 1e8):
-        low, high = position_bounds(POSITIONS, below, slack, np.full(2, rows), 9.0)
+        low, high = position_bounds(POSITIONS, (below, below, below), slack, np.full(2, rows), 9.0)
         assert np.all((low < 0.5) & (high > 0.5))
         widths.append((high - low)[0])
     assert widths[0] > widths[1] > widths[2]
     assert widths[2] == pytest.approx(2 * 0.01, rel=0.05)  # the tolerance stays
+
+
+def test_no_distribution_within_the_bands_is_more_spread_than_is_reckoned_with():
+    rng = np.random.default_rng(4)
+    lower, upper = POSITIONS.below(RATES.lower), POSITIONS.below(RATES.upper)
+    center = np.array([0.5, 0.4])
+    most = POSITIONS.most_squares(lower, upper, center)
+    edges = FEATURES[0].edges.size
+    low, high = np.clip(lower[0, :edges], 0, 1), np.clip(upper[0, :edges], 0, 1)
+    cells = POSITIONS.cells[0, : edges + 1]
+    found = []
+    for _ in range(500):
+        level = np.full(edges, rng.random())  # a jump from the highest to the lowest
+        below = np.clip(level + 0.05 * rng.normal(size=edges), low, high)
+        shares = np.diff(np.concatenate([[0.0], np.maximum.accumulate(below), [1.0]]))
+        found.append(float(shares @ (cells - center[0]) ** 2))
+    assert max(found) <= most[0] + 1e-12
+    assert max(found) > 0.95 * most[0]
+
+
+@pytest.mark.parametrize("atoms", [False, True])
+def test_rows_of_ones_own_are_off_by_no_more_than_is_promised(atoms):
+    """The mean of the true positions of 100 rows, 20,000 times: a bound for a tenth is not too narrow."""
+    rng = np.random.default_rng(5)
+    values = rng.random((20_000, 100))
+    positions = np.floor(3.0 * values) / 3.0 + 1.0 / 6.0 if atoms else values
+    off = np.abs(positions.mean(axis=1) - 0.5) * np.sqrt(12.0 * 100)
+    missed = float((off > own_deviations_of(0.1, 1)).mean())
+    assert missed <= 0.1
+    assert missed > 0.001  # and is no wider than the constant of the inequality makes it
+
+
+def test_many_features_and_a_smaller_risk_take_more_deviations():
+    assert own_deviations_of(0.005, 20) == pytest.approx(4.03, abs=0.01)
+    assert own_deviations_of(0.005, 1000) > own_deviations_of(0.05, 1000) > own_deviations_of(0.05, 20)
+
+
+def test_the_closer_bound_is_taken():
+    below = POSITIONS.below(RATES.shares)
+    bands = below, below, below
+    slack, rows = np.zeros(below.shape), np.full(2, 5000.0)
+    wide = position_bounds(POSITIONS, bands, slack, rows, 9.0)[1]
+    own = position_bounds(POSITIONS, bands, slack, rows, 9.0, 3.0)[1]
+    neither = position_bounds(POSITIONS, bands, slack, rows, 9.0, 30.0)[1]
+    assert own - 0.5 == pytest.approx(np.full(2, 3.0 / np.sqrt(60_000.0)))
+    assert np.all(own < wide)
+    assert neither.tolist() == wide.tolist()
 
 
 def null_distributions(rng, lower, upper, limit, cells, rises):

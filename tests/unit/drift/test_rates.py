@@ -39,11 +39,14 @@ def test_rates_are_counted_from_the_lanes():
     pane.fill(table, np.column_stack([column, codes]))
     successes, trials = (np.delete(one, rates.positions.at) for one in rates.count(pane.counts))
     present = column[~np.isnan(column)]
-    expected = [4, 0, *((present < edge).sum() for edge in features[0].edges)]
+    edges = features[0].edges
+    low, high = np.quantile(edges, [2 / (edges.size - 1), 1 - 2 / (edges.size - 1)])
+    expected = [4, 0, *((present < edge).sum() for edge in edges)]
+    expected += [((present >= low) & (present < high)).sum()]
     expected += [np.isnan(codes).sum(), 0, (codes == 5).sum(), (codes == 1).sum(), (codes == 2).sum()]
     assert successes.tolist() == expected
     n_codes = int((~np.isnan(codes)).sum())
-    assert trials.tolist() == [300, 300, *[296] * features[0].edges.size, 300, 300, *[n_codes] * 3]
+    assert trials.tolist() == [300, 300, *[296] * (edges.size + 1), 300, 300, *[n_codes] * 3]
 
 
 def test_places():
@@ -52,6 +55,15 @@ def test_places():
     assert rates.places[-5:] == ("missing", "type_error", "other", "category=a", "category=b")
     assert rates.is_quantile[2]
     assert not rates.is_quantile[1]
+
+
+def test_spread_is_the_share_between_two_quantiles_and_none_is_made_of_one():
+    rates = make_rates(features_of(), 0.01)
+    (spread,) = rates.spreads
+    assert rates.places[spread] == "spread"
+    assert rates.shares[spread] == pytest.approx(0.9, abs=0.002)
+    (constant,) = learn_reference([NUMBER], np.full((500, 1), np.inf), [()])
+    assert make_rates([constant], 0.01).spreads.size == 0
 
 
 def test_atom_is_named_by_its_own_share():
@@ -63,6 +75,7 @@ def test_atom_is_named_by_its_own_share():
         "q0.93",
         "q0.93",
         "q1",
+        "spread",
         "position",
     )
 

@@ -27,35 +27,22 @@ def seasonal_of(phi=1.0):
 
 def test_shares_of_an_hour():
     whole, seasonal = seasonal_of()
-    assert seasonal.turn(0.0)
-    assert seasonal.rates.shares[0] == pytest.approx(100 / (1000 + KAPPA))
-    assert seasonal.rates.rows[0] == 1000 + KAPPA
+    found = seasonal.at(72)
+    assert found.shares[0] == pytest.approx(100 / (1000 + KAPPA))
+    assert found.rows[0] == 1000 + KAPPA
     mine = whole.groups == 0
-    assert np.array_equal(seasonal.rates.shares[~mine], whole.shares[~mine])
-    assert np.array_equal(seasonal.rates.rows[~mine], whole.rows[~mine])
-
-
-def test_bands_change_with_the_hour_only():
-    _, seasonal = seasonal_of()
-    assert [seasonal.turn(s) for s in (0.0, 60.0, 3599.0, 3600.0, 3660.0, 0.0)] == [
-        True,
-        False,
-        False,
-        True,
-        False,
-        True,
-    ]
+    assert np.array_equal(found.shares[~mine], whole.shares[~mine])
+    assert np.array_equal(found.rows[~mine], whole.rows[~mine])
 
 
 def test_hour_never_seen_has_the_shares_of_the_whole_and_a_wide_band():
     whole, seasonal = seasonal_of()
-    seasonal.turn(3600.0)
+    found = seasonal.at(73)
     inner = (whole.groups == 0) & (whole.shares < 0.9)
-    assert seasonal.rates.shares == pytest.approx(whole.shares)
-    assert np.all(seasonal.rates.upper[inner] > whole.upper[inner] + 0.05)
+    assert found.shares == pytest.approx(whole.shares)
+    assert np.all(found.upper[inner] > whole.upper[inner] + 0.05)
 
 
 def test_design_effect_divides_the_rows_of_the_hour():
     _, seasonal = seasonal_of(phi=4.0)
-    seasonal.turn(0.0)
-    assert seasonal.rates.rows[0] == (1000 + KAPPA) / 4
+    assert seasonal.at(72).rows[0] == (1000 + KAPPA) / 4

@@ -65,6 +65,7 @@ def test_weights_of_a_feature_add_up_to_one():
     groups = rates.groups[sides.rate_of]
     assert np.bincount(groups, weights=weights) == pytest.approx([1.0, 1.0, 1.0])
     assert weights[np.isin(sides.rate_of, rates.positions.at)].sum() == pytest.approx(0.2)
+    assert weights[np.isin(sides.rate_of, rates.spreads)].sum() == pytest.approx(0.1)
     middle, tail = (rates.places.index(place) for place in ("q0.5", "q0.001"))
     of_rate = {place: weights[sides.rate_of == place].max() for place in (middle, tail)}
     assert of_rate[tail] == pytest.approx(of_rate[middle] * (0.25 / 0.000999) ** 0.5, rel=0.05)

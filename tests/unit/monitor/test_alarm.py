@@ -54,7 +54,7 @@ class Traffic:
             self.alarm.fill(TABLE, rows, None if self.size == 1 else chosen, pane)
             pane.fill(TABLE, rows)
         if close:
-            self.alarm.close(pane)
+            self.alarm.close(pane, self.minute)
         return pane
 
     def evidence(self, *open_panes):
@@ -97,8 +97,8 @@ def test_open_panes_are_looked_at_in_their_order_without_a_change():
     newer = traffic.pane(shift=0.4, close=False)
     both = traffic.evidence(older, newer)
     assert traffic.alarm.to_state()["detector"] == before
-    traffic.alarm.close(older)
-    traffic.alarm.close(newer)
+    traffic.alarm.close(older, 1)
+    traffic.alarm.close(newer, 2)
     assert traffic.evidence().log_e == pytest.approx(both.log_e, abs=1e-9)
 
 
@@ -191,7 +191,7 @@ def test_checkpoint_goes_on_without_changing_a_number(settings):
     resumed = alarm_of(settings)
     resumed.restore(traffic.alarm.to_state())
     for alarm in (traffic.alarm, resumed):
-        alarm.close(waiting)
+        alarm.close(waiting, 1)
     other = Traffic(resumed, size=4)
     traffic.rng, other.rng, other.minute = np.random.default_rng(9), np.random.default_rng(9), traffic.minute
     for _ in range(30):
@@ -217,7 +217,7 @@ def hours_of(alarm, rng, hours, shift=lambda hour: 0.8 * (-1) ** (hour // 12)):
     for hour in hours:
         pane = Pane.empty(hour * HOUR_NS, (hour + 1) * HOUR_NS, 2, TABLE.lanes)
         pane.fill(TABLE, rng.normal(size=(200, 2)) + np.array([shift(hour), 0.0]))
-        alarm.close(pane)
+        alarm.close(pane, hour + 1)
     return alarm.evidence([(np.zeros((2, TABLE.lanes), dtype=np.int64), hours[-1] * HOUR_NS)], REACH)
 
 
@@ -275,3 +275,26 @@ def test_design_effects_measured_on_traffic_survive_a_checkpoint():
     assert report.verdicts[0].effects.psi_critical > 3.0 * fresh * (1 / rows + 1 / 5000) / (
         1 / 300 + 1 / 5000
     )
+
+
+def test_what_is_told_begins_anew_when_design_effects_are_known():
+    """Evidence of rows that were taken for more than they are worth is not gone on with."""
+    traffic = Traffic(alarm_of(AUTO), size=1)
+    for _ in range(LEAST_PANES - 1):
+        traffic.pane()
+    before = traffic.alarm.account()
+    traffic.pane()
+    traffic.pane()
+    after = traffic.alarm.account()
+    assert sorted(after.standings) == [LEAST_PANES]
+    assert sorted(after.panes) == [LEAST_PANES + 1]
+    assert before.terms.open().effects.tolist() == [[1.0, 1.0], [1.0, 1.0]]
+    assert after.terms.open().effects[:, 0].tolist() == [traffic.alarm.design_effects[name] for name in "ab"]
+
+
+def test_seasons_are_told_with_the_terms():
+    tally = SeasonTally({feature.spec.name: feature.counts.size for feature in FEATURES})
+    tally.add(0.0, [feature.counts for feature in FEATURES])
+    alarm = alarm_of(parts={seasons.PART: seasons.pack(tally.seasons())})
+    assert alarm.account().terms.open().seasons == tally.seasons()
+    assert alarm_of().account().terms.open().seasons is None

@@ -4,12 +4,13 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+import pytest
 
 from sidecar.config.load import load_config
 from sidecar.log import Log
 from sidecar.monitor.state import load_state
 from sidecar.monitor.statistician import NS, Statistician
-from sidecar.monitor.subjects import Subjects
+from sidecar.monitor.subjects import Subject, Subjects
 from sidecar.payload.columns import Columns, intern_schema
 from tests.support.pushing import push
 
@@ -34,6 +35,7 @@ class Bench:
     def __init__(self, folder: Path | None = None, *, lags: bool = False) -> None:
         self.clock = FakeClock()
         self.caught_up_ns = START
+        self.kept: list[object] = []  # reports, so that no two have one id
         self.subjects = Subjects(load_config("window: {pane_s: 1, lateness_s: 2}"), None, lambda: None)
         self.statistician = Statistician(
             self.subjects,
@@ -96,3 +98,56 @@ def test_the_checkpoint_names_its_origin(tmp_path: Path) -> None:
     assert state is not None
     assert state["origin"] == "o"
     assert [subject["model"] for subject in state["subjects"]] == ["m"]
+
+
+def made(bench: Bench, *at_s: float, push: bool) -> int:
+    """How many reports are made in these turns."""
+    found = []
+    for second in at_s:
+        if push:
+            bench.push(second)
+        bench.turn(second)
+        (subject,) = bench.subjects.all()
+        found.append(id(subject.report))
+        bench.kept.append(subject.report)
+    return len(set(found))
+
+
+TENTHS = [round(1.0 + number / 10, 1) for number in range(41)]
+
+
+def test_reports_are_made_four_times_a_second_while_rows_come_and_once_when_none_do() -> None:
+    bench = Bench()
+    assert made(bench, *TENTHS, push=True) == 14  # every third turn of a tenth
+    quiet = [second + 10.0 for second in TENTHS]
+    assert made(bench, *quiet, push=False) == 5
+
+
+def test_reports_that_take_long_are_made_less_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    bench = Bench()
+    bench.push(0.5)
+    bench.turn(0.5)
+    judge = Subject.judge
+
+    def slow(subject: Subject, now_unix_ns: int) -> None:
+        judge(subject, now_unix_ns)
+        bench.clock.now_ns += 50_000_000
+
+    monkeypatch.setattr(Subject, "judge", slow)
+    assert made(bench, *TENTHS, push=True) == 5
+    assert made(bench, *(second + 10.0 for second in TENTHS), push=False) == 1
+
+
+def test_a_report_that_fails_is_tried_again_when_it_is_due_and_not_at_once(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    bench = Bench()
+    bench.push(0.5)
+    bench.turn(0.5)
+
+    def fails(_subject: Subject, _now_unix_ns: int) -> None:
+        raise ValueError("broken")
+
+    monkeypatch.setattr(Subject, "judge", fails)
+    made(bench, *TENTHS, push=True)
+    assert bench.statistician.n_faults == 14

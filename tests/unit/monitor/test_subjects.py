@@ -14,6 +14,7 @@ from sidecar.config.load import load_config
 from sidecar.config.model import AlarmConfig, Config
 from sidecar.drift.detector import DETECTORS, Detector
 from sidecar.monitor import subjects as subjects_module
+from sidecar.monitor.ledger import Ledger
 from sidecar.monitor.subjects import LEAST_RING_ROWS, MOST_SUBJECTS, STAGED_CELLS, Subjects
 from sidecar.payload.columns import Columns, intern_schema
 from sidecar.payload.message import Message
@@ -266,12 +267,12 @@ def test_a_value_of_a_wrong_type_is_not_missing_as_well() -> None:
 
 
 def detectors_of(subjects: Subjects) -> list[Detector]:
-    """Every detector that anything of the subjects holds."""
+    """Every detector that anything of the subjects judges by; those of ledgers follow one, for snapshots."""
     seen: dict[int, object] = {id(subjects): subjects}
     queue: list[object] = [subjects]
     while queue:
         for held in gc.get_referents(queue.pop()):
-            if id(held) not in seen and not isinstance(held, type | ModuleType | FunctionType):
+            if id(held) not in seen and not isinstance(held, type | ModuleType | FunctionType | Ledger):
                 seen[id(held)] = held
                 queue.append(held)
     return [held for held in seen.values() if isinstance(held, Detector)]

@@ -7,7 +7,7 @@ import pytest
 from sidecar.errors import BadSnapshot
 from sidecar.profile.beside import NOTHING_BESIDE, Beside, merge_beside
 from sidecar.profile.joint_window import ClosedJoint
-from tests.support.beside import beside_of, joint, quality, space_of
+from tests.support.beside import beside_of, evidence, joint, quality, space_of
 
 
 def merged(*parts: Beside) -> Beside:
@@ -58,6 +58,17 @@ class TestMergeBeside:
             total = merged(*order)
             assert total.space == spaces[1]
             assert held(total) == ([(5, 5)], [(0, 1), (10, 1), (20, 1)])
+
+    def test_of_evidence_the_later_is_kept_whatever_the_space(self) -> None:
+        parts = [
+            beside_of(evidence=evidence(5, 1.0)),
+            beside_of(evidence=evidence(7, 2.0), space=space_of(seed=2)),
+            beside_of(),
+        ]
+        for order in permutations(parts):
+            told = merged(*order).evidence
+            assert told is not None
+            assert told.until_unix_ns == 7
 
     def test_two_joint_sums_of_one_number_are_refused(self) -> None:
         with pytest.raises(BadSnapshot) as caught:

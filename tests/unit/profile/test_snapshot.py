@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 
 from sidecar.errors import BadSnapshot
+from sidecar.profile.account import Account
 from sidecar.profile.beside import NOTHING_BESIDE, Beside
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.history import ClosedPanes
@@ -27,7 +28,8 @@ from sidecar.profile.snapshot import (
 )
 from sidecar.profile.snapshot_codec import decode, encode
 from sidecar.profile.snapshot_window import end_of, horizons_of, joint_totals, quality_panes, window_sum
-from tests.support.beside import beside_of, joint, quality, space_of
+from tests.support.accounts import account, numbers, terms_of
+from tests.support.beside import beside_of, evidence, joint, quality, space_of
 
 SPECS = [FeatureSpec("a", "input", "numeric")]
 FEATURES = learn_reference(SPECS, np.arange(50.0)[:, None], [()])
@@ -51,10 +53,11 @@ def told(
     layout: Layout = LAYOUT,
     key: tuple[str, str | None, str] = KEY,
     beside: Beside = NOTHING_BESIDE,
+    alarm: Account | None = None,
 ) -> Snapshot:
     newest = frozenset((1000, pane.first) for pane in granules[-1:])
     closed = ClosedPanes(epochs, ((1000, tuple(granules)),), newest)
-    return Snapshot({key: subject_part(reference, layout, origin, closed, beside)})
+    return Snapshot({key: subject_part(reference, layout, origin, closed, beside, alarm)})
 
 
 def joined(*snapshots: Snapshot) -> Snapshot:
@@ -233,6 +236,66 @@ def test_names_of_subjects() -> None:
     assert subject_name(("m", None, "output")) == "'m' output"
 
 
+def alarm_of(before: int, *closed: int, epoch: int = 1) -> Account:
+    return account(before, *closed, width=1, lanes=TABLE.lanes, epoch=epoch)
+
+
+WITH_ALL = told(
+    granule(1, 1), beside=beside_of(joint(1, 1), quality(0, 3), evidence=evidence(5)), alarm=alarm_of(0, 1)
+)
+
+
+def alarms(snapshot: Snapshot) -> list[tuple[list[int], list[int]]]:
+    return [numbers(alarm) for alarm in snapshot.subjects[KEY].origins["pod"].accounts.values()]
+
+
+class TestTheAlarm:
+    def test_is_the_same_from_its_bytes(self) -> None:
+        again = decode(encode(WITH_ALL), "s")
+        assert alarms(again) == [([0], [1])]
+        assert encode(again) == encode(WITH_ALL)
+
+    def test_is_merged_by_the_numbers_of_its_panes(self) -> None:
+        parts = [told(granule(1, 1), alarm=alarm_of(*numbers)) for numbers in ((0, 1, 2), (2, 3), (7, 8))]
+        assert alarms(joined(*parts)) == [([0, 7], [1, 2, 3, 8])]
+        assert encode(joined(*parts)) == encode(joined(parts[2], joined(parts[1], parts[0])))
+
+    def test_of_a_monitor_that_was_killed_is_what_its_successor_goes_on_from(self) -> None:
+        dead = told(granule(1, 1), alarm=alarm_of(0, 1, 2, 3))
+        living = told(granule(1, 1), epochs=((1, 0), (2, 2)), alarm=alarm_of(2, 3, epoch=2))
+        for order in ((dead, living), (living, dead)):
+            (held,) = joined(*order).subjects[KEY].origins["pod"].accounts.values()
+            assert [held.panes[number].epoch for number in (1, 2, 3)] == [1, 1, 2]
+
+    @pytest.mark.parametrize(
+        ("change", "reason"),
+        [
+            ({"terms": "sha256:other"}, "KeyError('sha256:other')"),
+            ({"panes": [alarm_of(0, 1).panes[1].to_state()] * 2}, "a standing or a pane of the alarm twice"),
+            ({"standings": [{}]}, "KeyError"),
+            ({"panes": [{}]}, "KeyError"),
+        ],
+    )
+    def test_that_contradicts_itself_is_refused(self, change: dict[str, Any], reason: str) -> None:
+        whole = msgspec.msgpack.decode(encode(WITH_ALL))
+        whole["subjects"][0]["origins"][0]["alarms"][0].update(change)
+        with pytest.raises(BadSnapshot, match=re.escape(reason)):
+            decode(msgspec.msgpack.encode(whole), "s")
+
+    def test_told_twice_by_the_same_terms_is_refused(self) -> None:
+        whole = msgspec.msgpack.decode(encode(WITH_ALL))
+        (origin,) = whole["subjects"][0]["origins"]
+        origin["alarms"] *= 2
+        with pytest.raises(BadSnapshot, match="an alarm twice"):
+            decode(msgspec.msgpack.encode(whole), "s")
+
+    def test_of_terms_that_are_others_or_of_other_features_is_refused(self) -> None:
+        with pytest.raises(BadSnapshot, match="terms 'x' that are sha256:"):
+            decode(document(terms={"x": terms_of().encoded}), "s")
+        with pytest.raises(BadSnapshot, match="terms of 2 features"):
+            decode(encode(told(granule(1, 1), alarm=account(0, 1))), "s")
+
+
 def test_the_page_names_the_keys_of_the_bytes_in_their_order() -> None:
     page = (Path(__file__).resolve().parents[3] / "docs" / "snapshot-format.md").read_text()
     named = [
@@ -240,13 +303,15 @@ def test_the_page_names_the_keys_of_the_bytes_in_their_order() -> None:
         for cell in re.findall(r"^\| (`[^|]*) \|", page, re.MULTILINE)
         for key in re.findall(r"`(\w+)`", cell)
     ]
-    whole = msgspec.msgpack.decode(encode(told(granule(1, 1), beside=beside_of(joint(1, 1), quality(0, 3)))))
+    whole = msgspec.msgpack.decode(encode(WITH_ALL))
     (subject,) = whole["subjects"]
     (origin,) = subject["origins"]
     (packed,) = origin["granules"]
     (joined_sums,), (rates,) = origin["joint"], origin["quality"]
-    (unseen,) = rates["unseen"]
-    assert named == [*whole, *subject, *origin, *packed, *joined_sums, *rates, *unseen]
+    (unseen,), (alarm,) = rates["unseen"], origin["alarms"]
+    (standing,), (pane,) = alarm["standings"], alarm["panes"]
+    beside = [*joined_sums, *rates, *unseen, *origin["evidence"]]
+    assert named == [*whole, *subject, *origin, *packed, *beside, *alarm, *standing, *pane]
 
 
 def document(**changes: Any) -> bytes:
@@ -264,7 +329,7 @@ def document(**changes: Any) -> bytes:
             msgspec.msgpack.encode({"magic": "sidecar-reference"}),
             "s: expected a sidecar snapshot, got a reference",
         ),
-        (document(version=1), "s: expected snapshot version 2, got 1"),
+        (document(version=1), "s: expected snapshot version 3, got 1"),
         (document(layouts={}), f"s: expected the fields of a snapshot, got KeyError('{LAYOUT.id}')"),
         (document(layouts={LAYOUT.id: b"x"}), "s: layout: expected a sidecar reference, got other data"),
         (document(subjects=[{}]), "s: expected the fields of a snapshot, got KeyError('model')"),
@@ -299,6 +364,7 @@ def origin_with(**changes: Any) -> bytes:
             {"quality": [quality(0, 1).to_state(), quality(0, 2).to_state()]},
             "ValueError('joint sums or data quality twice')",
         ),
+        ({"evidence": {**evidence(1).to_state(), "panes": 0.0}}, "ValueError('evidence beyond its bounds')"),
         ({"joint": [joint(1, 1, width=2).to_state()]}, "ValueError('joint sums of 1 numbers, got 2')"),
     ],
 )

@@ -10,8 +10,8 @@ from kernels.lanes import TYPE_ERROR_NAN
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 from sidecar.profile.repeats import BLOCK_ROWS
-from sidecar.quality.rates import FEATURE_KINDS
-from sidecar.quality.watch import LEARN_BLOCKS, LEARN_MESSAGES, QualityWatch
+from sidecar.quality.rates import FEATURE_KINDS, LEARN_BLOCKS, LEARN_MESSAGES
+from sidecar.quality.watch import QualityWatch
 
 S = 1_000_000_000
 SPECS = (

@@ -103,6 +103,7 @@ def test_a_monitor_killed_under_load_repeats_no_line(upstream: FakeUpstream, tmp
         with Load(sidecar.traffic, BODY) as load:
             eventually(lambda: path.exists() and len(path.read_bytes()) > 20_000)
             os.kill(sidecar.pid("monitor"), signal.SIGKILL)
+            sidecar.monitored(2)
             size = path.stat().st_size
             eventually(lambda: path.stat().st_size > size + 20_000)
         sidecar.settled(load.statuses.total())

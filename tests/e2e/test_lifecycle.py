@@ -127,7 +127,7 @@ class TestKill:
                     enough = load.n_answers + 300
                     eventually(lambda enough=enough: load.n_answers > enough)
                     os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
+                    sidecar.monitored(generation + 1)
             assert (load.errors, set(load.statuses)) == ({}, {200})
             found = sidecar.settled(load.n_answers)
             assert found["seen"] == load.n_answers
@@ -147,7 +147,7 @@ class TestKill:
             before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
             saved(tmp_path)
             os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-            eventually(lambda: len(sidecar.events("monitoring")) > 1)
+            sidecar.monitored(2)
             after = eventually(lambda: (r := sidecar.get("/api/v1/drift")["reference"])["id"] and r)
         assert (after["id"], after["rows"]) == (before, 100)
 
@@ -175,7 +175,7 @@ class TestKill:
                     snapshots.append((f"{len(snapshots)}", last))
                 if generation < 3:
                     os.kill(sidecar.pid("monitor"), signal.SIGKILL)
-                    eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
+                    sidecar.monitored(generation + 1)
             n_sent = 150 + 12 * 50
             assert sidecar.settled(n_sent)["analysed"] == n_sent
         merged = merge(snapshots)
@@ -244,7 +244,7 @@ class TestHang:
             [hung] = eventually(lambda: sidecar.events("child_hung"))
             assert hung["child"] == "monitor"
             assert hung["silent_s"] >= 8.0
-            eventually(lambda: len(sidecar.events("monitoring")) == 2)
+            sidecar.monitored(2)
 
     def test_a_pause_of_everybody_is_nobodys_hang(self, upstream: FakeUpstream) -> None:
         """A frozen container, a suspended machine: the supervisor wakes first and finds old beats."""

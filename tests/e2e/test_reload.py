@@ -46,7 +46,7 @@ def test_workers_take_it_over_without_losing_a_connection_and_the_monitor_is_res
             assert split(exchange(idle, request("/echo", b"x" * 10, close=False)))[0] == 200
             assert split(exchange(idle, request("/echo", b"x" * 11, close=False)))[0] == 413
         assert [line["changed"] for line in of_supervisor(sidecar, "reloaded")] == [["window", "limits"]]
-        eventually(lambda: len(sidecar.events("monitoring")) == 2)
+        sidecar.monitored(2)
         assert sidecar.pid("worker 0") == worker
         assert sidecar.pid("monitor") != monitor
         assert sidecar.events("child_died") == []
@@ -63,7 +63,7 @@ def test_under_load_no_request_fails_and_none_is_uncounted(upstream: FakeUpstrea
                 eventually(lambda enough=enough: load.n_answers > enough)
                 settings(tmp_path, window={"min_rows": 100 + generation})
                 reload(sidecar, generation, n_workers=2)
-                eventually(lambda n=generation: len(sidecar.events("monitoring")) > n)
+                sidecar.monitored(generation + 1)
         assert (load.errors, set(load.statuses)) == ({}, {200})
         found = sidecar.settled(load.n_answers)
         assert found["seen"] == load.n_answers
@@ -78,7 +78,7 @@ def test_what_was_learnt_outlives_it(upstream: FakeUpstream, tmp_path: Path) -> 
         sidecar.settled(150)
         before = eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"])
         reload(sidecar, 1)
-        eventually(lambda: len(sidecar.events("monitoring")) == 2)
+        sidecar.monitored(2)
         assert eventually(lambda: sidecar.get("/api/v1/drift")["reference"]["id"]) == before
 
 

@@ -100,7 +100,7 @@ class TestKilled:
             before = running.pid("monitor")
             os.kill(before, signal.SIGKILL)
             eventually(lambda: running.pid("monitor") != before)
-            eventually(lambda: len(running.events("monitoring")) == 2)
+            running.monitored(2)
             ask(running, 50)
             eventually(lambda: recorded_records(running.metrics()) == 50)
         recording = Recording([folder])

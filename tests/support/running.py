@@ -152,9 +152,12 @@ class Sidecar:
 
         return eventually(ask)  # type: ignore[return-value]
 
-    def monitored(self) -> Sidecar:
-        """Waits until the monitor runs."""
-        eventually(lambda: self.events("monitoring"))
+    def monitored(self, n_begun: int = 1) -> Sidecar:
+        """Waits until so many monitors have begun, each the successor of the one before.
+
+        Under load on one core that may take minutes, for a monitor gives way to all others.
+        """
+        eventually(lambda: len(self.events("monitoring")) >= n_begun, 4 * PATIENCE_S)
         return self
 
     def pid(self, role: str) -> int:

@@ -133,8 +133,10 @@ class TimePanes:
 
     def runs(self, stamps: I64) -> Iterator[Run]:
         low, high = int(stamps.min()), int(stamps.max())
-        number = high // self.pane_ns
-        if low // self.pane_ns == number and number >= self._watermark // self.pane_ns:
+        number, before = high // self.pane_ns, self._watermark // self.pane_ns
+        after = max(before, (high - self.lateness_ns) // self.pane_ns)
+        oldest = min(self._open, default=number)
+        if low // self.pane_ns == number and number >= before and (before == after or after <= oldest):
             self.now_unix_ns = max(self.now_unix_ns, high)
             yield Run(0, len(stamps), self._pane(number))
             return
@@ -146,7 +148,11 @@ class TimePanes:
         self.late["behind"] += int(np.count_nonzero(behind & ~stale))
         self.late["stale"] += int(np.count_nonzero(stale))
         places = np.where(stale, -1, np.maximum(numbers, watermark))
-        borders = [0, *(np.flatnonzero(np.diff(places)) + 1).tolist(), len(places)]
+        # Behind a row that makes a pane due there is a border too, so that it closes before the next row.
+        oldest = min(oldest, int(numbers.min()))
+        makes_due = np.flatnonzero((np.diff(watermark, prepend=before) > 0) & (watermark > oldest)) + 1
+        inner = np.union1d(np.flatnonzero(np.diff(places)) + 1, makes_due)
+        borders = [0, *inner[inner < len(places)].tolist(), len(places)]
         for start, stop in pairwise(borders):
             self.now_unix_ns = int(newest[stop - 1])
             if places[start] >= 0:

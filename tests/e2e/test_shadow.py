@@ -268,7 +268,7 @@ class TestAMonitorThatIsStartedAgain:
                         eventually(lambda n=n_lives: kept(state).comparison.compared > 100 * n, 60)
                         killed(sidecar, state)
                 assert load.errors == {}
-                found = sidecar.settled(load.n_answers, 60)
+                found = sidecar.settled(load.n_answers)
                 entry = accounted(sidecar, found["seen"] - found["dropped"]["ring_full"])
         assert entry["compared"] > 200
         assert sum(entry[side].get("restart", 0) for side in ("ended", "skipped")) > 0

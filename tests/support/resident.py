@@ -59,7 +59,8 @@ class Traffic:
             texts = tuple([f"category {code:055}" for code in column] for column in codes.tolist())
         columns = Columns("v2", "request", "m", "1", None, rows, self.schema, numeric, texts, ())
         now = (DAY + minute) * MINUTE
-        assert self.subjects.push(columns, "input", "m", "1", now, minute)
+        assert self.subjects.stage(columns, "input", "m", "1", now, minute)
+        self.subjects.flush()
         (subject,) = self.subjects.all()
         subject.ring.drain(lambda block, stamps: subject.add(block, stamps, now))
         return subject

@@ -12,8 +12,9 @@ spread over is noise, and so is any effect within it. A ratio's interval is the 
 in 19 of 20 cases, by the order of the rounds alone.
 
 The 99th percentile of a run of seconds is decided by the one longest stall of the machine. Hence the one that
-is judged is of half seconds, of which the median counts; that of whole runs stands beside it, and where even
-the low end of its interval is above the limit, the fault is felt as well.
+is judged is of half seconds, of which the median counts; that of whole runs stands beside it. A fault is felt
+(MISS) when even the low end of an interval is above the limit; a ratio above the limit whose interval reaches
+below is open: more rounds, or a quieter machine, would tell.
 """
 
 from __future__ import annotations
@@ -220,14 +221,16 @@ def summarise(rows: Sequence[Mapping[str, Any]], states: Sequence[State]) -> lis
             line[f"{figure}_off"] = median(row["off"][figure] for row in mine)
             line[f"{figure}_ratio"] = median(ratios)
             line[f"{figure}_interval"] = interval(ratios)
-        line["verdict"] = ("PASS" if _kept(line) else "MISS") if state.judged else "-"
+        line["verdict"] = _verdict(line) if state.judged else "-"
         lines.append(line)
     return lines
 
 
-def _kept(line: Mapping[str, Any]) -> bool:
-    refuted_by_whole_runs = line["p99_us_interval"][0] > P99_LIMIT_RATIO
-    return line["p99_half_s_us_ratio"] <= P99_LIMIT_RATIO and not refuted_by_whole_runs and not line["errors"]
+def _verdict(line: Mapping[str, Any]) -> str:
+    intervals = [line[f"{figure}_interval"] for figure in ("p99_half_s_us", "p99_us")]
+    if line["errors"] or any(low > P99_LIMIT_RATIO for low, _high in intervals):
+        return "MISS"
+    return "PASS" if line["p99_half_s_us_ratio"] <= P99_LIMIT_RATIO else "open"
 
 
 def print_summary(summary: Sequence[Mapping[str, Any]]) -> None:

@@ -40,7 +40,7 @@ from sidecar.monitor.origin import take_identity
 from sidecar.monitor.readings import model_families, process_families
 from sidecar.monitor.recording import Recorder
 from sidecar.monitor.shadow_readings import shadow_families
-from sidecar.monitor.state import BadState, load_state
+from sidecar.monitor.state import BadState, load_state, remove_drafts
 from sidecar.monitor.statistician import Statistician
 from sidecar.monitor.subjects import Subjects
 from sidecar.monitor.traffic import TrafficMeters
@@ -301,6 +301,7 @@ def _load_checkpoint(state_path: Path | None, log: Log) -> dict[str, Any]:
     if state_path is None:
         log.warning("no_checkpoint", reason="no folder can be written; set state.path")
         return {}
+    remove_drafts(state_path)
     try:
         return load_state(state_path) or {}
     except BadState as exc:

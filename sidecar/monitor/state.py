@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from contextlib import suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -51,6 +52,13 @@ def save_state(folder: Path, state: dict[str, Any]) -> int:
 def _private(path: str, flags: int) -> int:
     """It holds what callers told the model."""
     return os.open(path, flags, MODE)
+
+
+def remove_drafts(folder: Path) -> None:
+    """Removes what monitors that were killed while they wrote have left; the folder belongs to one monitor."""
+    for draft in folder.glob(f".{NAME}.*"):
+        with suppress(OSError):
+            draft.unlink()
 
 
 def load_state(folder: Path) -> dict[str, Any] | None:

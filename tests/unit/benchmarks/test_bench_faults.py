@@ -60,6 +60,12 @@ def test_stalls_of_whole_runs_count_when_they_are_beyond_doubt(whole: list[float
     assert (line["p99_half_s_us_ratio"], line["verdict"]) == (1.0, verdict)
 
 
+def test_a_ratio_above_the_limit_that_noise_may_have_made_is_open() -> None:
+    rows = [row(turn, "stopped", p99_us, 100.0) for turn, p99_us in enumerate([90.0, 130.0, 130.0])]
+    (line,) = summarise(rows, [BY_NAME["stopped"]])
+    assert (line["p99_half_s_us_ratio"], line["verdict"]) == (1.3, "open")
+
+
 def test_the_noise_is_shown_and_not_judged() -> None:
     (line,) = summarise([row(0, "off again", 500.0, 100.0)], [BY_NAME["off again"]])
     assert (line["p99_half_s_us_ratio"], line["verdict"]) == (5.0, "-")

@@ -4,7 +4,7 @@ from pathlib import Path
 
 import pytest
 
-from sidecar.monitor.state import NAME, BadState, load_state, save_state
+from sidecar.monitor.state import NAME, BadState, load_state, remove_drafts, save_state
 
 
 def test_what_was_saved_is_loaded(tmp_path: Path) -> None:
@@ -27,6 +27,16 @@ def test_the_last_one_wins_and_nothing_else_is_left(tmp_path: Path) -> None:
     save_state(tmp_path, {"n": 2})
     assert load_state(tmp_path) == {"n": 2}
     assert [path.name for path in tmp_path.iterdir()] == [NAME]
+
+
+def test_what_killed_monitors_were_writing_does_not_pile_up(tmp_path: Path) -> None:
+    save_state(tmp_path, {"n": 1})
+    for pid in (17, 4_000_000):
+        (tmp_path / f".{NAME}.{pid}").write_bytes(b"\x82")
+    (tmp_path / "recording").mkdir()
+    remove_drafts(tmp_path)
+    assert load_state(tmp_path) == {"n": 1}
+    assert {path.name for path in tmp_path.iterdir()} == {NAME, "recording"}
 
 
 @pytest.mark.parametrize(

@@ -55,7 +55,7 @@ def _private(path: str, flags: int) -> int:
 
 
 def remove_drafts(folder: Path) -> None:
-    """Removes what monitors that were killed while they wrote have left; the folder belongs to one monitor."""
+    """Removes what monitors that were killed while they wrote have left; the folder is one monitor's."""
     for draft in folder.glob(f".{NAME}.*"):
         with suppress(OSError):
             draft.unlink()

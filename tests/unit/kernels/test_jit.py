@@ -32,6 +32,7 @@ def test_there_is_an_entry_for_python_and_none_for_c():
         return values[0]
 
     (compiled,) = kernel("f8(f8[::1])")(first).overloads.values()
-    address = compiled.library.get_pointer_to_function
-    assert address(compiled.fndesc.llvm_cpython_wrapper_name) != 0
-    assert address(compiled.fndesc.llvm_cfunc_wrapper_name) == 0
+    parts = compiled._asdict()
+    address = parts["library"].get_pointer_to_function
+    assert address(parts["fndesc"].llvm_cpython_wrapper_name) != 0
+    assert address(parts["fndesc"].llvm_cfunc_wrapper_name) == 0

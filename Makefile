@@ -73,7 +73,7 @@ $(LOWEST)/.tests: pyproject.toml tests/lowest.py
 	$(PYTHON) -m venv $(LOWEST)
 	$(PYTHON) tests/lowest.py > $(LOWEST)/constraints.txt
 	$(LOWEST)/bin/python -m pip install --quiet --disable-pip-version-check --editable '.[parquet,river,dask]' \
-	  pytest pytest-timeout hypothesis scipy trustme h11 --constraint $(LOWEST)/constraints.txt
+	  pytest pytest-timeout pytest-rerunfailures hypothesis scipy trustme h11 --constraint $(LOWEST)/constraints.txt
 	touch $@
 
 format: $(VENV)/.tests

@@ -13,6 +13,8 @@ import sys
 import tempfile
 from pathlib import Path
 
+from tests.run import PATIENT
+
 ROOT = Path(__file__).resolve().parents[1]
 SOURCES = ["sidecar", "kernels", "pyproject.toml", "setup.py", "README.md", "LICENSE"]
 BESIDE = ["tests", "docs", "deploy", "benchmarks", "pyproject.toml", "ARCHITECTURE.md", "README.md"]
@@ -33,8 +35,7 @@ def main() -> int:
         if "compiled" not in version:
             print(f"tests.compiled: expected a compiled worker, got {version.strip()!r}")
             return 1
-        command = [sys.executable, "-m", "pytest", "-q", *TESTS]
-        return subprocess.run(command, cwd=installed, check=False).returncode
+        return subprocess.run([*PATIENT, *TESTS], cwd=installed, check=False).returncode
 
 
 def pip_install(target: Path) -> list[str]:

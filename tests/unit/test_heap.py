@@ -54,7 +54,7 @@ class TestAWorker:
         assert kept < N_BODIES / 10
 
     def test_gives_more_than_it_keeps_back_to_the_system(self) -> None:
-        # Nothing else is taken between the last body and its end: a small block behind it would keep them all.
+        # Nothing else is taken between the last body and its end: a small block behind it keeps them all.
         code = """
 held = [None] * 400
 heap.keep_freed_memory()

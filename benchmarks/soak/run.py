@@ -18,7 +18,7 @@ from benchmarks.soak.answers import UNHASHED_TAG
 from benchmarks.soak.callers import Caller
 from benchmarks.soak.faults import Hands, Stage, schedule
 from benchmarks.soak.tally import Tally
-from benchmarks.soak.watch import Sample, Trend, Watch, trends
+from benchmarks.soak.watch import SHORT_WINDOW, Sample, Trend, Watch, trends
 
 EARLY_SHARE = 0.4  # of a run, in which processes of the sidecar are killed; afterwards they live
 IDLE_LIMIT_S = 30.0
@@ -70,6 +70,7 @@ def configuration(ports: dict[str, int], folder: Path) -> dict[str, Any]:
         },
         "breaker": {"longest_s": 1.0},
         "drain": {"quiet_s": 0.0},
+        "window": SHORT_WINDOW,
         "state": {"path": str(folder / "state"), "every_s": 1.0},
         "access_log": {"path": str(folder / "access.log")},
     }

@@ -33,15 +33,13 @@ from benchmarks.harness import print_table, save
 from benchmarks.payloads import PAYLOADS
 from benchmarks.peers.registry import ROOT, sidecar_here
 from benchmarks.proxy_measure import open_run
-from benchmarks.soak.watch import Trend, Watch, trends
+from benchmarks.soak.watch import SHORT_WINDOW, Trend, Watch, trends
 
 TWO_HOURS_OF_100_PER_S = 720_000
 RATE_PER_S = 1200.0
 N_PARTS = 12
 WITHOUT_SHARE = 0.25  # how long a part without shadows is, beside one with them
 AT_REST_LIMIT_S = 60.0
-# Windows fill for as long as they reach back, a day by default, and that is no leak: these are full at once.
-SHORT_WINDOW = {"pane_s": 1.0, "lateness_s": 1.0, "horizons_s": [1.0, 20.0]}
 MANNERS = {"slow": "late", "lying": "lie"}  # the dead one has nobody at its port
 ENDS = {"dead": {"connect"}, "slow": {"answered"}, "lying": {"answered"}}
 VERDICTS = {

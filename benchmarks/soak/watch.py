@@ -21,6 +21,8 @@ WARM_UP_SHARE = 0.25  # of the judged stretch
 MIN_JUDGED_S = 180.0  # a monitor that was just started fills its tables for a minute or two
 STANDARD_ERRORS = 3.0
 FLOORS = {"memory": 2e6, "descriptors": 8.0, "threads": 0.5}
+# Windows fill for as long as they reach back, a day by default, and that is no leak: these are full at once.
+SHORT_WINDOW = {"pane_s": 1.0, "lateness_s": 1.0, "horizons_s": [1.0, 20.0]}
 LIVED_SHARE = 0.6  # of the judged stretch, for a process that is judged
 
 

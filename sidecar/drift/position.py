@@ -7,9 +7,10 @@ than it knows all shares at once. So it finds a shift in two thirds of the rows.
 
 The null: every share of values below an edge lies in its band [l_j, u_j], and the mean position in
 
-    mu +- (what the bands' tolerances alone can do to it + what the reference does not know of it),
+    mu +- (2 delta sd + what the reference does not know of it),
 
-the latter by the closer of two bounds.
+the tolerance of every rate, sd being the deviation of the reference's positions, and the latter the closer of
+two bounds.
 
 *Bernstein's*, sqrt(2 V L / m) + L / (3 m), with the highest variance V that the bands of the shares allow: at
 most the mean of (y - c)^2, which is the highest where all that may lie farther from c does, F_j = u_j below c
@@ -169,8 +170,8 @@ def make_positions(
 def position_bounds(
     positions: Positions,
     shares: tuple[F64, F64, F64],
-    slack: F64,
     rows: F64,
+    tolerance: float,
     level: float,
     own_deviations: float | None = None,
 ) -> tuple[F64, F64]:
@@ -180,8 +181,8 @@ def position_bounds(
         positions: N of them.
         shares: of the values below the edges: those measured, and the lowest and highest that they may truly
             be, each of shape (N, E).
-        slack: by how much each may move without being an alarm, shape (N, E), 0 for padding.
         rows: m, shape (N,).
+        tolerance: delta; by 2 delta deviations the mean may move without being an alarm.
         level: L; Bernstein's bound fails with probability at most exp(-L) on either side.
         own_deviations: from `own_deviations_of`; left out where the rows are not those that positions are
             among.
@@ -195,9 +196,8 @@ def position_bounds(
     unknown = np.sqrt(2.0 * variance * level / trials) + level / (3.0 * trials)
     if own_deviations is not None:
         unknown = np.minimum(unknown, own_deviations / np.sqrt(12.0 * trials))
-    low = positions.mean(np.minimum(below + slack, 1.0)) - unknown
-    high = positions.mean(np.maximum(below - slack, 0.0)) + unknown
-    return np.minimum(low, mean), np.maximum(high, mean)
+    reach = 2.0 * tolerance * np.sqrt(positions.most_squares(below, below, mean)) + unknown
+    return mean - reach, mean + reach
 
 
 def position_gains(cells: F64, lower: F64, upper: F64, farthest: F64, rises: NDArray[np.bool_]) -> F64:

@@ -16,12 +16,13 @@ what was never seen may have a share of L / m); a count against the extremes can
 
 The band of a rate q measured on m reference rows is [l, u], the sum of two parts.
 
-* What does not matter: 2 delta sqrt(q (1 - q)), delta being the tolerance at the median. A share below
+* What does not matter: 2 delta sqrt(q (1 - q)), two delta of the deviation of one row's y, delta being the
+  tolerance at the median; a mean position's deviation is that of the reference's positions. A share below
   delta^2 counts as delta^2 here, so that a change of 2 delta^2 is never an alarm however large the reference.
 * What the reference does not know: the highest v under which so few successes would still have come with
   probability exp(-L), nearly Clopper and Pearson's limit, and for distribution functions the inequality of
-  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. They may fail with 2.5 % and 1.25 % (and the
-  mean position's two bounds with 0.5 % and 0.75 %) over all rates, sides and features together. Not
+  Dvoretzky, Kiefer, Wolfowitz and Massart if that is closer. They may fail with 2.25 % and 0.25 % (and the
+  mean position's two bounds with 0.25 % and 2.25 %) over all rates, sides and features together. Not
   Bernstein's bound with q in place of the unknown rate, since that one is too small where it matters: at
   q = 0 it gives L / 3m while L / m is right. Rows that depend on each other say less: m is divided by the
   feature's design effect (`sidecar.profile.design_effect`).
@@ -51,7 +52,7 @@ from sidecar.profile.edges import SHARES
 from sidecar.profile.reference import FeatureReference
 
 REFERENCE_RISK = 0.05  # probability that some band misses the true rate because the reference is finite
-RATE_RISK, EDGES_RISK, POSITION_RISK, OWN_POSITION_RISK = 0.025, 0.0125, 0.005, 0.0075  # its parts
+RATE_RISK, EDGES_RISK, POSITION_RISK, OWN_POSITION_RISK = 0.0225, 0.0025, 0.0025, 0.0225  # its parts
 NOT_COUNTED = (-1, 0, 0, 0)
 POSITION = "position"
 SPREAD, SPREAD_ENDS = "spread", (0.05, 0.95)
@@ -187,10 +188,9 @@ def _bands(shares: F64, rows: F64, rates: Rates, n_bands: int = 1) -> tuple[F64,
     known = positions.below(shares), positions.below(low), positions.below(high)
     low, high = low - slack, high + slack
     if positions.at.size:
-        of_edges = np.where(positions.edges_at >= 0, slack[positions.edges_at], 0.0)
         wanted = level_of(POSITION_RISK, rates.n_groups, n_bands)
         own = own_deviations_of(OWN_POSITION_RISK, rates.n_groups) if n_bands == 1 else None
-        bounds = position_bounds(positions, known, of_edges, rows[positions.at], wanted, own)
+        bounds = position_bounds(positions, known, rows[positions.at], rates.tolerance, wanted, own)
         low[positions.at], high[positions.at] = bounds
     return low, high
 

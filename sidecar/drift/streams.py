@@ -1,8 +1,9 @@
 """The detector's streams: for each end of a rate's band the alternatives beyond it.
 
 Alternatives are odds ratios beyond the band, theta = R u / (1 - u + R u): 1.05 finds small lasting changes, 4
-a jump within one pane. A share that falls is watched as its complement that rises. Where a design effect phi
-says that n rows are worth n / phi, successes and failures are divided by it, which the gains take in:
+a jump within one pane; of what is rare a few rows say little about small ratios, and larger ones take their
+place. A share that falls is watched as its complement that rises. Where a design effect phi says that n rows
+are worth n / phi, successes and failures are divided by it, which the gains take in:
 S / phi ln(theta / u) + (n - S) / phi ln((1 - theta) / (1 - u)).
 """
 
@@ -18,8 +19,9 @@ from sidecar.drift.position import position_gains
 from sidecar.drift.rates import Rates
 
 ODDS = (4.0, 2.0, 1.4, 1.2, 1.1, 1.05)
+RARE_ODDS, RARE = (8.0, 4.0, 2.0, 1.6, 1.3, 1.15), 0.02  # what is rarer
 LEAST_RATE = 1e-12
-POSITION_WEIGHT, SPREAD_WEIGHT = 0.2, 0.1
+POSITION_WEIGHT, SPREAD_WEIGHT = 0.4, 0.1
 RAREST = 0.001  # rarer rates have no more weight
 
 
@@ -51,7 +53,7 @@ class Sides:
         null = np.clip(bound, LEAST_RATE, None)[:, None]
         vacuous = bound >= 1.0
         null[vacuous] = 0.5
-        odds = np.array(ODDS)
+        odds = np.where(null < RARE, np.array(RARE_ODDS), np.array(ODDS))
         theta = odds * null / (1.0 - null + odds * null)
         gains = np.stack([np.log(theta / null), np.log((1.0 - theta) / (1.0 - null))], axis=2)
         gains[~self.rises] = gains[~self.rises][:, :, ::-1]
@@ -67,9 +69,9 @@ class Sides:
             rates: R rates.
 
         Returns:
-            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has a fifth and the
-            share between two quantiles a tenth; the other rates have weights in proportion to
-            (q (1 - q))^(-1/2), since the many edges in the middle move together, while a sentinel shows at
+            Shape (D,), float64; the sum over a feature's sides is 1. A mean position has two fifths and
+            the share between two quantiles a tenth; the other rates have weights in proportion to
+            (q (1 - q))^(-3/4), since the many edges in the middle move together, while a sentinel shows at
             one edge of the tail alone.
         """
         is_position = np.isin(self.rate_of, rates.positions.at)
@@ -80,7 +82,7 @@ class Sides:
         others = ~is_position & ~is_spread
         for mine, part in ((is_position, POSITION_WEIGHT), (is_spread, SPREAD_WEIGHT), (others, rest)):
             share = np.clip(rates.shares[self.rate_of[mine]], RAREST, 1.0 - RAREST)
-            wanted = (share * (1.0 - share)) ** -0.5
+            wanted = (share * (1.0 - share)) ** -0.75
             total = np.bincount(group[mine], weights=wanted, minlength=rates.n_groups)
             weights[mine] = part * wanted / total[group[mine]]
         return weights / np.bincount(group, weights=weights, minlength=rates.n_groups)[group]

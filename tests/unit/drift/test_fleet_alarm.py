@@ -49,7 +49,8 @@ class TestPanesOfAll:
         )
 
     def test_find_what_one_alone_does_not(self):
-        ledgers = {f"pod{number}": ledger_of([MOVED[number]]) for number in range(12)}
+        few = [lanes_of(40, 10 + seed, shift=0.5) for seed in range(12)]
+        ledgers = {f"pod{number}": ledger_of([lanes]) for number, lanes in enumerate(few)}
         alone = [fleet_alarms(FEATURES, told(pod=ledger))[0].evidence for ledger in ledgers.values()]
         (alarm,) = fleet_alarms(FEATURES, told(**ledgers))
         assert not any(evidence.drifted(0) for evidence in alone)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sidecar.drift.rates import ExtraRate, make_rates
-from sidecar.drift.streams import ODDS, make_sides
+from sidecar.drift.streams import ODDS, POSITION_WEIGHT, RARE_ODDS, SPREAD_WEIGHT, make_sides
 from sidecar.profile.feature import FeatureSpec
 from sidecar.profile.learning import learn_reference
 
@@ -31,6 +31,15 @@ def test_gains_are_log_ratios_of_odds_beyond_the_band():
         assert gains[0, k] == pytest.approx([math.log(theta / up), math.log((1 - theta) / (1 - up))])
         fallen = low / (odds * (1 - low) + low)  # odds of failure, R times those at the lower end
         assert gains[1, k] == pytest.approx([math.log(fallen / low), math.log((1 - fallen) / (1 - low))])
+
+
+def test_what_is_rare_is_asked_for_higher_odds():
+    gains = make_sides(RATES, all_of_them=False).gains(RATES, np.ones(3))
+    rare, share = gains[2], RATES.upper[1]
+    assert share < 0.02
+    thetas = [odds * share / (1 - share + odds * share) for odds in RARE_ODDS]
+    assert rare[:, 0] == pytest.approx(np.log(thetas) - math.log(share))
+    assert share * np.exp(rare[:, 0]) + (1 - share) * np.exp(rare[:, 1]) == pytest.approx(np.ones(len(ODDS)))
 
 
 def test_no_stream_grows_on_average_anywhere_in_the_band():
@@ -64,8 +73,8 @@ def test_weights_of_a_feature_add_up_to_one():
     weights = sides.weights(rates)
     groups = rates.groups[sides.rate_of]
     assert np.bincount(groups, weights=weights) == pytest.approx([1.0, 1.0, 1.0])
-    assert weights[np.isin(sides.rate_of, rates.positions.at)].sum() == pytest.approx(0.2)
-    assert weights[np.isin(sides.rate_of, rates.spreads)].sum() == pytest.approx(0.1)
+    assert weights[np.isin(sides.rate_of, rates.positions.at)].sum() == pytest.approx(POSITION_WEIGHT)
+    assert weights[np.isin(sides.rate_of, rates.spreads)].sum() == pytest.approx(SPREAD_WEIGHT)
     middle, tail = (rates.places.index(place) for place in ("q0.5", "q0.001"))
     of_rate = {place: weights[sides.rate_of == place].max() for place in (middle, tail)}
-    assert of_rate[tail] == pytest.approx(of_rate[middle] * (0.25 / 0.000999) ** 0.5, rel=0.05)
+    assert of_rate[tail] == pytest.approx(of_rate[middle] * (0.25 / 0.000999) ** 0.75, rel=0.05)

@@ -2,8 +2,6 @@ from __future__ import annotations
 
 import gzip
 import json
-import sys
-import threading
 from collections import Counter
 
 import pytest
@@ -13,6 +11,7 @@ from sidecar.mirror import reading
 from sidecar.mirror.answer import Answer
 from sidecar.mirror.comparison import ShadowComparison
 from sidecar.payload.registry import decode
+from tests.support.looks import looked_at
 
 
 def v2(value):
@@ -156,29 +155,12 @@ def test_what_all_shadows_compare_with_is_read_once(job, answer, monkeypatch):
 
 def test_figures_may_be_asked_for_while_pairs_come_in(job, answer):
     busy = comparison(fields=(FieldConfig(name="y", kind="class"),))
-    ended, faults = threading.Event(), []
-
-    def look():
-        while not ended.is_set():
-            try:
-                busy.to_json()
-            except (RuntimeError, KeyError) as exc:
-                faults.append(exc)
-
-    looking = threading.Thread(target=look)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    looking.start()
-    try:
+    with looked_at(busy.to_json) as look:
         for number in range(3000):
+            look()
             busy.add(
                 job(number, answer(float(number % 60), status=200 + number % 90)), answer(float(number % 59))
             )
-    finally:
-        ended.set()
-        looking.join()
-        sys.setswitchinterval(before)
-    assert faults == []
 
 
 def test_a_pair_that_a_fault_of_ours_kept_from_being_read_is_counted_with_its_statuses(job, answer):

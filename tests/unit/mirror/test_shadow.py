@@ -1,8 +1,6 @@
 from __future__ import annotations
 
 import json
-import sys
-import threading
 from collections import Counter
 
 import pytest
@@ -10,6 +8,7 @@ import pytest
 from sidecar.config.shadow import RampConfig, ShadowConfig
 from sidecar.config.traffic import BreakerConfig
 from sidecar.mirror.shadow import Shadow
+from tests.support.looks import looked_at
 
 
 def shadow(**settings):
@@ -158,38 +157,24 @@ def test_a_fault_of_ours_is_counted_under_the_shadow(job, answer):
 
 @pytest.mark.parametrize("look", [Shadow.summary, Shadow.to_json], ids=["summary", "to_json"])
 def test_what_is_told_is_told_between_two_pairs(job, answer, look):
-    looked_at = shadow(most_per_s=1e9)
-    ended, torn = threading.Event(), []
-    moved_on = threading.Event()  # one look a pair: a lock that is asked for again at once lets nobody else in
+    busy = shadow(most_per_s=1e9)
+    torn = []
 
     def watch():
-        while moved_on.wait() and not ended.is_set():
-            moved_on.clear()
-            told = look(looked_at)
-            statuses = sum(entry["count"] for entry in told["statuses"])
-            counts = (
-                sum(told["ended"].values()),
-                told["compared"] + sum(told["uncompared"].values()),
-                statuses,
-            )
-            if len(set(counts)) > 1:
-                torn.append(counts)
+        told = look(busy)
+        statuses = sum(entry["count"] for entry in told["statuses"])
+        counts = (
+            sum(told["ended"].values()),
+            told["compared"] + sum(told["uncompared"].values()),
+            statuses,
+        )
+        if len(set(counts)) > 1:
+            torn.append(counts)
 
-    watching = threading.Thread(target=watch)
-    before = sys.getswitchinterval()
-    sys.setswitchinterval(1e-6)
-    watching.start()
-    try:
+    with looked_at(watch) as look_again:
         for number in range(2000):
             given = job(number, answer(float(number)))
-            assert looked_at.take(given, float(number))
-            moved_on.set()
-            looked_at.end(
-                given, answer(float(number % 2), status=200 + 300 * (number % 5 == 0)), float(number)
-            )
-    finally:
-        ended.set()
-        moved_on.set()
-        watching.join()
-        sys.setswitchinterval(before)
+            assert busy.take(given, float(number))
+            look_again()
+            busy.end(given, answer(float(number % 2), status=200 + 300 * (number % 5 == 0)), float(number))
     assert torn == []

@@ -70,6 +70,7 @@ class Shadow:
         self.comparison = ShadowComparison(config, body_limit_bytes)
         self.told_verdict: State = "undecided"
         self.settled_before = 0
+        self._counted_before: dict[str, Any] = {}
         self._patterns = [compile_path(path, "shadows.routes") for path in config.routes]
         self._began_s = now_s
         self._bucket = TokenBucket(config.most_per_s)
@@ -255,6 +256,13 @@ class Shadow:
         self.skipped = Counter(state.skipped)
         self.ended = Counter(state.ended) + Counter({LOST: state.in_flight})
         self.asked_again = Counter(state.asked_again) + Counter({LOST: state.again_in_flight})
+        told = comparison.summary()
+        self._counted_before = {
+            "skipped": state.skipped,
+            "ended": state.ended,
+            "asked_again": state.asked_again,
+            **{name: told[name] for name in ("compared", "uncompared", "errors")},
+        }
 
     def lose(self, n_exchanges: int) -> None:
         """Counts exchanges of which nobody knows what became of them.
@@ -278,6 +286,15 @@ class Shadow:
         """What of `to_json` costs little: no outputs, segments and exemplars."""
         with self.comparison.lock:
             return {**self._counts(), **self.comparison.summary()}
+
+    def since_start(self) -> dict[str, Any]:
+        """`summary`, its counts without what monitors before this one have counted.
+
+        So that a counter begins at 0 with the process: one that a kill had set back by what it forgot would
+        be taken by `rate()` for one that had begun anew and come as far at once.
+        """
+        told = self.summary()
+        return {**told, **{name: _less(told[name], before) for name, before in self._counted_before.items()}}
 
     def _counts(self) -> dict[str, Any]:
         with self._lock:
@@ -333,3 +350,10 @@ class Shadow:
                 return "breaker_open"
             self._probes[job.number] = probe
         return None
+
+
+def _less(now: Any, before: Any) -> Any:
+    """What has been added to a count, or to counts by name."""
+    if isinstance(now, dict):
+        return {name: count - before.get(name, 0) for name, count in now.items()}
+    return now - before

@@ -34,7 +34,7 @@ def shadow_families(shadows: Sequence[Shadow]) -> list[Family]:
     """
     if not shadows:
         return []
-    told = [((("shadow", shadow.config.name),), shadow.summary()) for shadow in shadows]
+    told = [((("shadow", shadow.config.name),), shadow.since_start()) for shadow in shadows]
     return [
         Family(SHADOW_EXCHANGES, [point for own, entry in told for point in _exchanges(own, entry)]),
         Family(SHADOW_IN_FLIGHT, [Point(own, entry["in_flight"]) for own, entry in told]),

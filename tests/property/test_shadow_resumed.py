@@ -4,6 +4,8 @@ was never interrupted: its JSON, findings, changes of the verdict, and metrics."
 from __future__ import annotations
 
 import json
+from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from itertools import count
 from typing import Any
@@ -24,10 +26,12 @@ from sidecar.mirror.resuming import Resuming
 from sidecar.mirror.shadow import Shadow
 from sidecar.mirror.thread import Mirror
 from sidecar.monitor.shadow_readings import shadow_families
+from sidecar.telemetry.points import Attributes
 
 UPSTREAM = "http://127.0.0.1:1"
 TABLE, CHAT = "/v2/models/m/infer", "/chat"
 N_PAIRS = LEARN_REQUESTS + 100
+Series = tuple[str, Attributes]
 WORDS = ("cat", "dog", "the cat sat on the mat", "the dog sat on the mat", "", "Ü")
 FIELDS = (
     FieldConfig(name="score", kind="score", threshold=0.5),
@@ -136,6 +140,7 @@ class Life:
     def __init__(self) -> None:
         self.told = Told()
         self.n_taken = 0
+        self._ended: Counter[Series] = Counter()  # what the counters had come to in the lives before
         self.begin(None)
 
     def begin(self, saved: Any) -> None:
@@ -155,14 +160,30 @@ class Life:
                 self.shadow.end_noise(job, again)
         self.mirror.tell_verdicts()
 
+    @property
+    def counters(self) -> Counter[Series]:
+        """All increases, in all lives, as `increase()` has them of counters that begin anew."""
+        return self._ended + Counter(dict(self._points("counter")))
+
+    @property
+    def gauges(self) -> dict[Series, float]:
+        return dict(self._points("gauge"))
+
+    def _points(self, kind: str) -> Iterator[tuple[Series, float]]:
+        for family in shadow_families(self.mirror.shadows):
+            for point in family.points if family.instrument.kind == kind else ():
+                yield (family.instrument.name, point.attributes), point.value
+
     def die_and_go_on(self) -> None:
+        self._ended = self.counters
         self.begin(unpackb(packb(self.resuming.to_state(0.0))))
 
 
 def same(one: Life, other: Life) -> None:
     assert one.shadow.to_json() == other.shadow.to_json()
     assert one.shadow.comparison.findings() == other.shadow.comparison.findings()
-    assert shadow_families(one.mirror.shadows) == shadow_families(other.mirror.shadows)
+    assert one.gauges == other.gauges
+    assert one.counters == other.counters
     assert one.told.verdicts == other.told.verdicts
     assert one.shadow.to_state(UPSTREAM, 0.0) == other.shadow.to_state(UPSTREAM, 0.0)
 

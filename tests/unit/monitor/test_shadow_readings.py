@@ -61,3 +61,23 @@ def test_pairs_that_were_not_compared_are_exported_by_reason() -> None:
     assert 'model_shadow_uncompared_total{shadow="s",reason="failed"} 1' in text
     assert 'model_shadow_uncompared_total{shadow="s",reason="fault"} 0' in text
     assert 'model_shadow_asked_again_total{shadow="s",reason="answered"} 1' in text
+
+
+def test_counters_begin_with_the_monitor_and_gauges_go_on() -> None:
+    before, after = (
+        fed(),
+        Shadow(ShadowConfig(name="s", url="http://127.0.0.1:1", concurrency=3), 1 << 20, 9.0),
+    )
+    after.restore(before.to_state("http://127.0.0.1:2", 9.0), 9.0)
+    after.lose(3)  # what came after the checkpoint: this monitor is the first to count it
+    text = render(shadow_families([after]))
+    assert 'model_shadow_exchanges_total{shadow="s",mirrored="true",reason="answered"} 0' in text
+    assert 'model_shadow_exchanges_total{shadow="s",mirrored="false",reason="tunnel"} 0' in text
+    assert 'model_shadow_exchanges_total{shadow="s",mirrored="false",reason="restart"} 3' in text
+    assert 'model_shadow_compared_total{shadow="s"} 0' in text
+    assert 'model_shadow_disagreement{shadow="s",bound="rate"} 0.5' in text
+    job = Job(9, bytes(8), "POST", PATH, PATH, {}, b"{}", answer(1.0))
+    assert after.take(job, 9.0)
+    after.end(job, answer(1.0), 9.0)
+    assert 'model_shadow_compared_total{shadow="s"} 1' in render(shadow_families([after]))
+    assert after.summary()["compared"] == 3

@@ -9,56 +9,7 @@ from scipy.stats import norm
 
 from sidecar.drift.detector import CAP_MARGIN, Detector, false_alarm_panes
 from sidecar.drift.rates import ExtraRate
-from sidecar.profile.feature import FeatureSpec
-from sidecar.profile.lanes import lane_table
-from sidecar.profile.learning import learn_reference
-from sidecar.profile.pane import Pane
-from sidecar.profile.seasons import SeasonTally
-
-PANES = 2000.0
-
-
-class Stream:
-    """Panes of rows of F normal features and one categorical, and a detector that takes them in."""
-
-    def __init__(self, width=4, rows=10_000, seed=1):
-        self.rng = np.random.default_rng(seed)
-        kinds = ["numeric"] * width + ["categorical"]
-        self.specs = [FeatureSpec(f"f{k}", "input", kind) for k, kind in enumerate(kinds)]
-        texts = [()] * width + [("JFK", "LGA")]
-        self.features = learn_reference(self.specs, self.rows(rows), texts)
-        self.table = lane_table(self.specs, self.features)
-        self.detector = Detector(self.features, PANES, 0.01)
-        self.now = 0.0
-
-    def rows(self, n, width=4):
-        return np.column_stack([self.rng.normal(size=(n, width)), self.rng.choice([1.0, 2.0], size=n)])
-
-    def pane(self, change=lambda rows: rows, n=500):
-        pane = Pane.empty(0, 0, len(self.specs), self.table.lanes)
-        pane.fill(self.table, np.ascontiguousarray(change(self.rows(n))))
-        return pane.counts
-
-    def advance(self, change=lambda rows: rows, n=500, panes=1):
-        for _ in range(panes):
-            self.detector.advance(self.pane(change, n), self.now)
-            self.now += 60.0
-        return self.evidence()
-
-    def evidence(self, open_counts=None):
-        nothing = np.zeros((len(self.specs), self.table.lanes), dtype=np.int64)
-        return self.detector.evidence(nothing if open_counts is None else open_counts, self.now)
-
-    def drifted(self, evidence):
-        return [k for k in range(len(self.specs)) if evidence.drifted(k)]
-
-
-def shifted(by):
-    def change(rows):
-        rows[:, 1] += by
-        return rows
-
-    return change
+from tests.support.drifting import PANES, Stream, shifted
 
 
 def test_nothing_is_known_before_the_first_rows():
@@ -355,47 +306,3 @@ def test_fork_goes_its_own_way():
     other.advance(stream.pane(shifted(2.0)), 0.0)
     assert stream.detector.to_state() == before
     assert other.to_state() != before
-
-
-def test_bands_follow_the_hour_of_the_week():
-    """A value of 1 by night and -1 by day, both of which the whole reference holds in equal parts."""
-    stream = Stream()
-    specs, table = stream.specs, stream.table
-    tally = SeasonTally({spec.name: f.counts.size for spec, f in zip(specs, stream.features, strict=True)})
-
-    def pane_of(mean, n):
-        rows = stream.rows(n)
-        rows[:, 0] += mean
-        pane = Pane.empty(0, 0, 5, table.lanes)
-        pane.fill(table, rows)
-        return pane.counts
-
-    for hour in range(168):
-        tally.add(hour * 3600.0, list(pane_of(1.0 if hour % 2 else -1.0, 2000)))
-    detector = Detector(stream.features, PANES, 0.01, seasons=tally.seasons())
-    static = Detector(stream.features, PANES, 0.01)
-    for hour in range(48):
-        counts = pane_of(1.0 if hour % 2 else -1.0, 500)
-        detector.advance(counts, hour * 3600.0)
-        static.advance(counts, hour * 3600.0)
-    assert np.isnan(detector.drift_since_unix_s).all()
-    assert not np.isnan(static.drift_since_unix_s[0])
-    for hour in range(48, 52):
-        detector.advance(pane_of(0.0, 500), hour * 3600.0)
-    assert detector.drift_since_unix_s[0] == 48 * 3600.0
-
-
-def test_a_look_into_the_next_hour_changes_nothing_of_what_follows():
-    """Panes are looked at while they are open, so every hour is first seen by a look."""
-    stream = Stream()
-    tally = SeasonTally({feature.spec.name: feature.counts.size for feature in stream.features})
-    for hour, by in enumerate((0.0, 1.0)):
-        tally.add(3600.0 * hour, list(stream.pane(shifted(by), 2000)))
-    looked, plain = (Detector(stream.features, PANES, 0.01, seasons=tally.seasons()) for _ in range(2))
-    for minute in range(120):
-        counts = stream.pane(shifted(float(minute >= 60)), 500)
-        looked.evidence(counts, 60.0 * minute)
-        for detector in (looked, plain):
-            detector.advance(counts, 60.0 * minute)
-    assert looked.to_state() == plain.to_state()
-    assert not any(plain.evidence(counts, 7140.0).drifted(feature) for feature in range(5))
